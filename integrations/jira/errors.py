@@ -1,0 +1,127 @@
+"""What can go wrong with Jira, in classes by consequence.
+
+`NothingCreated`: Jira said no. `NothingSent`: no byte of the request left.
+`MayExist`: the request left and no usable answer came, so the ticket may exist.
+
+`str()` is a sentence that is safe to show: no token, no markup, no body of Jira's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+
+class JiraError(Exception):
+    """A failed call to Jira.
+
+    `jira_status` is the HTTP status of Jira's answer (None without one), `trace_id` its
+    `Atl-Traceid`, which Atlassian's support asks for. `retry_after` is in seconds,
+    `fields` holds Jira's sentences by our field (title, description) or Jira's.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    retryable: ClassVar[bool] = False
+    ticket_may_exist: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        jira_status: int | None = None,
+        trace_id: str = "",
+        retry_after: int | None = None,
+        fields: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.jira_status = jira_status
+        self.trace_id = trace_id
+        self.retry_after = retry_after
+        self.fields = fields
+
+
+class NothingCreated(JiraError):
+    """Jira answered that it did not and will not create the ticket."""
+
+
+class NothingSent(JiraError):
+    """The request never left: nothing was created, and trying again is safe."""
+
+    retryable = True
+
+
+class MayExist(JiraError):
+    """The request left and no usable answer came."""
+
+    retryable = True
+    ticket_may_exist = True
+
+
+class JiraAuthFailed(NothingCreated):
+    """The token is wrong, expired or revoked, or Jira wants a captcha first."""
+
+    code = "jira_auth_failed"
+    title = "Jira rejected the credentials"
+
+
+class JiraPermissionDenied(NothingCreated):
+    """The account is known and may not do this."""
+
+    code = "jira_permission_denied"
+    title = "Jira denied permission"
+
+
+class JiraProjectInvalid(NothingCreated):
+    """The configured project does not exist, or the account cannot see it."""
+
+    code = "jira_project_invalid"
+    title = "Jira project not usable"
+
+
+class JiraIssueTypeInvalid(NothingCreated):
+    """The configured issue type does not exist in the project."""
+
+    code = "jira_issue_type_invalid"
+    title = "Jira issue type not usable"
+
+
+class JiraFieldRejected(NothingCreated):
+    """Jira refused the value of a field; `fields` says which and why."""
+
+    code = "jira_field_rejected"
+    title = "Jira rejected a field"
+
+
+class JiraContentTooLong(NothingCreated):
+    """The description is longer than Jira takes."""
+
+    code = "jira_content_too_long"
+    title = "Too long for Jira"
+
+
+class JiraRateLimited(NothingCreated):
+    """Jira asked us to slow down; `retry_after` says for how long, if Jira did."""
+
+    code = "jira_rate_limited"
+    title = "Jira is rate limiting"
+    retryable = True
+
+
+class JiraBadResponse(NothingCreated):
+    """An answer that is no success and says nothing that we understand."""
+
+    code = "jira_bad_response"
+    title = "Unexpected answer from Jira"
+
+
+class JiraUnreachable(NothingSent):
+    """DNS, connection or TLS failed, or our own deadline passed before sending."""
+
+    code = "jira_unreachable"
+    title = "Jira could not be reached"
+
+
+class JiraOutcomeUnknown(MayExist):
+    """Bytes were sent and no usable answer came back: the ticket may exist."""
+
+    code = "jira_outcome_unknown"
+    title = "Jira did not confirm the ticket"

@@ -1,0 +1,78 @@
+"""An Atlassian Document as HTML, as a person sees it in Jira. Everything is escaped."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+Node = Mapping[str, Any]
+
+# How a node opens and closes; what is not here shows its content alone.
+_BLOCKS = {
+    "paragraph": ("<p>", "</p>"),
+    "bulletList": ("<ul>", "</ul>"),
+    "orderedList": ("<ol>", "</ol>"),
+    "listItem": ("<li>", "</li>"),
+    "taskList": ('<ul class="tasks">', "</ul>"),
+    "blockquote": ("<blockquote>", "</blockquote>"),
+    "codeBlock": ("<pre><code>", "</code></pre>"),
+    "panel": ('<div class="panel">', "</div>"),
+    "table": ("<table>", "</table>"),
+    "tableRow": ("<tr>", "</tr>"),
+    "tableHeader": ("<th>", "</th>"),
+    "tableCell": ("<td>", "</td>"),
+    "expand": ("<details open>", "</details>"),
+    "rule": ("<hr>", ""),
+    "hardBreak": ("<br>", ""),
+    "mediaSingle": ('<p class="media">', "</p>"),
+    "media": ("[media]", ""),
+}
+_MARKS = {
+    "strong": "strong",
+    "em": "em",
+    "strike": "s",
+    "underline": "u",
+    "code": "code",
+}
+
+
+def to_html(node: Node) -> str:
+    """Return a node with all that is in it as HTML."""
+    kind, attrs = node.get("type"), node.get("attrs") or {}
+    inner = "".join(to_html(child) for child in node.get("content") or [])
+    match kind:
+        case "text":
+            return _text(node)
+        case "heading":
+            level = min(max(int(attrs.get("level", 1)), 1), 6)
+            return f"<h{level}>{inner}</h{level}>"
+        case "taskItem":
+            box = "☑" if attrs.get("state") == "DONE" else "☐"
+            return f"<li>{box} {inner}</li>"
+        case "emoji" | "mention" | "status" | "date":
+            shown = (
+                attrs.get("text") or attrs.get("shortName") or attrs.get("timestamp")
+            )
+            return escape(str(shown or ""))
+        case "inlineCard" | "blockCard":
+            return web_link(
+                str(attrs.get("url", "")), escape(str(attrs.get("url", "")))
+            )
+    opening, closing = _BLOCKS.get(str(kind), ("", ""))
+    return opening + inner + closing
+
+
+def _text(node: Node) -> str:
+    html = escape(str(node.get("text", "")))
+    for mark in node.get("marks") or []:
+        if mark.get("type") == "link":
+            html = web_link(str((mark.get("attrs") or {}).get("href", "")), html)
+        elif tag := _MARKS.get(mark.get("type")):
+            html = f"<{tag}>{html}</{tag}>"
+    return html
+
+
+def web_link(url: str, html: str) -> str:
+    """Return `html` as a link, bare if the address could be a script."""
+    if not url.lower().startswith(("https://", "http://", "mailto:")):
+        return html
+    return f'<a href="{escape(url)}" rel="noreferrer">{html}</a>'

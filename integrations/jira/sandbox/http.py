@@ -1,0 +1,70 @@
+"""Requests and answers of the sandbox, whatever the wire does with them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it was read."""
+
+    method: str
+    target: str
+    headers: "Message[str, str]"
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of one that repeats, the last."""
+        pairs = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
+        return {name: values[-1] for name, values in pairs.items()}
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ValueError."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: a `body` of text is HTML, anything else JSON; None is no body."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encode(self) -> tuple[bytes, bytes]:
+        """Return the bytes of the head and of the body."""
+        content_type, body = _encode(self.body)
+        headers = {
+            "Content-Type": content_type,
+            "Content-Length": str(len(body)),
+            "Atl-Traceid": uuid4().hex,
+        } | dict(self.headers)
+        phrase = HTTPStatus(self.status).phrase
+        lines = [f"HTTP/1.1 {self.status} {phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1"), body
+
+
+def errors(status: int, *messages: str, **by_field: str) -> Answer:
+    """Answer with Jira's ErrorCollection."""
+    return Answer(status, {"errorMessages": list(messages), "errors": by_field})
+
+
+def _encode(body: Any) -> tuple[str, bytes]:
+    if body is None:
+        return "application/json", b""
+    if isinstance(body, str):
+        return "text/html; charset=UTF-8", body.encode()
+    return "application/json;charset=UTF-8", json.dumps(body).encode()

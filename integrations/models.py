@@ -1,0 +1,84 @@
+"""The connection of a tenant to another system."""
+
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from integrations.fields import EncryptedTextField
+
+
+def validate_site(value: str) -> None:
+    """Accept an https origin; http too where JIRA_ALLOW_INSECURE is on."""
+    schemes = {"https", "http"} if settings.JIRA_ALLOW_INSECURE else {"https"}
+    try:
+        parts = urlsplit(value)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        valid = parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        valid = False
+    if not valid or parts.scheme not in schemes or value.lower() != origin.lower():
+        raise ValidationError(
+            "Enter the address of the Jira site alone, for example "
+            "https://example.atlassian.net",
+            code="invalid_site",
+        )
+
+
+class IntegrationQuerySet(models.QuerySet["Integration"]):
+    def for_tenant(self, tenant_id: UUID) -> Self:
+        """Only this tenant's integrations. Every use starts here."""
+        return self.filter(tenant_id=tenant_id)
+
+    def active_jira(self) -> Self:
+        """The Jira integration in use: one row per tenant at most."""
+        return self.filter(provider=Integration.Provider.JIRA, is_active=True)
+
+
+class Integration(models.Model):
+    """One account on one site; tickets go to its project as its issue type."""
+
+    class Provider(models.TextChoices):
+        JIRA = "jira", "Jira"
+
+    class SyncStatus(models.TextChoices):
+        NEVER = "", "never"
+        SUCCESS = "success", "success"
+        ERROR = "error", "error"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant_id = models.UUIDField()
+    provider = models.CharField(max_length=20, choices=Provider, default=Provider.JIRA)
+    is_active = models.BooleanField(default=True)
+    base_url = models.CharField(max_length=255, validators=[validate_site])
+    email = models.EmailField()
+    api_token = EncryptedTextField(blank=True)
+    project_key = models.CharField(max_length=100, blank=True)
+    issue_type = models.CharField(max_length=100, default="Task")
+    settings = models.JSONField(default=dict, blank=True)
+    last_synced_at = models.DateTimeField(null=True, blank=True)
+    last_sync_status = models.CharField(
+        max_length=20, choices=SyncStatus, default=SyncStatus.NEVER, blank=True
+    )
+    sync_error_message = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = IntegrationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "provider"],
+                condition=Q(is_active=True),
+                name="integration_one_active_per_tenant",
+                violation_error_message="This tenant has an active one already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_provider_display()} {self.base_url}"

@@ -1,0 +1,43 @@
+"""What an integration can do for the rest of the product."""
+
+from functools import cache
+from uuid import UUID
+
+import requests
+from django.conf import settings
+
+from integrations.errors import NoActiveIntegration, NoProjectChosen
+from integrations.jira.client import JiraClient
+from integrations.jira.transport import make_session
+from integrations.models import Integration
+
+
+def get_active_jira(*, tenant_id: UUID) -> Integration:
+    """Return the tenant's Jira integration, ready to create tickets.
+
+    Raises NoActiveIntegration, NoProjectChosen and SecretUnreadable.
+    """
+    integration = Integration.objects.for_tenant(tenant_id).active_jira().first()
+    if integration is None:
+        raise NoActiveIntegration
+    if not integration.project_key:
+        raise NoProjectChosen
+    return integration
+
+
+def jira_client(integration: Integration) -> JiraClient:
+    """Return a client for the integration's site and account."""
+    return JiraClient(
+        base_url=integration.base_url,
+        email=integration.email,
+        api_token=integration.api_token,
+        session=_session(),
+        connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,
+        read_timeout=settings.JIRA_READ_TIMEOUT_S,
+    )
+
+
+@cache
+def _session() -> requests.Session:
+    """The one pool of connections of this process, as wide as its threads are many."""
+    return make_session(threads=settings.WEB_THREADS)

@@ -1,0 +1,96 @@
+"""The admin of integrations: the token goes in and never comes out."""
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from integrations.models import Integration
+from integrations.tests.factories import IntegrationFactory
+
+LIST = "admin:integrations_integration_changelist"
+ADD = "admin:integrations_integration_add"
+CHANGE = "admin:integrations_integration_change"
+
+
+def form(**changes: object) -> dict[str, object]:
+    return {
+        "tenant_id": uuid4(),
+        "provider": "jira",
+        "is_active": "on",
+        "base_url": "https://example.atlassian.net",
+        "email": "jira@example.com",
+        "issue_type": "Task",
+        "settings": "{}",
+    } | changes
+
+
+def test_token_is_written_and_never_shown(admin_client: Client) -> None:
+    admin_client.post(reverse(ADD), form(new_api_token="canary-token"))
+
+    integration = Integration.objects.get()
+    assert integration.api_token == "canary-token"
+    for path in (reverse(LIST), reverse(CHANGE, args=[integration.pk])):
+        page = admin_client.get(path).content.decode()
+        assert "jira@example.com" in page
+        assert "canary-token" not in page
+
+
+def test_empty_token_keeps_the_stored_one_and_a_new_one_replaces_it(
+    admin_client: Client,
+) -> None:
+    integration = IntegrationFactory.create(api_token="canary-token")
+    path = reverse(CHANGE, args=[integration.pk])
+
+    admin_client.post(path, form(email="new@example.com"))
+    kept = Integration.objects.get()
+    admin_client.post(path, form(new_api_token="another-token"))
+    replaced = Integration.objects.get()
+
+    assert (kept.email, kept.api_token) == ("new@example.com", "canary-token")
+    assert replaced.api_token == "another-token"
+
+
+def test_new_integration_needs_a_token(admin_client: Client) -> None:
+    page = admin_client.post(reverse(ADD), form()).content.decode()
+
+    assert "Enter the API token" in page
+    assert not Integration.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"base_url": "https://example.atlassian.net/jira"}, {"settings": "{"}],
+)
+def test_wrong_input_is_explained_and_not_stored(
+    admin_client: Client, changes: dict[str, str]
+) -> None:
+    page = admin_client.post(reverse(ADD), form(new_api_token="x", **changes))
+
+    assert "errorlist" in page.content.decode()
+    assert not Integration.objects.exists()
+
+
+def test_second_active_integration_of_a_tenant_is_refused_with_words(
+    admin_client: Client,
+) -> None:
+    tenant_id = IntegrationFactory.create().tenant_id
+
+    page = admin_client.post(reverse(ADD), form(new_api_token="x", tenant_id=tenant_id))
+
+    assert "This tenant has an active one already." in page.content.decode()
+
+
+def test_integrations_with_unreadable_tokens_can_be_listed_and_repaired(
+    admin_client: Client, settings: Settings
+) -> None:
+    integration = IntegrationFactory.create()
+    settings.FIELD_ENCRYPTION_KEYS = ["A" * 43 + "="]
+
+    assert admin_client.get(reverse(LIST)).status_code == 200
+    path = reverse(CHANGE, args=[integration.pk])
+    assert admin_client.get(path).status_code == 200
+    admin_client.post(path, form(new_api_token="a-new-token"))
+    assert Integration.objects.get().api_token == "a-new-token"

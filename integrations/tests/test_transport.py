@@ -1,0 +1,198 @@
+"""The wire: what is shared, what is not, and when it is given up."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from integrations.jira.adf import text_to_adf
+from integrations.jira.client import JiraClient, NewIssue
+from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
+from integrations.jira.sandbox import Sandbox
+from integrations.jira.transport import make_session
+
+ISSUE = NewIssue(
+    project_key="SCRUM",
+    issue_type="Task",
+    summary="Export fails",
+    description=text_to_adf("The file is empty."),
+    properties={},
+)
+MakeClient = Callable[..., JiraClient]
+
+
+@pytest.fixture
+def make_client(jira: Sandbox) -> Iterator[MakeClient]:
+    with make_session(threads=4) as session:
+
+        def make(**changes: Any) -> JiraClient:
+            given: dict[str, Any] = {
+                "base_url": jira.url,
+                "email": jira.email,
+                "api_token": jira.api_token,
+                "session": session,
+                "connect_timeout": 1,
+                "read_timeout": 1,
+            }
+            return JiraClient(**given | changes)
+
+        yield make
+
+
+def soon(seconds: float = 5) -> float:
+    return time.monotonic() + seconds
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[[bytes], str]]:
+    """Answers one connection with the given bytes, then drips one byte at a time."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def answer(reply: bytes) -> str:
+            def serve() -> None:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    try:
+                        connection.sendall(reply)
+                        while True:
+                            time.sleep(0.01)
+                            connection.sendall(b"x")
+                    except OSError:
+                        return
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            threads.append(thread)
+            return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        threads: list[threading.Thread] = []
+        yield answer
+        for thread in threads:
+            thread.join()
+
+
+def test_connection_is_kept_and_used_again(
+    make_client: MakeClient, jira: Sandbox
+) -> None:
+    client = make_client()
+    for _ in range(3):
+        client.create_issue(ISSUE, deadline=soon())
+
+    [pool] = pools(client)
+    assert (pool.num_connections, pool.num_requests) == (1, 3)
+
+
+def test_clients_of_all_tenants_share_the_connections(make_client: MakeClient) -> None:
+    make_client().create_issue(ISSUE, deadline=soon())
+    make_client().create_issue(ISSUE, deadline=soon())
+
+    [pool] = pools(make_client())
+    assert pool.num_connections == 1
+
+
+def test_cookies_are_not_kept(make_client: MakeClient, jira: Sandbox) -> None:
+    body = {"id": "1", "key": "SCRUM-1"}
+    headers = {"Set-Cookie": "session=of-one-tenant"}
+    jira.inject("answer", status=201, body=body, headers=headers, times=2)
+
+    make_client().create_issue(ISSUE, deadline=soon())
+    make_client().create_issue(ISSUE, deadline=soon())
+
+    assert not any("Cookie" in request.headers for request in jira.requests)
+
+
+def test_environment_gives_no_proxy_and_no_credentials(
+    make_client: MakeClient, jira: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+
+    assert make_client().create_issue(ISSUE, deadline=soon()).key == "SCRUM-1"
+
+
+def test_redirect_is_not_followed(make_client: MakeClient, jira: Sandbox) -> None:
+    jira.inject("redirect", location=f"{jira.url}/rest/api/3/myself")
+
+    with pytest.raises(JiraError):
+        make_client().create_issue(ISSUE, deadline=soon())
+
+    assert len(jira.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "reply", [b"HTTP/1.1 201 Created\r\nX-Slow: ", b"HTTP/1.1 201 Created\r\n\r\n"]
+)
+def test_answer_that_drips_forever_ends_at_the_deadline(
+    make_client: MakeClient, server: Callable[[bytes], str], reply: bytes
+) -> None:
+    client = make_client(base_url=server(reply))
+
+    with pytest.raises(JiraOutcomeUnknown):
+        client.create_issue(ISSUE, deadline=soon(0.2))
+
+
+def test_answer_without_end_is_not_read_to_its_end(
+    make_client: MakeClient, server: Callable[[bytes], str]
+) -> None:
+    endless = b"HTTP/1.1 201 Created\r\nContent-Length: 99999999\r\n\r\n"
+    client = make_client(base_url=server(endless + b" " * 2 * 1024 * 1024))
+
+    with pytest.raises(JiraOutcomeUnknown):
+        client.create_issue(ISSUE, deadline=soon())
+
+
+def test_nothing_is_sent_past_the_deadline(
+    make_client: MakeClient, jira: Sandbox
+) -> None:
+    with pytest.raises(JiraUnreachable):
+        make_client().create_issue(ISSUE, deadline=soon(-1))
+
+    assert not jira.requests
+
+
+def test_what_is_raised_before_sending_is_raised_and_nothing_is_sent(
+    make_client: MakeClient, jira: Sandbox
+) -> None:
+    def refuse() -> None:
+        raise JiraUnreachable("too late")
+
+    client = make_client()
+    with pytest.raises(JiraUnreachable, match="too late"):
+        client.create_issue(ISSUE, deadline=soon(), before_send=refuse)
+
+    assert not jira.requests
+    assert client.create_issue(ISSUE, deadline=soon()).key == "SCRUM-1"
+
+
+def test_before_send_is_asked_once_for_a_request(make_client: MakeClient) -> None:
+    asked: list[int] = []
+
+    make_client().create_issue(
+        ISSUE, deadline=soon(), before_send=lambda: asked.append(1)
+    )
+
+    assert asked == [1]
+
+
+def test_token_of_any_characters_is_sent_as_utf_8(
+    make_client: MakeClient, jira: Sandbox
+) -> None:
+    jira.inject("answer", status=201, body={"id": "1", "key": "SCRUM-1"})
+    make_client(api_token="tökén-Ω").create_issue(ISSUE, deadline=soon())
+
+    assert jira.requests[0].headers["Authorization"].startswith("Basic ")
+
+
+def test_client_shows_no_token(make_client: MakeClient, jira: Sandbox) -> None:
+    assert repr(make_client()) == f"<JiraClient {jira.url}>"
+
+
+def pools(client: JiraClient) -> list[Any]:
+    manager = client._session.get_adapter(client.base_url).poolmanager  # type: ignore[attr-defined]
+    return [manager.pools[key] for key in list(manager.pools.keys())]

@@ -1,0 +1,43 @@
+"""What the services of groups and tickets refuse or could not finish."""
+
+from killthenoise.api.errors import ServiceError
+
+
+class GroupNotFound(ServiceError):
+    code = "group_not_found"
+    title = "Issue group not found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This tenant has no issue group with that id. Reload the list."
+        )
+
+
+class TicketInProgress(ServiceError):
+    """Another request is creating a ticket for the group right now."""
+
+    code = "ticket_in_progress"
+    title = "A ticket is being created"
+    retryable = True
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A ticket for this group is being created right now. Send the same request "
+            "again in a moment to get its key."
+        )
+
+
+class TicketNotRecorded(ServiceError):
+    """Jira created the ticket, and our database could not note it."""
+
+    code = "ticket_not_recorded"
+    title = "Ticket created, not yet linked"
+    retryable = True
+
+    def __init__(self, *, ticket_key: str, ticket_url: str) -> None:
+        super().__init__(
+            f"Jira created {ticket_key}, but our database did not take the link. The "
+            "ticket is safe and will be linked by itself. Do not create another one."
+        )
+        self.data = {"ticket_key": ticket_key, "ticket_url": ticket_url}

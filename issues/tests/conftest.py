@@ -1,0 +1,36 @@
+"""A tenant with a group, connected to the sandbox, and the API over HTTP."""
+
+from uuid import UUID
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.tests.factories import IntegrationFactory
+from issues.models import AIIssueGroup
+from issues.tests.api import Api
+from issues.tests.factories import GroupFactory
+
+
+@pytest.fixture
+def integration(transactional_db: None, tenant_id: UUID, jira: Sandbox) -> Integration:
+    """The tenant's connection to the sandbox."""
+    return IntegrationFactory.create(
+        tenant_id=tenant_id,
+        base_url=jira.url,
+        email=jira.email,
+        api_token=jira.api_token,
+    )
+
+
+@pytest.fixture
+def group(transactional_db: None, tenant_id: UUID) -> AIIssueGroup:
+    """A group of the tenant, without a ticket."""
+    return GroupFactory.create(tenant_id=tenant_id)
+
+
+@pytest.fixture
+def api(live_server: LiveServer, tenant_id: UUID) -> Api:
+    """The API over real HTTP, as the tenant."""
+    return Api(live_server.url, tenant_id)

@@ -1,0 +1,64 @@
+"""Makes rows of issues."""
+
+from datetime import timedelta
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from integrations.tests.factories import IntegrationFactory
+from issues.models import AIIssueGroup, Report, TicketRequest
+
+
+class GroupFactory(DjangoModelFactory[AIIssueGroup]):
+    class Meta:
+        model = AIIssueGroup
+
+    tenant_id = factory.Faker("uuid4", cast_to=None)
+    title = factory.Sequence("The export fails, case {}".format)
+    summary = "Several customers cannot export."
+    severity = 3
+
+
+class ReportFactory(DjangoModelFactory[Report]):
+    class Meta:
+        model = Report
+
+    group = factory.SubFactory(GroupFactory)
+    source = "slack"
+    title = "Export gives me an empty file"
+    external_id = factory.Sequence("C01-{}".format)
+    url = "https://example.slack.com/archives/C01/p1"
+
+
+class TicketRequestFactory(DjangoModelFactory[TicketRequest]):
+    class Meta:
+        model = TicketRequest
+
+    class Params:
+        created = factory.Trait(
+            state=TicketRequest.State.CREATED,
+            ticket_key="SCRUM-7",
+            ticket_url="https://example.atlassian.net/browse/SCRUM-7",
+            jira_issue_id="10007",
+            finished_at=factory.LazyFunction(timezone.now),
+        )
+        failed = factory.Trait(
+            state=TicketRequest.State.FAILED,
+            error_code="jira_auth_failed",
+            finished_at=factory.LazyFunction(timezone.now),
+        )
+
+    group = factory.SubFactory(GroupFactory)
+    tenant_id = factory.SelfAttribute("group.tenant_id")
+    integration = factory.SubFactory(
+        IntegrationFactory,
+        tenant_id=factory.SelfAttribute("..tenant_id"),
+        is_active=False,
+    )
+    idempotency_key = factory.Sequence("key-{}".format)
+    request_hash = "0" * 64
+    title = "The export fails"
+    description = "Several customers cannot export."
+    project_key = "SCRUM"
+    lease_until = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))

@@ -1,0 +1,27 @@
+"""A database that stops answering."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
+
+
+@contextmanager
+def database_down(statement: str) -> Iterator[None]:
+    """Fail every statement of any thread from the first that contains `statement`."""
+    down = False
+    execute: Callable[..., Any] = CursorWrapper.execute
+
+    def fail(self: CursorWrapper, sql: str, params: Any = None) -> Any:
+        nonlocal down
+        down = down or statement in sql
+        if down:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(self, sql, params)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CursorWrapper, "execute", fail)
+        yield

@@ -1,0 +1,118 @@
+"""The admin: everything can be read and found, the audit cannot be touched."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from issues.models import Report, TicketRequest
+from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
+
+AUDIT = [TicketRequestFactory, ReportFactory]
+
+
+def admin_url(row: Any, page: str, *args: object) -> str:
+    return reverse(f"admin:issues_{row._meta.model_name}_{page}", args=args)
+
+
+@pytest.mark.parametrize("factory", AUDIT)
+def test_audit_rows_are_listed_and_shown(admin_client: Client, factory: Any) -> None:
+    row = factory.create(title="Lost export")
+
+    listed = admin_client.get(admin_url(row, "changelist"))
+    shown = admin_client.get(admin_url(row, "change", row.pk))
+
+    assert "Lost export" in listed.content.decode()
+    assert shown.status_code == 200
+    assert 'name="_save"' not in shown.content.decode()
+
+
+@pytest.mark.parametrize("factory", AUDIT)
+def test_audit_rows_cannot_be_added_changed_or_deleted(
+    admin_client: Client, factory: Any
+) -> None:
+    row = factory.create(title="As it was")
+
+    added = admin_client.post(admin_url(row, "add"), {"title": "New"})
+    changed = admin_client.post(admin_url(row, "change", row.pk), {"title": "Other"})
+    deleted = admin_client.post(admin_url(row, "delete", row.pk), {"post": "yes"})
+    action = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    admin_client.post(admin_url(row, "changelist"), action)
+
+    assert [r.status_code for r in (added, changed, deleted)] == [403, 403, 403]
+    row.refresh_from_db()
+    assert row.title == "As it was"
+
+
+@pytest.mark.parametrize("query", ["SCRUM-7", "export fails", "click-1"])
+def test_ticket_requests_are_found(admin_client: Client, query: str) -> None:
+    request = TicketRequestFactory.create(
+        created=True, title="The export fails", request_id="click-1"
+    )
+    TicketRequestFactory.create(title="Something else", request_id="click-2")
+
+    found = admin_client.get(admin_url(request, "changelist"), {"q": query})
+
+    assert [row.pk for row in found.context["cl"].queryset] == [request.pk]
+
+
+def test_ticket_requests_are_filtered_by_state(admin_client: Client) -> None:
+    failed = TicketRequestFactory.create(failed=True)
+    TicketRequestFactory.create(created=True)
+
+    found = admin_client.get(
+        admin_url(failed, "changelist"), {"state__exact": "failed"}
+    )
+
+    assert [row.pk for row in found.context["cl"].queryset] == [failed.pk]
+
+
+def test_ticket_links_to_jira_and_a_script_never_does(admin_client: Client) -> None:
+    TicketRequestFactory.create(created=True)
+    ReportFactory.create(url="javascript:alert(1)", external_id="<b>x</b>")
+
+    tickets = admin_client.get(reverse("admin:issues_ticketrequest_changelist"))
+    reports = admin_client.get(reverse("admin:issues_report_changelist"))
+
+    link = '<a href="https://example.atlassian.net/browse/SCRUM-7" '
+    assert link in tickets.content.decode()
+    assert "javascript:alert" not in reports.content.decode()
+    assert "<b>x</b>" not in reports.content.decode()
+
+
+def test_request_is_shown_when_its_group_is_gone(admin_client: Client) -> None:
+    request = TicketRequestFactory.create(created=True)
+    request.group.delete()
+
+    shown = admin_client.get(admin_url(request, "change", request.pk))
+
+    assert "SCRUM-7" in shown.content.decode()
+
+
+def test_group_is_found_by_the_key_of_its_ticket(admin_client: Client) -> None:
+    report = ReportFactory.create(source=Report.JIRA, external_id="SCRUM-7")
+    GroupFactory.create()
+    path = reverse("admin:issues_aiissuegroup_changelist")
+
+    found = admin_client.get(path, {"q": "SCRUM-7"})
+
+    assert list(found.context["cl"].queryset) == [report.group]
+
+
+def test_groups_show_how_many_reports_they_have(admin_client: Client) -> None:
+    ReportFactory.create_batch(3, group=GroupFactory.create())
+
+    listed = admin_client.get(reverse("admin:issues_aiissuegroup_changelist"))
+
+    assert '<td class="field-frequency">3</td>' in listed.content.decode()
+
+
+def test_list_of_requests_takes_as_many_queries_for_many_as_for_one(
+    admin_client: Client, django_assert_max_num_queries: Any
+) -> None:
+    TicketRequestFactory.create_batch(20)
+
+    with django_assert_max_num_queries(8):
+        admin_client.get(reverse("admin:issues_ticketrequest_changelist"))
+    assert TicketRequest.objects.count() == 20

@@ -1,0 +1,197 @@
+"""Jira fails in each of its ways: the answer, and what the ledger keeps of it."""
+
+import logging
+import socket
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.tests.api import Api, assert_error
+
+SAID_NO = [
+    ("unauthorized", {}, "jira_auth_failed", "econnect Jira"),
+    ("anonymous_trap", {}, "jira_auth_failed", "econnect Jira"),
+    ("forbidden", {}, "jira_permission_denied", "SCRUM"),
+    ("rate_limited", {"retry_after": 7}, "jira_rate_limited", "Try again"),
+    ("redirect", {"location": "http://169.254.169.254/"}, "jira_bad_response", "302"),
+]
+MAY_EXIST = [
+    ("server_error", {"status": 500}),
+    ("server_error", {"status": 502}),
+    ("server_error", {"status": 503, "after_create": True}),
+    ("server_error", {"status": 504}),
+    ("reset_before_read", {}),
+    ("reset_after_create", {}),
+    ("no_answer", {"after_create": True}),
+    ("truncated", {}),
+    ("broken_json", {}),
+    ("html", {}),
+    ("slow_body", {"interval": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("fault", "details", "code", "words"), SAID_NO)
+def test_jira_that_says_no_is_explained_and_noted_as_failed(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    fault: str,
+    details: dict[str, Any],
+    code: str,
+    words: str,
+) -> None:
+    jira.inject(fault, **details)
+
+    body = assert_error(api.create(group), 500, code)
+
+    assert words in body["message"]
+    assert "ticket_may_exist" not in body
+    assert not jira.tickets
+    request = TicketRequest.objects.get()
+    assert (request.state, request.error_code) == ("failed", code)
+    assert request.error_message == body["message"]
+    assert request.jira_status
+    assert request.jira_trace_id
+    assert request.finished_at
+
+
+@pytest.mark.parametrize(("fault", "details"), MAY_EXIST)
+def test_lost_answer_is_noted_as_unknown_and_said_to_be(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    settings: Settings,
+    fault: str,
+    details: dict[str, Any],
+) -> None:
+    settings.JIRA_READ_TIMEOUT_S = settings.REQUEST_BUDGET_S = 0.5
+    jira.inject(fault, **details)
+
+    body = assert_error(api.create(group), 500, "jira_outcome_unknown")
+
+    assert body["ticket_may_exist"] is True
+    assert body["retryable"] is True
+    assert "may exist" in body["message"]
+    request = TicketRequest.objects.get()
+    assert (request.state, request.finished_at) == ("unknown", None)
+    assert not Report.objects.exists()
+
+
+def test_wrong_credentials_say_to_reconnect(
+    api: Api, group: AIIssueGroup, integration: Integration
+) -> None:
+    integration.api_token = "expired"
+    integration.save()
+
+    body = assert_error(api.create(group), 500, "jira_auth_failed")
+
+    assert "reconnect Jira" in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "name"),
+    [
+        ({"project_key": "NOPE"}, "jira_project_invalid", "NOPE"),
+        ({"project_key": "LOCKED"}, "jira_permission_denied", "LOCKED"),
+        ({"issue_type": "Nonsense"}, "jira_issue_type_invalid", "Nonsense"),
+    ],
+)
+def test_bad_configuration_is_named(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    change: dict[str, str],
+    code: str,
+    name: str,
+) -> None:
+    Integration.objects.update(**change)
+
+    assert name in assert_error(api.create(group), 500, code)["message"]
+
+
+def test_rate_limit_passes_on_how_long_to_wait(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    jira.inject("rate_limited", retry_after=7)
+
+    response = api.create(group)
+
+    assert response.headers["Retry-After"] == "7"
+    assert response.json()["retryable"] is True
+
+
+@pytest.mark.parametrize("address", ["closed port", "unknown name", "not TLS"])
+def test_unreachable_jira_is_noted_as_failed_since_nothing_was_sent(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    address: str,
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        addresses = {
+            "closed port": f"http://127.0.0.1:{unused.getsockname()[1]}",
+            "unknown name": "https://killthenoise.invalid",
+            "not TLS": jira.url.replace("http:", "https:"),
+        }
+        Integration.objects.update(base_url=addresses[address])
+        body = assert_error(api.create(group), 500, "jira_unreachable")
+
+    assert body["retryable"] is True
+    assert "ticket_may_exist" not in body
+    assert TicketRequest.objects.get().state == "failed"
+    assert not jira.requests
+
+
+def test_jira_that_never_accepts_is_given_up_in_time(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    settings: Settings,
+) -> None:
+    settings.JIRA_CONNECT_TIMEOUT_S = 0.2
+    with socket.socket() as full, socket.socket() as first:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        first.connect(full.getsockname())  # the backlog is full now
+        Integration.objects.update(base_url=f"http://127.0.0.1:{full.getsockname()[1]}")
+        assert_error(api.create(group), 500, "jira_unreachable")
+
+
+def test_unreadable_token_says_what_to_do_and_sends_nothing(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    settings: Settings,
+) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = ["A" * 43 + "="]
+
+    body = assert_error(api.create(group), 500, "secret_unreadable")
+
+    assert "Reconnect Jira" in body["message"]
+    assert not jira.requests
+
+
+def test_no_token_is_in_any_log_line_of_failing_requests(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for fault in ("unauthorized", "forbidden", "redirect", "rate_limited", "html"):
+        jira.inject(fault)
+        api.create(group)
+
+    assert "POST /rest/api/3/issue" in caplog.text
+    assert jira.api_token not in caplog.text
+    assert "Basic " not in caplog.text

@@ -1,0 +1,243 @@
+"""What is refused before Jira is asked: groups, tenants, input, HTTP itself."""
+
+from uuid import uuid4
+
+import pytest
+import requests
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.tests.factories import IntegrationFactory
+from issues.models import AIIssueGroup, TicketRequest
+from issues.tests.api import CONTENT, Api, assert_error
+from issues.tests.factories import GroupFactory
+from issues.views import CreateJiraTicketView
+
+
+@pytest.mark.parametrize(
+    "group_id",
+    [
+        str(uuid4()),
+        "42",
+        "not-a-uuid",
+        "550e8400e29b41d4a716446655440000",
+        "%00",
+        "💥",
+        "550e8400-e29b-41d4-a716-44665544000g",
+    ],
+)
+def test_unknown_and_malformed_group_is_not_found(
+    api: Api, integration: Integration, group_id: str
+) -> None:
+    body = assert_error(api.create(group_id), 404, "group_not_found")
+
+    assert body == {
+        "success": False,
+        "error": "Issue group not found",
+        "message": "This tenant has no issue group with that id. Reload the list.",
+        "code": "group_not_found",
+        "retryable": False,
+        "request_id": body["request_id"],
+    }
+
+
+def test_group_of_a_stranger_is_not_found_in_the_same_words(
+    api: Api, integration: Integration, jira: Sandbox
+) -> None:
+    foreign = assert_error(api.create(GroupFactory.create()), 404, "group_not_found")
+    unknown = assert_error(api.create(str(uuid4())), 404, "group_not_found")
+
+    assert foreign | {"request_id": ""} == unknown | {"request_id": ""}
+    assert not TicketRequest.objects.exists()
+    assert not jira.requests
+
+
+def test_without_integration_the_tenant_is_told_to_connect_jira(
+    api: Api, group: AIIssueGroup
+) -> None:
+    body = assert_error(api.create(group), 400, "no_active_integration")
+
+    assert "Connect Jira" in body["message"]
+
+
+def test_integration_of_a_stranger_or_an_inactive_one_is_not_used(
+    api: Api, group: AIIssueGroup, jira: Sandbox
+) -> None:
+    IntegrationFactory.create(base_url=jira.url)
+    IntegrationFactory.create(
+        base_url=jira.url, tenant_id=group.tenant_id, is_active=False
+    )
+
+    assert_error(api.create(group), 400, "no_active_integration")
+    assert not jira.requests
+
+
+def test_integration_without_a_project_says_to_choose_one(
+    api: Api, group: AIIssueGroup, integration: Integration
+) -> None:
+    Integration.objects.update(project_key="")
+
+    assert_error(api.create(group), 400, "no_project_chosen")
+
+
+@pytest.mark.parametrize("field", ["title", "description"])
+@pytest.mark.parametrize(
+    "value", [None, "", " \n\t ", "\x00\u202e", 7, True, ["x"], {}]
+)
+def test_field_that_is_no_text_is_refused_by_name(
+    api: Api, group: AIIssueGroup, integration: Integration, field: str, value: object
+) -> None:
+    body = assert_error(
+        api.create(group, CONTENT | {field: value}), 400, "validation_error"
+    )
+
+    assert list(body["fields"]) == [field]
+    assert field in body["message"]
+    assert not TicketRequest.objects.exists()
+
+
+@pytest.mark.parametrize(("field", "limit"), [("title", 255), ("description", 32_767)])
+def test_field_over_jiras_limit_is_refused_with_the_limit(
+    api: Api, group: AIIssueGroup, integration: Integration, field: str, limit: int
+) -> None:
+    too_long = CONTENT | {field: "x" * (limit + 1)}
+
+    body = assert_error(api.create(group, too_long), 400, "validation_error")
+
+    assert body["fields"] == {
+        field: [f"The {field} is longer than {limit} characters. Shorten it."]
+    }
+
+
+def test_every_missing_field_is_named_at_once(api: Api, group: AIIssueGroup) -> None:
+    body = assert_error(api.create(group, {}), 400, "validation_error")
+
+    assert body["fields"] == {
+        "title": ["Enter a title."],
+        "description": ["Enter a description."],
+    }
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "käse"])
+def test_odd_idempotency_key_is_refused(
+    api: Api, group: AIIssueGroup, integration: Integration, key: str
+) -> None:
+    response = api.create(group, headers={"Idempotency-Key": key.encode()})
+
+    assert (
+        "Idempotency-Key" in assert_error(response, 400, "validation_error")["fields"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "tenant_missing"),
+        ("", "tenant_missing"),
+        ("acme", "tenant_malformed"),
+        ("{550e8400-e29b-41d4-a716-446655440000}", "tenant_malformed"),
+    ],
+)
+def test_request_without_a_proper_tenant_is_told_how_to_name_it(
+    api: Api, group: AIIssueGroup, header: str | None, code: str
+) -> None:
+    response = api.create(group, headers={"X-Tenant-ID": header})
+
+    assert "X-Tenant-ID" in assert_error(response, 400, code)["message"]
+
+
+def test_query_may_repeat_the_tenant_and_not_contradict_it(
+    api: Api, group: AIIssueGroup, integration: Integration
+) -> None:
+    path = f"/api/issues/ai/{group.pk}/create-jira-ticket?tenant_id="
+
+    other = api.request("POST", f"{path}{uuid4()}", json=CONTENT)
+    same = api.request("POST", f"{path}{group.tenant_id}", json=CONTENT)
+
+    assert_error(other, 404, "not_found")
+    assert same.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "validation_error"),
+        (b'{"title": ', "malformed_json"),
+        (b"\xff\xfe", "malformed_json"),
+        (b'{"title": NaN}', "malformed_json"),
+        (b"[" * 100_000, "malformed_json"),
+        (b"[]", "not_an_object"),
+        (b'"title"', "not_an_object"),
+        (b"null", "not_an_object"),
+    ],
+)
+def test_body_that_is_no_json_object_is_refused(
+    api: Api, group: AIIssueGroup, body: bytes, code: str
+) -> None:
+    response = post_raw(api, group, body, "application/json")
+
+    assert_error(response, 400, code)
+
+
+def test_body_over_one_mebibyte_is_too_large(api: Api, group: AIIssueGroup) -> None:
+    response = post_raw(api, group, b" " * (1024 * 1024 + 1), "application/json")
+
+    assert_error(response, 413, "payload_too_large")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data", ""])
+def test_body_of_another_type_is_told_to_be_json(
+    api: Api, group: AIIssueGroup, content_type: str
+) -> None:
+    response = post_raw(api, group, b'{"title": "x"}', content_type)
+
+    assert_error(response, 415, "unsupported_media_type")
+
+
+def test_other_method_is_refused_with_those_allowed(
+    api: Api, group: AIIssueGroup
+) -> None:
+    path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
+    response = api.request("GET", path)
+
+    assert_error(response, 405, "method_not_allowed")
+    assert response.headers["Allow"] == "POST, OPTIONS"
+
+
+def test_client_that_takes_no_json_is_told_that_there_is_only_json(
+    api: Api, group: AIIssueGroup
+) -> None:
+    response = api.create(group, headers={"Accept": "text/html"})
+
+    assert_error(response, 406, "not_acceptable")
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/nothing/here", "/api/issues/ai/"])
+def test_unknown_path_under_api_answers_in_the_envelope(api: Api, path: str) -> None:
+    assert path in assert_error(api.request("GET", path), 404, "not_found")["message"]
+
+
+def test_request_id_is_echoed_if_sane_and_made_otherwise(api: Api) -> None:
+    echoed = api.request("GET", "/api/x", headers={"X-Request-ID": "abc-1"})
+    replaced = api.request("GET", "/api/x", headers={"X-Request-ID": "a b<script>"})
+
+    assert echoed.headers["X-Request-ID"] == "abc-1"
+    assert len(replaced.headers["X-Request-ID"]) == 32
+
+
+def test_bug_in_a_view_answers_in_the_envelope_and_tells_nothing(
+    api: Api, group: AIIssueGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CreateJiraTicketView, "post", lambda *_, **__: 1 / 0)
+
+    body = assert_error(api.create(group), 500, "internal_error")
+
+    assert "ZeroDivision" not in str(body)
+
+
+def post_raw(
+    api: Api, group: AIIssueGroup, body: bytes, content_type: str
+) -> requests.Response:
+    path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
+    headers = {"Content-Type": content_type}
+    return api.request("POST", path, data=body, headers=headers)

@@ -1,0 +1,35 @@
+"""Text of people, made fit to store and to send."""
+
+import pytest
+
+from issues.text import clean_text, clean_title
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        ("a\r\nb\rc\nd", "a\nb\nc\nd"),
+        ("  a\tb  ", "a\tb"),
+        ("a\x00\x07\x1b\x7f\x85\x9fb", "ab"),
+        ("a\ud800b", "ab"),
+        ("\u202eabc\u2066\u2069", "abc"),
+        ("<script>alert(1)</script> & “”", "<script>alert(1)</script> & “”"),
+        ("👩‍👩‍👧 שלום\u200f مرحبا", "👩‍👩‍👧 שלום\u200f مرحبا"),
+        (" \x00 ", ""),
+    ],
+)
+def test_text_is_cleaned_and_nothing_else_is_lost(typed: str, clean: str) -> None:
+    assert clean_text(typed) == clean
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        ("a\r\nb", "a b"),
+        ("a \n\t\n b", "a b"),
+        ("\na\u2028b\n", "a b"),
+        ("a  b", "a  b"),
+    ],
+)
+def test_title_is_on_one_line(typed: str, clean: str) -> None:
+    assert clean_title(typed) == clean

@@ -1,0 +1,21 @@
+"""Text of people, made fit to store and to send. HTML in it is text and stays."""
+
+import re
+
+# Control characters but newline and tab, lone surrogates, and the bidirectional
+# embeddings, overrides and isolates that can make a text read as another one.
+_unwanted = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
+)
+_line_ends = re.compile("\r\n?")
+_title_breaks = re.compile("\\s*[\n\t\u2028\u2029]\\s*")
+
+
+def clean_text(text: str) -> str:
+    """Return `text` trimmed, with LF line ends and without unwanted characters."""
+    return _unwanted.sub("", _line_ends.sub("\n", text)).strip()
+
+
+def clean_title(text: str) -> str:
+    """Return `text` cleaned, on one line: each break becomes one space."""
+    return _title_breaks.sub(" ", clean_text(text))

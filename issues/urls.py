@@ -1,0 +1,13 @@
+"""Paths of issue groups. A trailing slash works too, without a redirect."""
+
+from django.urls import re_path
+
+from issues.views import CreateJiraTicketView
+
+urlpatterns = [
+    re_path(
+        r"^ai/(?P<group_id>[^/]+)/create-jira-ticket/?$",
+        CreateJiraTicketView.as_view(),
+        name="create-jira-ticket",
+    ),
+]

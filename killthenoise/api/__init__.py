@@ -1,0 +1,1 @@
+"""What every API view shares; knows no word of the domain and imports no app."""

@@ -1,0 +1,67 @@
+"""The one shape of every answer under /api/."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework.response import Response
+
+from killthenoise.api.request_id import current_request_id
+
+
+def success(
+    data: Any, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer 200 with `{"success": true, "data": …, "message": …}`."""
+    body = {"success": True, "data": data, "message": message}
+    return Response(body, headers=dict(headers or {}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorAnswer:
+    """An error as a client sees it.
+
+    `title` is short, `message` a sentence for a person: what happened and what to do.
+    `code` is a stable slug, `retry_after` in whole seconds, `fields` the sentences by
+    input field, `data` names a ticket that exists.
+    """
+
+    status: int
+    title: str
+    message: str
+    code: str
+    retryable: bool = False
+    retry_after: int | None = None
+    fields: Mapping[str, Sequence[str]] | None = None
+    ticket_may_exist: bool = False
+    data: Any = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object; optional keys are there only when they say something."""
+        body: dict[str, Any] = {
+            "success": False,
+            "error": self.title,
+            "message": self.message,
+            "code": self.code,
+            "retryable": self.retryable,
+            "request_id": current_request_id(),
+        }
+        if self.fields:
+            body["fields"] = self.fields
+        if self.ticket_may_exist:
+            body["ticket_may_exist"] = True
+        if self.data is not None:
+            body["data"] = self.data
+        return body
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Retry-After`, where waiting helps."""
+        if self.retry_after is None:
+            return {}
+        return {"Retry-After": str(self.retry_after)}
+
+    def response(self) -> Response:
+        """Build the answer of a DRF view."""
+        return Response(self.body, status=self.status, headers=self.headers)

@@ -1,0 +1,58 @@
+"""Middleware: a request id on every answer, the JSON envelope on errors under /api/."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from killthenoise.api.envelope import ErrorAnswer
+from killthenoise.api.request_id import begin_request
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+_MESSAGES = {
+    404: "There is no {path} here. Check the path; README.md lists the API.",
+    400: "The server could not read this request. Check its headers and try again.",
+    500: "Something broke on our side. Nothing more is known; quote the request id.",
+}
+
+
+class RequestIdMiddleware:
+    """Echo a sane `X-Request-ID`, or make one; the log lines carry it too."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = begin_request(request.headers.get("X-Request-ID", ""))
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class JsonErrorsMiddleware:
+    """Put errors that no view made (URL map, hosts, crashes) into the envelope."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not request.path.startswith("/api/") or response.status_code < 400:
+            return response
+        if response.headers.get("Content-Type", "").startswith("application/json"):
+            return response
+        return _enveloped(request, HTTPStatus(response.status_code))
+
+
+def _enveloped(request: HttpRequest, status: HTTPStatus) -> JsonResponse:
+    message = _MESSAGES.get(status.value) or _MESSAGES[status.value // 100 * 100]
+    answer = ErrorAnswer(
+        status=status.value,
+        title=status.phrase,
+        message=message.format(path=request.path),
+        code=status.name.lower(),
+        retryable=status.value >= 500,
+    )
+    return JsonResponse(answer.body, status=answer.status)

@@ -1,0 +1,29 @@
+"""The id of the request at hand, for answers, logs and records."""
+
+import logging
+import re
+from contextvars import ContextVar
+from uuid import uuid4
+
+_current: ContextVar[str] = ContextVar("request_id", default="")
+_acceptable = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def begin_request(offered: str) -> str:
+    """Take the caller's id if it is fit for a log line, else make one."""
+    request_id = offered if _acceptable.fullmatch(offered) else uuid4().hex
+    _current.set(request_id)
+    return request_id
+
+
+def current_request_id() -> str:
+    """Return the id of the request that this thread serves, "" outside of one."""
+    return _current.get()
+
+
+class RequestIdFilter(logging.Filter):
+    """Give every log record a `request_id`, "-" outside a request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current_request_id() or "-"
+        return True

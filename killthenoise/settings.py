@@ -1,0 +1,199 @@
+"""Django settings, all from the environment; README.md has the table of variables.
+
+Development mode (`DJANGO_DEBUG`, which `manage.py` turns on when no secret key is set)
+needs nothing. Outside it, every missing or wrong variable is named at start, at once.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+from marshmallow import ValidationError
+from marshmallow.validate import Length, OneOf, Range
+
+from killthenoise.development import development_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = Env(eager=False)  # collects every error; `seal()` reports them together
+positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
+not_empty = Length(min=1, error="Must not be empty.")
+
+DEBUG = env.bool("DJANGO_DEBUG", False)
+
+
+def in_development(make: Callable[[], Any]) -> Any:
+    """Return a default for development mode; outside it the variable is required."""
+    return make() if DEBUG else ...
+
+
+def make_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def are_keys(keys: list[str]) -> None:
+    try:
+        MultiFernet([Fernet(key) for key in keys])
+    except ValueError as exc:
+        raise ValidationError(f"Must be Fernet keys, with commas: {exc}") from exc
+
+
+# The environment: everything that README's table of variables names.
+SECRET_KEY = env.str(
+    "DJANGO_SECRET_KEY",
+    in_development(lambda: development_secret(VAR_DIR / "secret-key")),
+    validate=not_empty,
+)
+FIELD_ENCRYPTION_KEYS = env.list(
+    "FIELD_ENCRYPTION_KEYS",
+    in_development(lambda: [development_secret(VAR_DIR / "field-key", make_key)]),
+    validate=are_keys,
+)
+ALLOWED_HOSTS = env.list(
+    "DJANGO_ALLOWED_HOSTS",
+    in_development(lambda: ["localhost", "127.0.0.1", "[::1]"]),
+)
+DATABASE = env.dj_db_url(
+    "DATABASE_URL",
+    f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
+    conn_max_age=600,
+    conn_health_checks=True,
+)
+JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
+JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
+JIRA_READ_TIMEOUT_S = env.float("JIRA_READ_TIMEOUT_S", 20, validate=positive)
+REQUEST_BUDGET_S = env.float("REQUEST_BUDGET_S", 25, validate=positive)
+LEASE_S = env.float("LEASE_S", 60, validate=positive)
+WEB_THREADS = env.int("WEB_THREADS", 16, validate=positive)
+SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", not DEBUG)
+LOG_LEVEL = env.str(
+    "LOG_LEVEL",
+    "INFO",
+    validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
+)
+env.seal()
+if JIRA_ALLOW_INSECURE and not DEBUG:
+    raise ImproperlyConfigured(
+        "JIRA_ALLOW_INSECURE sends credentials over plain http: it is for development "
+        "mode only. Unset it, or set DJANGO_DEBUG=true on a machine of your own."
+    )
+
+# Database. Connections persist and are checked before use.
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASE["OPTIONS"] = {
+        "timeout": 10,  # seconds to wait for another writer
+        "transaction_mode": "IMMEDIATE",  # no lock upgrade that could fail half-way
+        "init_command": "PRAGMA journal_mode=WAL;",
+    }
+else:
+    DATABASE["OPTIONS"] = {"connect_timeout": 5} | DATABASE.get("OPTIONS", {})
+DATABASES = {"default": DATABASE}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "integrations",
+    "issues",
+]
+MIDDLEWARE = [
+    "killthenoise.api.middleware.RequestIdMiddleware",
+    "killthenoise.api.middleware.JsonErrorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "killthenoise.urls"
+WSGI_APPLICATION = "killthenoise.wsgi.application"
+APPEND_SLASH = False  # a redirect would lose the body; the routes take both forms
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "killthenoise.api.authentication.TenantHeaderAuthentication"
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["killthenoise.api.parsers.JSONBodyParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "killthenoise.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+# Security. TLS ends at a router that sets X-Forwarded-Proto; gunicorn decides whom
+# to believe (FORWARDED_ALLOW_IPS) and tells Django the scheme.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+X_FRAME_OPTIONS = "DENY"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # no collectstatic there
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "killthenoise.api.request_id.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}"}
+        | {"style": "{"}
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}
+TEST_RUNNER = "killthenoise.test_runner.PytestRunner"

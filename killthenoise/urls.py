@@ -1,0 +1,16 @@
+"""The URL map."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from killthenoise.health import healthz, readyz
+
+admin.site.site_header = admin.site.site_title = "KillTheNoise"
+admin.site.index_title = "Groups, tickets and integrations"
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/issues/", include("issues.urls")),
+    path("healthz", healthz),
+    path("readyz", readyz),
+]
