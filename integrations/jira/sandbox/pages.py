@@ -1,5 +1,6 @@
 """What a person sees: the list of tickets, and the page of one."""
 
+import json
 from html import escape
 
 from integrations.jira.sandbox.adf_html import to_html, web_link
@@ -93,7 +94,7 @@ def _ticket(ticket: Ticket) -> str:
         f'<span class="status">{_name(ticket, "status")}</span><h2>Description</h2>'
         f"{to_html(fields.get('description') or {})}{_links(ticket)}</main>"
         f"<aside>{_terms(details)}<h2>Entity properties</h2>"
-        f"{_terms({escape(k): escape(str(v)) for k, v in ticket.properties.items()})}"
+        f"{_terms({escape(k): escape(json.dumps(v)) for k, v in ticket.properties.items()})}"
         "</aside></div>"
     )
 

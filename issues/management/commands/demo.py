@@ -4,12 +4,15 @@ import json
 import os
 import secrets
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from argparse import ArgumentParser
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -27,7 +30,7 @@ TICKET = {
 
 
 class Command(BaseCommand):
-    help = "Run the demo until Ctrl-C. Its database is made anew each time."
+    help = "Run the demo until Ctrl-C. Each run has a database of its own."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,8 +39,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with ExitStack() as running:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt), ExitStack() as running:
             demo = Demo(running)
+            self.stdout.write("Making the database, starting the servers …")
             demo.make_database()
             demo.start_processes()
             self.stdout.write(f"Server {demo.server}, sandbox Jira {demo.jira}\n\n")
@@ -54,8 +59,8 @@ class Demo:
 
     def __init__(self, running: ExitStack) -> None:
         self.running = running
-        self.database = settings.VAR_DIR / "demo.sqlite3"
-        self.log_path = settings.VAR_DIR / "demo.log"
+        folder = running.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
+        self.log_path = Path(folder) / "demo.log"
         self.log = running.enter_context(self.log_path.open("w"))
         self.jira = f"http://127.0.0.1:{free_port(8081)}"
         self.server = f"http://127.0.0.1:{free_port(8000)}"
@@ -64,15 +69,13 @@ class Demo:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = os.environ | {
             "DJANGO_DEBUG": "true",
-            "DATABASE_URL": f"sqlite:///{self.database}",
+            "DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3",
             "DJANGO_SUPERUSER_PASSWORD": self.password,
             "JIRA_ALLOW_INSECURE": "true",
         }
 
     def make_database(self) -> None:
-        """Make the database anew, with the demo tenant and an admin user."""
-        for leftover in self.database.parent.glob(f"{self.database.name}*"):
-            leftover.unlink()
+        """Make the database, with the demo tenant and an admin user."""
         self.manage("migrate", "--verbosity=0")
         self.manage("createsuperuser", "--noinput", "--username=demo", "--email=")
         self.manage(
@@ -101,7 +104,7 @@ class Demo:
             timeout=STARTUP_S,
         )
         if response.status_code != 200:
-            raise CommandError(f"No ticket: {response.status_code} {response.text}")
+            raise self.failed(f"No ticket: {response.status_code} {response.text}")
         answer: dict[str, Any] = response.json()
         return answer
 
@@ -127,13 +130,10 @@ class Demo:
         )
 
     def wait(self) -> None:
-        """Wait for Ctrl-C. Raises CommandError if a process ends before."""
-        try:
-            while all(process.poll() is None for process in self.processes):
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            return
-        raise CommandError(f"A process of the demo ended. See {self.log_path}")
+        """Wait until interrupted. Raises CommandError if a process ends before."""
+        while all(process.poll() is None for process in self.processes):
+            time.sleep(0.5)
+        raise self.failed("A process of the demo ended.")
 
     def manage(self, *arguments: str) -> None:
         """Run a management command to its end, on the demo's database."""
@@ -147,7 +147,7 @@ class Demo:
             check=False,
         )
         if done.returncode:
-            raise CommandError(f"{arguments[0]} failed. See {self.log_path}")
+            raise self.failed(f"{arguments[0]} failed.")
 
     def start(self, *command: str) -> None:
         """Start a process that ends with the demo."""
@@ -173,7 +173,12 @@ class Demo:
             except requests.ConnectionError:
                 pass
             time.sleep(0.05)
-        raise CommandError(f"{url} does not answer. See {self.log_path}")
+        raise self.failed(f"{url} does not answer.")
+
+    def failed(self, what: str) -> CommandError:
+        """Return the error to raise, with the end of the log, which goes with us."""
+        log = self.log_path.read_text(encoding="utf-8", errors="replace")
+        return CommandError("\n".join([what, *log.splitlines()[-20:]]))
 
 
 def free_port(preferred: int) -> int:
