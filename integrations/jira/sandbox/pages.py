@@ -86,6 +86,10 @@ def _ticket(ticket: Ticket) -> str:
         "Reporter": escape(fields["creator"]["displayName"]),
         "Created": f"{ticket.created:%d %b %Y, %H:%M:%S} UTC",
     }
+    properties = {
+        escape(key): escape(json.dumps(value))
+        for key, value in ticket.properties.items()
+    }
     return (
         f'<nav><a href="/">Projects</a> / {PROJECTS[ticket.project_key].name} / '
         f'<a href="/browse/{ticket.key}">{ticket.key}</a></nav>'
@@ -93,9 +97,8 @@ def _ticket(ticket: Ticket) -> str:
         '<div class="ticket"><main>'
         f'<span class="status">{_name(ticket, "status")}</span><h2>Description</h2>'
         f"{to_html(fields.get('description') or {})}{_links(ticket)}</main>"
-        f"<aside>{_terms(details)}<h2>Entity properties</h2>"
-        f"{_terms({escape(k): escape(json.dumps(v)) for k, v in ticket.properties.items()})}"
-        "</aside></div>"
+        f"<aside>{_terms(details)}"
+        f"<h2>Entity properties</h2>{_terms(properties)}</aside></div>"
     )
 
 
