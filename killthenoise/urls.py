@@ -1,6 +1,7 @@
 """The URL map."""
 
 from django.contrib import admin
+from django.http import HttpResponse
 from django.urls import include, path
 
 from killthenoise.health import healthz, readyz
@@ -13,4 +14,6 @@ urlpatterns = [
     path("api/issues/", include("issues.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
+    # Browsers ask for it on every page of the admin; there is none.
+    path("favicon.ico", lambda request: HttpResponse(status=204)),
 ]

@@ -119,7 +119,7 @@ class Refusal:
 
     def _of_fields(self) -> JiraError | None:
         errors = self.answer.errors
-        if not errors and "INVALID_INPUT" not in self.answer.messages:
+        if not errors and "INVALID_INPUT" not in self._said:
             return None
         return self._error(
             JiraFieldRejected,
@@ -131,7 +131,8 @@ class Refusal:
 
     @property
     def _said(self) -> str:
-        return " ".join([*self.answer.messages, *self.answer.errors.values()])
+        said = [*self.answer.messages, *self.answer.errors.values()]
+        return " ".join(text.rstrip(".") + "." for text in said)
 
     def _error(self, kind: type[JiraError], message: str, **details: Any) -> JiraError:
         return kind(
