@@ -34,9 +34,13 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         """Only this tenant's integrations. Every use starts here."""
         return self.filter(tenant_id=tenant_id)
 
+    def jira(self) -> Self:
+        """The Jira integrations, those in use and those of before."""
+        return self.filter(provider=Integration.Provider.JIRA)
+
     def active_jira(self) -> Self:
         """The Jira integration in use: one row per tenant at most."""
-        return self.filter(provider=Integration.Provider.JIRA, is_active=True)
+        return self.jira().filter(is_active=True)
 
 
 class Integration(models.Model):

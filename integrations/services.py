@@ -25,6 +25,17 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
     return integration
 
 
+def find_jira_account(*, tenant_id: UUID, base_url: str) -> Integration | None:
+    """Return the tenant's account on a site it used, the active one first.
+
+    For work left from before: the integration may be inactive or another one by now.
+    Raises SecretUnreadable.
+    """
+    jira = Integration.objects.for_tenant(tenant_id).jira()
+    accounts = jira.filter(base_url=base_url).order_by("-is_active", "-updated_at")
+    return next((account for account in accounts if account.api_token), None)
+
+
 def jira_client(integration: Integration) -> JiraClient:
     """Return a client for the integration's site and account."""
     return JiraClient(

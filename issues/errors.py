@@ -19,12 +19,37 @@ class TicketInProgress(ServiceError):
     code = "ticket_in_progress"
     title = "A ticket is being created"
     retryable = True
-    retry_after = 5
+    retry_after = 2
 
     def __init__(self) -> None:
         super().__init__(
             "A ticket for this group is being created right now. Send the same request "
             "again in a moment to get its key."
+        )
+
+
+class TicketExists(ServiceError):
+    """The group has a ticket already, and this request asks for another content."""
+
+    code = "ticket_exists"
+    title = "The group has a ticket already"
+
+    def __init__(self, *, ticket_key: str, ticket_url: str) -> None:
+        super().__init__(
+            f"This group has the ticket {ticket_key} already. Open that one, or send "
+            "allow_another: true to create another ticket."
+        )
+        self.data = {"ticket_key": ticket_key, "ticket_url": ticket_url}
+
+
+class IdempotencyKeyReused(ServiceError):
+    code = "idempotency_key_reused"
+    title = "Idempotency key used before"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key came before with another group, title or "
+            "description. Send a new key with each new request."
         )
 
 

@@ -5,71 +5,97 @@ open and no row is locked.
 """
 
 import logging
-from typing import Any
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
 
+from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import IntegrityError, close_old_connections, transaction
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    close_old_connections,
+    transaction,
+)
+from django.db.models import Q
 from django.utils import timezone
 
-from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
+from integrations.models import Integration
 from issues.errors import TicketNotRecorded
-from issues.models import Report, TicketRequest
+from issues.models import (
+    AIIssueGroup,
+    Report,
+    TicketRequest,
+    TicketRequestQuerySet,
+)
+
+TRIES = 3
+BATCH = 100
+RECOVERY_S = 30
+"""Seconds that a recovery has a row for itself; it is given back when it ends."""
 
 logger = logging.getLogger(__name__)
 State = TicketRequest.State
+T = TypeVar("T")
 
 
-def claim(request: TicketRequest) -> bool:
+def live_requests(request: TicketRequest, client_key: str) -> list[TicketRequest]:
+    """Return the group's live requests and the one that holds the client's key."""
+    live = TicketRequest.objects.for_tenant(request.tenant_id).live()
+    related = Q(group=request.group_id)
+    if client_key:
+        related |= Q(idempotency_key=client_key)
+    return list(live.filter(related).defer("description").order_by("created_at"))
+
+
+def claim(request: TicketRequest, integration: Integration) -> bool:
     """Insert the pending row; False if a live request has its key or its group."""
+    request.integration = integration
+    request.base_url = integration.base_url
+    request.project_key = integration.project_key
+    request.created_at = timezone.now()
+    request.lease_until = request.created_at + timedelta(seconds=settings.LEASE_S)
     try:
-        with transaction.atomic(durable=True):
-            request.save(force_insert=True)
+        _atomically(lambda: request.save(force_insert=True))
     except IntegrityError:
         return False
     return True
 
 
-def find_twin(request: TicketRequest) -> TicketRequest | None:
-    """Return the live request with the same key."""
-    live = TicketRequest.objects.for_tenant(request.tenant_id).live()
-    return live.filter(idempotency_key=request.idempotency_key).first()
-
-
-def record_created(request: TicketRequest, issue: CreatedIssue, url: str) -> None:
+def record_created(
+    request: TicketRequest, *, issue_id: str, key: str, url: str, **evidence: Any
+) -> None:
     """Link the ticket: its Report and the row as `created`, both or neither.
+
+    `evidence` is what else the row keeps of Jira's answer. A ticket that exists is
+    linked even if the row was given up in the meantime; a ticket that was recorded
+    in the meantime stays as it was recorded.
 
     Raises TicketNotRecorded if the database does not take it.
     """
+    outcome = {
+        "state": State.CREATED,
+        "ticket_key": key,
+        "ticket_url": url,
+        "jira_issue_id": issue_id,
+        "error_code": "",
+        "error_message": "",
+        **evidence,
+    }
     try:
         close_old_connections()  # the call took its time: check before use
-        with transaction.atomic(durable=True):
-            report, _ = Report.objects.get_or_create(
-                group_id=request.group_id,
-                source=Report.JIRA,
-                external_id=issue.key,
-                defaults={"title": request.title, "url": url},
-            )
-            _settle(
-                request,
-                state=State.CREATED,
-                report=report,
-                ticket_key=issue.key,
-                ticket_url=url,
-                jira_issue_id=issue.id,
-                jira_status=issue.status,
-                jira_trace_id=issue.trace_id,
-                finished_at=timezone.now(),
-            )
+        _atomically(lambda: _link(request, outcome))
     except AnyDatabaseError as exc:
         logger.critical(
             "Jira created %s (id %s) for ticket request %s, which the database did not "
             "take",
-            issue.key,
-            issue.id,
+            key,
+            issue_id,
             request.pk,
         )
-        raise TicketNotRecorded(ticket_key=issue.key, ticket_url=url) from exc
+        raise TicketNotRecorded(ticket_key=key, ticket_url=url) from exc
 
 
 def record_error(request: TicketRequest, error: JiraError) -> None:
@@ -78,26 +104,118 @@ def record_error(request: TicketRequest, error: JiraError) -> None:
     If the database does not take it, the row stays pending.
     """
     may_exist = isinstance(error, MayExist)
+    outcome: dict[str, Any] = {
+        "state": State.UNKNOWN if may_exist else State.FAILED,
+        "error_code": error.code,
+        "error_message": str(error),
+        "jira_status": error.jira_status,
+        "jira_trace_id": error.trace_id,
+    }
+    if may_exist:
+        outcome["lease_until"] = timezone.now()
     try:
         close_old_connections()
-        _settle(
-            request,
-            state=State.UNKNOWN if may_exist else State.FAILED,
-            error_code=error.code,
-            error_message=str(error),
-            jira_status=error.jira_status,
-            jira_trace_id=error.trace_id,
-            finished_at=None if may_exist else timezone.now(),
-        )
+        _atomically(lambda: _settle(request, outcome))
     except AnyDatabaseError:
         logger.exception("ticket request %s stays pending", request.pk)
 
 
-def _settle(request: TicketRequest, **outcome: Any) -> None:
+def record_lost(request: TicketRequest, error: JiraError) -> None:
+    """Settle as `failed` a row whose ticket Jira does not have, past the horizon."""
+    outcome = {
+        "state": State.FAILED,
+        "error_code": error.code,
+        "error_message": str(error),
+        "recovering_until": None,
+    }
+    _atomically(lambda: _settle(request, outcome))
+
+
+def take_for_recovery(candidates: TicketRequestQuerySet) -> list[TicketRequest]:
+    """Take the first BATCH rows that are due, for us alone and for RECOVERY_S."""
+
+    def take() -> list[TicketRequest]:
+        due = candidates.due().select_for_update(skip_locked=True)
+        taken = list(due.order_by("pk")[:BATCH])
+        until = timezone.now() + timedelta(seconds=RECOVERY_S)
+        pks = [request.pk for request in taken]
+        TicketRequest.objects.filter(pk__in=pks).update(recovering_until=until)
+        return taken
+
+    return _atomically(take)
+
+
+def give_back(requests: Collection[TicketRequest]) -> None:
+    """Let others recover the rows that stayed open."""
+    pks = [request.pk for request in requests]
+    TicketRequest.objects.open().filter(pk__in=pks).update(recovering_until=None)
+
+
+def _link(request: TicketRequest, outcome: dict[str, Any]) -> None:
+    row = TicketRequest.objects.select_for_update().get(pk=request.pk)
+    if row.state == State.CREATED:
+        return
+    outcome["report"] = _report(row, outcome)
+    if row.is_open:
+        _settle(request, outcome | {"recovering_until": None})
+    else:
+        _add_late_row(row, outcome)
+
+
+def _report(row: TicketRequest, outcome: dict[str, Any]) -> Report | None:
+    """Link the ticket to the group, unless that was deleted."""
+    groups = AIIssueGroup.objects.filter(pk=row.group_id)
+    if not groups.select_for_update(no_key=True).values_list("pk").first():
+        return None
+    report, _ = Report.objects.get_or_create(
+        group_id=row.group_id,
+        source=Report.JIRA,
+        external_id=outcome["ticket_key"],
+        defaults={"title": row.title, "url": outcome["ticket_url"]},
+    )
+    return report
+
+
+def _add_late_row(row: TicketRequest, outcome: dict[str, Any]) -> None:
+    """Record a ticket whose row was settled as failed, as a row beside that one."""
+    logger.warning("%s came late for ticket request %s", outcome["ticket_key"], row.pk)
+    same_key = TicketRequest.objects.for_tenant(row.tenant_id).live()
+    if same_key.filter(idempotency_key=row.idempotency_key).exists():
+        row.idempotency_key = f"late:{row.pk}"
+    row.pk, row.finished_at = uuid4(), timezone.now()
+    for name, value in outcome.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+
+
+def _settle(request: TicketRequest, outcome: dict[str, Any]) -> None:
     """Write the outcome of an open row; a settled row never changes."""
-    took = timezone.now() - request.created_at
+    now = timezone.now()
+    took = now - request.created_at
     TicketRequest.objects.open().filter(pk=request.pk).update(
         attempts=request.attempts,
         duration_ms=max(0, round(took.total_seconds() * 1000)),
+        finished_at=None if outcome["state"] == State.UNKNOWN else now,
         **outcome,
     )
+
+
+def _atomically(work: Callable[[], T]) -> T:
+    """Run `work` in a transaction of its own, again if the database rolled it back."""
+    for last in (*[False] * (TRIES - 1), True):
+        try:
+            with transaction.atomic(durable=True):
+                return work()
+        except OperationalError as exc:
+            if last or not _was_rolled_back(exc):
+                raise
+    raise AssertionError  # the last try returned or raised
+
+
+def _was_rolled_back(exc: OperationalError) -> bool:
+    """Whether it was a serialization failure or deadlock, or SQLite's busy writer.
+
+    https://www.postgresql.org/docs/18/mvcc-serialization-failure-handling.html
+    """
+    code = getattr(exc.__cause__, "pgcode", None)
+    return code in ("40001", "40P01") or "database is locked" in str(exc)

@@ -116,6 +116,13 @@ class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
         """Those that hold their idempotency key: open, or created."""
         return self.filter(state__in=TicketRequest.LIVE)
 
+    def due(self) -> Self:
+        """Those to look up in Jira: left open, and looked up by nobody now."""
+        now = timezone.now()
+        left = Q(state=TicketRequest.State.UNKNOWN) | Q(lease_until__lte=now)
+        free = Q(recovering_until=None) | Q(recovering_until__lte=now)
+        return self.open().filter(left, free)
+
 
 class TicketRequest(models.Model):
     """One attempt to create a ticket: the claim, the audit record, the recovery log.
@@ -154,6 +161,7 @@ class TicketRequest(models.Model):
     title = models.CharField(max_length=MAX_TITLE)
     description = models.TextField()
     # Where it was sent: the integration may point elsewhere by the time of a recovery.
+    base_url = models.CharField(max_length=255)
     project_key = models.CharField(max_length=100)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     actor = models.CharField(max_length=255, blank=True)
@@ -171,7 +179,10 @@ class TicketRequest(models.Model):
     report = models.ForeignKey(
         Report, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # After this moment nothing is sent any more; the outcome `unknown` ends it early.
     lease_until = models.DateTimeField()
+    # A recovery is asking Jira right now.
+    recovering_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -207,7 +218,26 @@ class TicketRequest(models.Model):
         indexes = [
             # The audit's list, newest first.
             models.Index(fields=["-created_at"], name="ticketrequest_newest"),
+            # What recovery looks for, oldest first.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["pending", "unknown"]),
+                name="ticketrequest_open",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.ticket_key or self.state}: {self.title}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the outcome is not settled."""
+        return self.state in self.OPEN
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a worker that holds the lease, or a recovery, is at it now."""
+        now = timezone.now()
+        leased = self.state == self.State.PENDING and self.lease_until > now
+        recovering = self.recovering_until is not None and self.recovering_until > now
+        return leased or (self.is_open and recovering)

@@ -41,8 +41,20 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """JSON's true and false alone: "no" must not be taken for a yes."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
-    """`{"title", "description"}`, both required; other keys are ignored."""
+    """`{"title", "description", "allow_another"}`; other keys are ignored."""
 
     title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
     description = TextField(name="description", clean=clean_text, limit=MAX_DESCRIPTION)
+    allow_another = StrictBooleanField(default=False)

@@ -1,31 +1,46 @@
 """Tickets for groups: exactly one, always linked, whatever fails.
 
 Jira has no idempotency key, so we keep one: a TicketRequest is claimed and committed,
-Jira is called once with no transaction open, and the outcome is recorded. A failure is
-judged by its consequence: what may exist is never sent again.
+Jira is called with no transaction open, and the outcome is recorded. A failure is
+judged by its consequence: what may exist is never sent again, but looked for.
+docs/exactly-once.md has the states and the argument.
 """
 
 import hashlib
 import json
+import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from itertools import count
 
 from django.conf import settings
 from django.utils import timezone
 
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
-from integrations.jira.errors import JiraError, JiraUnreachable
+from integrations.jira.errors import (
+    JiraError,
+    JiraOutcomeUnknown,
+    JiraRateLimited,
+    JiraUnreachable,
+    error_of,
+)
 from integrations.models import Integration
 from integrations.services import get_active_jira, jira_client
-from issues import ledger
-from issues.errors import TicketInProgress
-from issues.models import AIIssueGroup, TicketRequest
+from issues import ledger, reconcile
+from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
+from issues.models import AIIssueGroup, Report, TicketRequest
 from killthenoise.api.authentication import Caller
 
-MARKER = "killthenoise"
-"""Key of the issue property that ties a ticket to its TicketRequest."""
+MAX_SENDS = 4
+FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
+STILL_UNKNOWN = (
+    "Jira did not confirm this ticket and does not show it yet, so it may exist. Do "
+    "not create it by hand: send the same request again in a moment."
+)
+
+State = TicketRequest.State
 
 
 @dataclass(frozen=True)
@@ -48,74 +63,169 @@ def create_jira_ticket(
     description: str,
     caller: Caller,
     idempotency_key: str = "",
+    allow_another: bool = False,
 ) -> Ticket:
     """Create the ticket that this request asks for, or return it if it is there.
 
-    `title` and `description` are clean and within Jira's limits. Raises
-    NoActiveIntegration, NoProjectChosen, SecretUnreadable, TicketInProgress,
-    TicketNotRecorded, any JiraError, and Django's database errors before the call.
+    `title` and `description` are clean and within Jira's limits. `allow_another` asks
+    for one more ticket where the group has one.
+
+    Raises NoActiveIntegration, NoProjectChosen, SecretUnreadable, TicketInProgress,
+    TicketExists, IdempotencyKeyReused, TicketNotRecorded, any JiraError, and Django's
+    database errors before the call.
     """
-    started = time.monotonic()
-    integration = get_active_jira(tenant_id=group.tenant_id)
-    content_hash = _hash(group, title, description)
+    deadline = time.monotonic() + settings.REQUEST_BUDGET_S
+    patience = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     request = TicketRequest(
         tenant_id=group.tenant_id,
         group=group,
-        integration=integration,
-        project_key=integration.project_key,
-        idempotency_key=idempotency_key or content_hash,
-        request_hash=content_hash,
         title=title,
         description=description,
+        request_hash=_hash(group, title, description),
         actor=caller.actor,
         client_ip=caller.client_ip,
         request_id=caller.request_id,
-        lease_until=timezone.now() + timedelta(seconds=settings.LEASE_S),
     )
-    if not ledger.claim(request):
-        return _same_again(request)
+    live = ledger.live_requests(request, idempotency_key)
+    request.idempotency_key = idempotency_key or _derived_key(
+        request, live, allow_another=allow_another
+    )
+    while not (made := _made_before(request, live, allow_another=allow_another)):
+        if rival := next((row for row in live if row.is_open), None):
+            _await_end(rival, request, patience=patience, deadline=deadline)
+        else:
+            integration = get_active_jira(tenant_id=group.tenant_id)
+            if ledger.claim(request, integration):
+                return _create(request, integration, deadline)
+        live = ledger.live_requests(request, request.idempotency_key)
+    return made
+
+
+def _made_before(
+    request: TicketRequest, live: Sequence[TicketRequest], *, allow_another: bool
+) -> Ticket | None:
+    """Return the ticket that an earlier request for the same made.
+
+    Raises IdempotencyKeyReused, and TicketExists for a ticket of other content.
+    """
+    for row in live:
+        same_key = row.idempotency_key == request.idempotency_key
+        same_content = row.request_hash == request.request_hash
+        if same_key and not same_content:
+            raise IdempotencyKeyReused
+        same = same_key or (same_content and row.report_id and not allow_another)
+        if row.state == State.CREATED and same:
+            return Ticket(row.ticket_key, row.ticket_url, replayed=True)
+    if allow_another or any(row.is_open for row in live):
+        return None
+    linked = Report.objects.filter(group=request.group_id).jira()
+    if report := linked.order_by("-created_at").first():
+        raise TicketExists(ticket_key=report.external_id, ticket_url=report.url)
+    return None
+
+
+def _await_end(
+    rival: TicketRequest, request: TicketRequest, *, patience: float, deadline: float
+) -> None:
+    """Wait for an open request of the group; look for its ticket if it was left open.
+
+    Returns when it has ended, or when there is reason to look again. Raises what there
+    is to say if it has not: TicketInProgress, or JiraOutcomeUnknown for the same
+    request; and for the same request its error, if that would only come again.
+    """
+    _wait_while_busy(rival, patience)
+    if rival.is_busy:
+        raise TicketInProgress
+    same = rival.request_hash == request.request_hash
+    if rival.is_open:
+        reconcile.recover(rival, deadline=deadline)
+        if rival.is_open and not rival.is_busy:
+            raise JiraOutcomeUnknown(STILL_UNKNOWN) if same else TicketInProgress()
+    if rival.state == State.FAILED and same:
+        error = error_of(rival.error_code, rival.error_message)
+        if not error.retryable:
+            raise error
+
+
+def _wait_while_busy(rival: TicketRequest, patience: float) -> None:
+    """Wait until the rival's worker or recovery ends, at most until `patience`."""
+    pause = FIRST_POLL_S
+    while rival.is_busy and time.monotonic() < patience:
+        time.sleep(pause)
+        pause = min(pause * 1.5, SLOWEST_POLL_S)
+        rival.refresh_from_db()
+
+
+def _create(
+    request: TicketRequest, integration: Integration, deadline: float
+) -> Ticket:
+    """Send the claimed request and record what comes of it."""
     client = jira_client(integration)
     try:
-        issue = _call(client, integration, request, started)
+        issue = _send(client, request, integration.issue_type, deadline)
     except JiraError as error:
         ledger.record_error(request, error)
         raise
     url = client.browse_url(issue.key)
-    ledger.record_created(request, issue, url)
+    ledger.record_created(
+        request,
+        issue_id=issue.id,
+        key=issue.key,
+        url=url,
+        jira_status=issue.status,
+        jira_trace_id=issue.trace_id,
+    )
     return Ticket(issue.key, url)
 
 
-def _call(
-    client: JiraClient, integration: Integration, request: TicketRequest, started: float
+def _send(
+    client: JiraClient, request: TicketRequest, issue_type: str, deadline: float
 ) -> CreatedIssue:
-    """POST the ticket once, unless the lease is over before the first byte leaves."""
+    """POST the ticket. Again only after a 429, by which nothing was created."""
+    leased = request.lease_until - timezone.now()
+    lease_ends = time.monotonic() + leased.total_seconds()
 
     def still_ours() -> None:
-        if timezone.now() >= request.lease_until:
+        # Two clocks: one stands still in a suspended machine, the other may be set.
+        if time.monotonic() >= lease_ends or timezone.now() >= request.lease_until:
             raise JiraUnreachable(
                 "Reaching Jira took too long, so nothing was sent. Try again."
             )
         request.attempts += 1
 
-    return client.create_issue(
-        NewIssue(
-            project_key=request.project_key,
-            issue_type=integration.issue_type,
-            summary=request.title,
-            description=text_to_adf(request.description),
-            properties={MARKER: {"request_id": str(request.pk)}},
-        ),
-        deadline=started + settings.REQUEST_BUDGET_S,
-        before_send=still_ours,
+    issue = _new_issue(request, issue_type)
+    for sends in count(1):
+        try:
+            return client.create_issue(issue, deadline=deadline, before_send=still_ours)
+        except JiraRateLimited as limited:
+            jitter = random.uniform(1, 1.3)  # noqa: S311 (chance, no secret)
+            pause = (limited.retry_after or 2**sends) * jitter
+            if sends == MAX_SENDS or time.monotonic() + pause >= deadline:
+                raise
+        time.sleep(pause)
+    raise AssertionError  # count() has no end
+
+
+def _new_issue(request: TicketRequest, issue_type: str) -> NewIssue:
+    return NewIssue(
+        project_key=request.project_key,
+        issue_type=issue_type,
+        summary=request.title,
+        description=text_to_adf(request.description),
+        properties={reconcile.MARKER: {"request_id": str(request.pk)}},
     )
 
 
-def _same_again(request: TicketRequest) -> Ticket:
-    """Answer a request whose key or group is taken: replay, else it is in progress."""
-    twin = ledger.find_twin(request)
-    if twin and twin.state == TicketRequest.State.CREATED:
-        return Ticket(twin.ticket_key, twin.ticket_url, replayed=True)
-    raise TicketInProgress
+def _derived_key(
+    request: TicketRequest, live: Sequence[TicketRequest], *, allow_another: bool
+) -> str:
+    """Return the key of a request whose client sent none: two clicks have the same.
+
+    The generation lets the same text make a new ticket after an unlink, or on purpose.
+    """
+    created = [row for row in live if row.state == State.CREATED]
+    generation = sum(allow_another or row.report_id is None for row in created)
+    return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()
 
 
 def _hash(group: AIIssueGroup, title: str, description: str) -> str:

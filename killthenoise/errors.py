@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 HTTP_STATUS: dict[type[ServiceError | jira.JiraError], int] = {
     issues.GroupNotFound: 404,
     issues.TicketInProgress: 409,
+    issues.TicketExists: 409,
+    issues.IdempotencyKeyReused: 409,
     issues.TicketNotRecorded: 500,
     integrations.NoActiveIntegration: 400,
     integrations.NoProjectChosen: 400,
@@ -31,6 +33,7 @@ HTTP_STATUS: dict[type[ServiceError | jira.JiraError], int] = {
     jira.JiraBadResponse: 500,
     jira.JiraUnreachable: 500,
     jira.JiraOutcomeUnknown: 500,
+    jira.JiraTicketLost: 500,
 }
 
 _DATABASE_DOWN = ErrorAnswer(

@@ -21,6 +21,7 @@ VAR_DIR = BASE_DIR / "var"
 
 env = Env(eager=False)  # collects every error; `seal()` reports them together
 positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
+not_negative = Range(min=0, error="Must be 0 or more.")
 not_empty = Length(min=1, error="Must not be empty.")
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
@@ -67,7 +68,9 @@ JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
 JIRA_READ_TIMEOUT_S = env.float("JIRA_READ_TIMEOUT_S", 20, validate=positive)
 REQUEST_BUDGET_S = env.float("REQUEST_BUDGET_S", 25, validate=positive)
+TWIN_WAIT_S = env.float("TWIN_WAIT_S", 10, validate=not_negative)
 LEASE_S = env.float("LEASE_S", 60, validate=positive)
+RECONCILE_HORIZON_S = env.float("RECONCILE_HORIZON_S", 180, validate=not_negative)
 WEB_THREADS = env.int("WEB_THREADS", 16, validate=positive)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", not DEBUG)
 LOG_LEVEL = env.str(
@@ -89,6 +92,8 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",  # no lock upgrade that could fail half-way
         "init_command": "PRAGMA journal_mode=WAL;",
     }
+    # A file, as in use: in memory, the threads of a test would share one connection.
+    DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
     DATABASE["OPTIONS"] = {"connect_timeout": 5} | DATABASE.get("OPTIONS", {})
 DATABASES = {"default": DATABASE}

@@ -5,20 +5,28 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from urllib3.exceptions import HTTPError
 
 from integrations.jira.answers import Answer
-from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
+from integrations.jira.errors import (
+    JiraBadResponse,
+    JiraError,
+    JiraOutcomeUnknown,
+    JiraUnreachable,
+)
 from integrations.jira.refusals import Refusal
 from integrations.jira.transport import Exchange, watching
 
 USER_AGENT = "KillTheNoise/1.0"
 MAX_ANSWER_BYTES = 1024 * 1024
+SEARCH_PAGE = 500
+BROWSE = "BROWSE_PROJECTS"
 _issue_key = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
 
 
@@ -45,6 +53,15 @@ class NewIssue:
                 {"key": key, "value": value} for key, value in self.properties.items()
             ],
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedIssue:
+    """A ticket found by a property of its own; `value` is the property's."""
+
+    id: str
+    key: str
+    value: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +133,51 @@ class JiraClient:
             raise self._refused(answer, issue, deadline)
         raise self._unconfirmed(answer)
 
+    def marked_issues(
+        self, property_key: str, *, project_key: str, minutes: int, deadline: float
+    ) -> Iterator[MarkedIssue]:
+        """Yield the tickets of the last `minutes` that have the property, all pages.
+
+        An empty `project_key` searches the whole site. Tickets appear in Jira's search
+        some seconds to minutes after their creation.
+
+        Raises JiraAuthFailed and other JiraErrors if Jira does not answer with tickets.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
+        """
+        where = f'project = "{project_key}" AND ' if project_key else ""
+        asked: dict[str, Any] = {
+            "jql": f'{where}created >= "-{minutes}m" ORDER BY created DESC',
+            "maxResults": SEARCH_PAGE,
+            "fields": ["created"],
+            "properties": [property_key],
+        }
+        while True:
+            path = "/rest/api/3/search/jql"
+            page = self._read("POST", path, json=asked, deadline=deadline).json
+            issues = page.get("issues")
+            if not isinstance(issues, list):  # which is not to say that there are none
+                raise JiraBadResponse(f"{self.base_url} answered without tickets.")
+            yield from _marked(issues, property_key)
+            token = page.get("nextPageToken")
+            if page.get("isLast") or not token:
+                return
+            asked["nextPageToken"] = token
+
+    def can_browse(self, project_key: str, *, deadline: float) -> bool:
+        """Whether the account sees the project's tickets: if not, none are found.
+
+        Raises JiraAuthFailed and other JiraErrors; JiraProjectInvalid if there is no
+        such project.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/#api-rest-api-3-mypermissions-get
+        """
+        query = urlencode({"projectKey": project_key, "permissions": BROWSE})
+        path = f"/rest/api/3/mypermissions?{query}"
+        found = self._read("GET", path, deadline=deadline).json.get("permissions")
+        answer = found.get(BROWSE) if isinstance(found, dict) else None
+        return isinstance(answer, dict) and answer.get("havePermission") is True
+
     def is_signed_in(self, *, deadline: float) -> bool:
         """Whether Jira knows us; true if it cannot say. Has no anonymous access.
 
@@ -126,6 +188,24 @@ class JiraClient:
         except _NoAnswer:
             return True
         return not answer.credentials_refused
+
+    def _read(
+        self, method: str, path: str, *, deadline: float, json: object = None
+    ) -> Answer:
+        """Ask for something. Raises a JiraError unless the answer is 200 and ours."""
+        try:
+            answer = self._send(Exchange(deadline), method, path, json)
+        except _NoAnswer as exc:
+            raise JiraUnreachable(f"{self.base_url} did not answer.") from exc
+        if answer.status == 200 and not answer.credentials_refused:
+            return answer
+        if answer.status >= 500:
+            raise JiraUnreachable(
+                f"{self.base_url} answered {answer.status}.",
+                jira_status=answer.status,
+                retry_after=answer.retry_after,
+            )
+        raise Refusal(answer=answer, site=self.base_url).as_error()
 
     def _send(
         self, exchange: Exchange, method: str, path: str, json: object = None
@@ -197,6 +277,13 @@ class JiraClient:
 
 class _NoAnswer(Exception):
     """No answer came; the exchange knows whether the request left."""
+
+
+def _marked(issues: list[Any], property_key: str) -> Iterator[MarkedIssue]:
+    for issue in issues:
+        value = (issue.get("properties") or {}).get(property_key)
+        if value is not None and _issue_key.fullmatch(str(issue.get("key"))):
+            yield MarkedIssue(id=str(issue.get("id")), key=issue["key"], value=value)
 
 
 def _basic(email: str, api_token: str) -> str:

@@ -21,6 +21,7 @@ class JiraError(Exception):
     code: ClassVar[str]
     title: ClassVar[str]
     retryable: ClassVar[bool] = False
+    retry_after_default: ClassVar[int | None] = None
     ticket_may_exist: ClassVar[bool] = False
 
     def __init__(
@@ -35,7 +36,7 @@ class JiraError(Exception):
         super().__init__(message)
         self.jira_status = jira_status
         self.trace_id = trace_id
-        self.retry_after = retry_after
+        self.retry_after = retry_after or self.retry_after_default
         self.fields = fields
 
 
@@ -125,3 +126,21 @@ class JiraOutcomeUnknown(MayExist):
 
     code = "jira_outcome_unknown"
     title = "Jira did not confirm the ticket"
+    retry_after_default = 5
+
+
+class JiraTicketLost(NothingCreated):
+    """The request may have left, and Jira has no such ticket after all."""
+
+    code = "jira_ticket_lost"
+    title = "Jira did not create the ticket"
+    retryable = True
+
+
+def error_of(code: str, message: str) -> JiraError:
+    """Return the error that was recorded by its code and sentence."""
+    kinds = [
+        kind for group in JiraError.__subclasses__() for kind in group.__subclasses__()
+    ]
+    by_code = {kind.code: kind for kind in kinds}
+    return by_code.get(code, JiraBadResponse)(message)

@@ -26,7 +26,7 @@ OUR_FIELDS = {"summary": "title", "description": "description"}
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """An answer 3xx or 4xx to the creation of a ticket, and what was asked for.
+    """An answer that is no success, and what was asked for.
 
     `signed_in` asks Jira whether it knows us: with an expired token it blames the
     project instead.
@@ -34,9 +34,9 @@ class Refusal:
 
     answer: Answer
     site: str
-    project_key: str
-    issue_type: str
-    signed_in: Callable[[], bool]
+    project_key: str = ""
+    issue_type: str = ""
+    signed_in: Callable[[], bool] = lambda: True
 
     def as_error(self) -> JiraError:
         """Return the error to raise."""

@@ -60,5 +60,6 @@ class TicketRequestFactory(DjangoModelFactory[TicketRequest]):
     request_hash = "0" * 64
     title = "The export fails"
     description = "Several customers cannot export."
+    base_url = "https://example.atlassian.net"
     project_key = "SCRUM"
     lease_until = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))

@@ -16,7 +16,7 @@ SAID_NO = [
     ("unauthorized", {}, "jira_auth_failed", "econnect Jira"),
     ("anonymous_trap", {}, "jira_auth_failed", "econnect Jira"),
     ("forbidden", {}, "jira_permission_denied", "SCRUM"),
-    ("rate_limited", {"retry_after": 7}, "jira_rate_limited", "Try again"),
+    ("rate_limited", {"retry_after": 600}, "jira_rate_limited", "Try again"),
     ("redirect", {"location": "http://169.254.169.254/"}, "jira_bad_response", "302"),
 ]
 MAY_EXIST = [
@@ -118,12 +118,38 @@ def test_bad_configuration_is_named(
 def test_rate_limit_passes_on_how_long_to_wait(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
-    jira.inject("rate_limited", retry_after=7)
+    jira.inject("rate_limited", retry_after=600)
 
     response = api.create(group)
 
-    assert response.headers["Retry-After"] == "7"
+    assert response.headers["Retry-After"] == "600"
     assert response.json()["retryable"] is True
+
+
+def test_rate_limit_that_ends_within_the_budget_is_waited_for(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    jira.inject("rate_limited", retry_after=1)
+
+    assert api.create(group).status_code == 200
+
+    assert TicketRequest.objects.get().attempts == 2
+    assert len(jira.tickets) == 1
+
+
+def test_rate_limit_is_waited_for_a_few_times_and_never_past_the_budget(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    settings: Settings,
+) -> None:
+    settings.REQUEST_BUDGET_S = 1.5
+    jira.inject("rate_limited", retry_after=1, times=None)
+
+    assert_error(api.create(group), 500, "jira_rate_limited")
+
+    assert TicketRequest.objects.get().attempts == 2
 
 
 @pytest.mark.parametrize("address", ["closed port", "unknown name", "not TLS"])
@@ -189,7 +215,7 @@ def test_no_token_is_in_any_log_line_of_failing_requests(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for fault in ("unauthorized", "forbidden", "redirect", "rate_limited", "html"):
-        jira.inject(fault)
+        jira.inject(fault, **({"retry_after": 600} if fault == "rate_limited" else {}))
         api.create(group)
 
     assert "POST /rest/api/3/issue" in caplog.text

@@ -159,7 +159,10 @@ def list_fields(state: State, request: Request, project: str, type_id: str) -> A
 
 def get_permissions(state: State, request: Request) -> Answer:
     """GET /mypermissions."""
-    project = _named_project(request.query.get("projectKey", ""))
+    asked = request.query.get("projectKey", "")
+    project = _named_project(asked)
+    if asked and not project:
+        return errors(404, f"No project could be found with key '{asked}'.")
     may_create = project.can_create if project else True
     names = request.query.get("permissions", "CREATE_ISSUES").split(",")
     return Answer(
