@@ -10,7 +10,6 @@ Node = Mapping[str, Any]
 _BLOCKS = {
     "paragraph": ("<p>", "</p>"),
     "bulletList": ("<ul>", "</ul>"),
-    "orderedList": ("<ol>", "</ol>"),
     "listItem": ("<li>", "</li>"),
     "taskList": ('<ul class="tasks">', "</ul>"),
     "blockquote": ("<blockquote>", "</blockquote>"),
@@ -45,6 +44,8 @@ def to_html(node: Node) -> str:
         case "heading":
             level = min(max(int(attrs.get("level", 1)), 1), 6)
             return f"<h{level}>{inner}</h{level}>"
+        case "orderedList":
+            return f'<ol start="{int(attrs.get("order", 1))}">{inner}</ol>'
         case "taskItem":
             box = "☑" if attrs.get("state") == "DONE" else "☐"
             return f"<li>{box} {inner}</li>"
