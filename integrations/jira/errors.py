@@ -36,7 +36,8 @@ class JiraError(Exception):
         super().__init__(message)
         self.jira_status = jira_status
         self.trace_id = trace_id
-        self.retry_after = retry_after or self.retry_after_default
+        given = retry_after is not None
+        self.retry_after = retry_after if given else self.retry_after_default
         self.fields = fields
 
 
