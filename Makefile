@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test lock
+.PHONY: demo test chaos lock
 
 demo: $(INSTALLED) ## The product with a sandbox Jira; ONCE=1 ends after one ticket.
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
 
 test: $(INSTALLED) ## The whole suite on PostgreSQL, or on DATABASE_URL.
 	@$(BIN)/python -m pytest
+
+chaos: $(INSTALLED) ## N tickets (500) while everything fails; the books must balance.
+	@$(BIN)/python -m issues.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
 
 lock: $(INSTALLED) ## Pin the newest versions that requirements/*.in allow.
 	$(BIN)/pip install --quiet uv
