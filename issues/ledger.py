@@ -5,7 +5,7 @@ open and no row is locked.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -50,15 +50,30 @@ def live_requests(request: TicketRequest, client_key: str) -> list[TicketRequest
     return list(live.filter(related).defer("description").order_by("created_at"))
 
 
-def claim(request: TicketRequest, integration: Integration) -> bool:
-    """Insert the pending row; False if a live request has its key or its group."""
+def claim(
+    request: TicketRequest, integration: Integration, live: Sequence[TicketRequest]
+) -> bool:
+    """Insert the pending row; False if that is not ours to do, so look again.
+
+    It is not if an open request has the group, if a live one has the key, or if a
+    ticket was created since `live` was read: that request was open then, or has come
+    and gone since. Once the row is in, no other can come before it.
+    """
     request.integration = integration
     request.base_url = integration.base_url
     request.project_key = integration.project_key
     request.created_at = timezone.now()
     request.lease_until = request.created_at + timedelta(seconds=settings.LEASE_S)
+    created = TicketRequest.objects.filter(group=request.group_id, state=State.CREATED)
+    unseen = created.exclude(pk__in=[row.pk for row in live if not row.is_open])
+
+    def insert() -> None:
+        request.save(force_insert=True)
+        if unseen.exists():
+            raise IntegrityError("a ticket was created since we looked")
+
     try:
-        _atomically(lambda: request.save(force_insert=True))
+        _atomically(insert)
     except IntegrityError:
         return False
     return True

@@ -95,7 +95,7 @@ def create_jira_ticket(
             _await_end(rival, request, patience=patience, deadline=deadline)
         else:
             integration = get_active_jira(tenant_id=group.tenant_id)
-            if ledger.claim(request, integration):
+            if ledger.claim(request, integration, live):
                 return _create(request, integration, deadline)
         live = ledger.live_requests(request, request.idempotency_key)
     return made

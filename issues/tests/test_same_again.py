@@ -4,18 +4,23 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import requests
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
+from issues.errors import TicketExists
 from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.services import create_jira_ticket
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
+from killthenoise.api.authentication import Caller
 
 CREATE = "/rest/api/3/issue"
 OTHER = {"title": "Import fails", "description": "Nothing arrives."}
@@ -68,6 +73,33 @@ def test_clicks_with_a_key_each_create_one_ticket_too(
 
     assert {key_of(answer) for answer in at_once(click, 4)} == {"SCRUM-1"}
     assert jira.count("POST", CREATE) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "outcome"), [(CONTENT, "SCRUM-1"), (OTHER, "ticket_exists")]
+)
+def test_ticket_made_between_our_look_and_our_claim_is_seen(
+    api: Api, group: AIIssueGroup, jira: Sandbox, content: dict[str, str], outcome: str
+) -> None:
+    """Another click comes and goes while ours is between two of its statements."""
+    others: list[requests.Response] = []
+
+    def click_between(execute: Any, sql: str, *args: Any) -> Any:
+        if 'FROM "integrations_integration"' in sql and not others:
+            with ThreadPoolExecutor(1) as pool:
+                others.append(pool.submit(api.create, group).result())
+        return execute(sql, *args)
+
+    caller = Caller(group.tenant_id, "someone", None, "click-2")
+    wanted: dict[str, Any] = {**content, "idempotency_key": "click-2"}
+    with connection.execute_wrapper(click_between):
+        try:
+            made = create_jira_ticket(group=group, caller=caller, **wanted).ticket_key
+        except TicketExists as exc:
+            made = exc.code
+
+    assert (key_of(others[0]), made) == ("SCRUM-1", outcome)
+    assert len(jira.tickets) == 1
 
 
 def test_replay_needs_no_jira(api: Api, group: AIIssueGroup) -> None:
