@@ -143,6 +143,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    def setup(self) -> None:
+        threading.current_thread().name = "jira-sandbox"  # not one of another server
+        super().setup()
+
     def handle_one_request(self) -> None:
         faults = self.server.sandbox.faults
         select.select([self.connection], [], [])
