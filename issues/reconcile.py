@@ -67,15 +67,17 @@ def recover_due() -> Counter[str]:
     return states
 
 
-def recover(request: TicketRequest, *, deadline: float) -> None:
-    """Look up one request now, if it is due; it then shows its new state.
+def recover(request: TicketRequest, *, deadline: float) -> bool:
+    """Look up one request now; it then shows its new state.
 
-    `deadline` is a reading of `time.monotonic()`.
+    False if it is not due: settled meanwhile, or another recovery has it. `deadline` is
+    a reading of `time.monotonic()`.
     """
     taken = ledger.take_for_recovery(TicketRequest.objects.filter(pk=request.pk))
     for place, rows in _by_place(taken).items():
         _recover(place, rows, deadline)
     request.refresh_from_db()
+    return bool(taken)
 
 
 def _by_place(taken: list[TicketRequest]) -> dict[Place, list[TicketRequest]]:

@@ -136,11 +136,11 @@ def _await_end(
     _wait_while_busy(rival, patience)
     if rival.is_busy:
         raise TicketInProgress
+    if rival.is_open and not reconcile.recover(rival, deadline=deadline):
+        return
     same = rival.request_hash == request.request_hash
     if rival.is_open:
-        reconcile.recover(rival, deadline=deadline)
-        if rival.is_open and not rival.is_busy:
-            raise JiraOutcomeUnknown(STILL_UNKNOWN) if same else TicketInProgress()
+        raise JiraOutcomeUnknown(STILL_UNKNOWN) if same else TicketInProgress()
     if rival.state == State.FAILED and same:
         error = error_of(rival.error_code, rival.error_message)
         if not error.retryable:
