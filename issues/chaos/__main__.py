@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from issues.chaos.clients import Clients
     from issues.chaos.stage import Clicks, Stage
 
+SHOWN = 20
+"""How many problems are shown one by one."""
+
 # Seconds, short so that a run is: how long a killed worker's row stays untouched, and
 # how long a ticket may need to be found. The machine may be slow, so the horizon is
 # far above what Jira's search needs here.
@@ -100,7 +103,10 @@ def show(stage: "Stage", clients: "Clients", books: "Books", took: float) -> Non
     table("Faults met", stage.done.items())
     table("Answers to clients", clients.answers.items())
     table("Ticket requests", books.states.items())
-    table("Books", Counter(books.problems).items() or [("balanced", "")])
+    problems = Counter(problem for problem, _ in books.problems)
+    table("Books", problems.items() or [("balanced", "")])
+    for problem, title in books.problems[:SHOWN]:
+        print(f"  {title}: {problem}")
 
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:

@@ -11,9 +11,9 @@ from issues.models import Report, TicketRequest
 
 @dataclass(frozen=True)
 class Books:
-    """`problems` has a word for each imbalance; `states` counts the ticket requests."""
+    """`problems` has what is wrong and with which ticket, `states` counts requests."""
 
-    problems: list[str]
+    problems: list[tuple[str, str]]
     states: Counter[str]
 
 
@@ -30,7 +30,7 @@ def balance(stage: Stage, answered: Mapping[str, set[str]]) -> Books:
     for report in Report.objects.jira():
         linked[report.group_id].append(report.external_id)
     problems = [
-        problem
+        (problem, title)
         for title, group in stage.groups.items()
         for problem in _problems(
             [ticket["key"] for ticket in tickets[title]],
@@ -39,8 +39,9 @@ def balance(stage: Stage, answered: Mapping[str, set[str]]) -> Books:
             answered[title],
         )
     ]
-    problems += ["request still open"] * wanted.open().count()
-    problems += ["ticket that nobody wanted"] * len(set(tickets) - set(stage.groups))
+    problems += [("request still open", row.title) for row in wanted.open()]
+    unwanted = set(tickets) - set(stage.groups)
+    problems += [("ticket that nobody wanted", title) for title in unwanted]
     return Books(problems, Counter(wanted.values_list("state", flat=True)))
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import chain, repeat
 
 import requests
 from tqdm import tqdm
@@ -45,9 +46,11 @@ class Clients:
         key = f"{self.seed} {title}" if chance.random() < 0.3 else ""
         clicks = 2 if chance.random() < 0.2 else 1
         with ThreadPoolExecutor(clicks) as fingers:
-            for _ in range(clicks):
-                timeouts = _timeouts(random.Random(chance.random()))  # noqa: S311
-                fingers.submit(self._click, title, group, key, timeouts)
+            for clicked in [
+                fingers.submit(self._click, title, group, key, _timeouts(chance))
+                for _ in range(clicks)
+            ]:
+                clicked.result()
 
     def _click(
         self, title: str, group: AIIssueGroup, key: str, timeouts: Iterator[float]
@@ -75,7 +78,6 @@ class Clients:
 
 
 def _timeouts(chance: random.Random) -> Iterator[float]:
-    """Yield how long the client waits each time; some give up on the first soon."""
-    yield chance.uniform(0.01, 0.3) if chance.random() < 0.05 else 30
-    while True:
-        yield 30
+    """Return how long a client waits each time; some give up on the first soon."""
+    first = chance.uniform(0.01, 0.3) if chance.random() < 0.05 else 30
+    return chain([first], repeat(30))
