@@ -6,6 +6,7 @@ open and no row is locked.
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -41,23 +42,40 @@ State = TicketRequest.State
 T = TypeVar("T")
 
 
-def live_requests(request: TicketRequest, client_key: str) -> list[TicketRequest]:
-    """Return the group's live requests and the one that holds the client's key."""
-    live = TicketRequest.objects.for_tenant(request.tenant_id).live()
+@dataclass(frozen=True)
+class History:
+    """What there is already: the group's newest linked ticket, and the live requests.
+
+    The requests are the group's, and the one that holds the client's key. Each is as
+    new as `ticket` at least: a ticket that one of them made is never seen without it.
+    """
+
+    ticket: Report | None
+    live: Sequence[TicketRequest]
+
+    @property
+    def rival(self) -> TicketRequest | None:
+        """The group's open request; there is one at most."""
+        return next((row for row in self.live if row.is_open), None)
+
+
+def history_of(request: TicketRequest, client_key: str) -> History:
+    """Return what there is already for the request's group and its client's key."""
+    tickets = Report.objects.jira().filter(group=request.group_id)
+    ticket = tickets.order_by("-created_at").first()
     related = Q(group=request.group_id)
     if client_key:
         related |= Q(idempotency_key=client_key)
-    return list(live.filter(related).defer("description").order_by("created_at"))
+    live = TicketRequest.objects.for_tenant(request.tenant_id).live().filter(related)
+    return History(ticket, list(live.defer("description").order_by("created_at")))
 
 
-def claim(
-    request: TicketRequest, integration: Integration, live: Sequence[TicketRequest]
-) -> bool:
+def claim(request: TicketRequest, integration: Integration, history: History) -> bool:
     """Insert the pending row; False if that is not ours to do, so look again.
 
     It is not if an open request has the group, if a live one has the key, or if a
-    ticket was created since `live` was read: that request was open then, or has come
-    and gone since. Once the row is in, no other can come before it.
+    ticket was created since the history was read: another request ended or came and
+    went since. Once the row is in, no other can come before it.
     """
     request.integration = integration
     request.base_url = integration.base_url
@@ -65,7 +83,7 @@ def claim(
     request.created_at = timezone.now()
     request.lease_until = request.created_at + timedelta(seconds=settings.LEASE_S)
     created = TicketRequest.objects.filter(group=request.group_id, state=State.CREATED)
-    unseen = created.exclude(pk__in=[row.pk for row in live if not row.is_open])
+    unseen = created.exclude(pk__in=[row.pk for row in history.live if not row.is_open])
 
     def insert() -> None:
         request.save(force_insert=True)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -30,7 +29,8 @@ from integrations.models import Integration
 from integrations.services import get_active_jira, jira_client
 from issues import ledger, reconcile
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
-from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.ledger import History
+from issues.models import AIIssueGroup, TicketRequest
 from killthenoise.api.authentication import Caller
 
 MAX_SENDS = 4
@@ -86,29 +86,29 @@ def create_jira_ticket(
         client_ip=caller.client_ip,
         request_id=caller.request_id,
     )
-    live = ledger.live_requests(request, idempotency_key)
+    history = ledger.history_of(request, idempotency_key)
     request.idempotency_key = idempotency_key or _derived_key(
-        request, live, allow_another=allow_another
+        request, history, allow_another=allow_another
     )
-    while not (made := _made_before(request, live, allow_another=allow_another)):
-        if rival := next((row for row in live if row.is_open), None):
+    while not (made := _made_before(request, history, allow_another=allow_another)):
+        if rival := history.rival:
             _await_end(rival, request, patience=patience, deadline=deadline)
         else:
             integration = get_active_jira(tenant_id=group.tenant_id)
-            if ledger.claim(request, integration, live):
+            if ledger.claim(request, integration, history):
                 return _create(request, integration, deadline)
-        live = ledger.live_requests(request, request.idempotency_key)
+        history = ledger.history_of(request, request.idempotency_key)
     return made
 
 
 def _made_before(
-    request: TicketRequest, live: Sequence[TicketRequest], *, allow_another: bool
+    request: TicketRequest, history: History, *, allow_another: bool
 ) -> Ticket | None:
     """Return the ticket that an earlier request for the same made.
 
     Raises IdempotencyKeyReused, and TicketExists for a ticket of other content.
     """
-    for row in live:
+    for row in history.live:
         same_key = row.idempotency_key == request.idempotency_key
         same_content = row.request_hash == request.request_hash
         if same_key and not same_content:
@@ -116,11 +116,10 @@ def _made_before(
         same = same_key or (same_content and row.report_id and not allow_another)
         if row.state == State.CREATED and same:
             return Ticket(row.ticket_key, row.ticket_url, replayed=True)
-    if allow_another or any(row.is_open for row in live):
-        return None
-    linked = Report.objects.filter(group=request.group_id).jira()
-    if report := linked.order_by("-created_at").first():
-        raise TicketExists(ticket_key=report.external_id, ticket_url=report.url)
+    if history.ticket and not allow_another and not history.rival:
+        raise TicketExists(
+            ticket_key=history.ticket.external_id, ticket_url=history.ticket.url
+        )
     return None
 
 
@@ -217,13 +216,13 @@ def _new_issue(request: TicketRequest, issue_type: str) -> NewIssue:
 
 
 def _derived_key(
-    request: TicketRequest, live: Sequence[TicketRequest], *, allow_another: bool
+    request: TicketRequest, history: History, *, allow_another: bool
 ) -> str:
     """Return the key of a request whose client sent none: two clicks have the same.
 
     The generation lets the same text make a new ticket after an unlink, or on purpose.
     """
-    created = [row for row in live if row.state == State.CREATED]
+    created = [row for row in history.live if row.state == State.CREATED]
     generation = sum(allow_another or row.report_id is None for row in created)
     return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()
 

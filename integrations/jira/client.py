@@ -25,7 +25,7 @@ from integrations.jira.transport import Exchange, watching
 
 USER_AGENT = "KillTheNoise/1.0"
 MAX_ANSWER_BYTES = 1024 * 1024
-SEARCH_PAGE = 500
+SEARCH_PAGE = 1000
 BROWSE = "BROWSE_PROJECTS"
 _issue_key = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
 
