@@ -1,5 +1,6 @@
 """Groups of customer noise, the reports in them, and the requests for tickets."""
 
+from collections.abc import Iterable
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -60,6 +61,11 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def jira(self) -> Self:
         """The tickets among the reports."""
         return self.filter(source=Report.JIRA)
+
+    def count_by_source(self) -> Iterable[tuple[UUID, str, int]]:
+        """How many there are: group id, source, count; the most first."""
+        counted = self.values_list("group_id", "source").annotate(n=models.Count("pk"))
+        return counted.order_by("-n", "source")
 
 
 class Report(models.Model):

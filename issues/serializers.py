@@ -1,12 +1,14 @@
-"""The shape of what comes in."""
+"""The shape of what comes in and of what goes out."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from issues.models import MAX_TITLE
+from issues.models import MAX_TITLE, AIIssueGroup, Report
 from issues.text import clean_text, clean_title
 
 MAX_DESCRIPTION = 32_767
@@ -58,3 +60,54 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
     description = TextField(name="description", clean=clean_text, limit=MAX_DESCRIPTION)
     allow_another = StrictBooleanField(default=False)
+
+
+class ReportSerializer(serializers.ModelSerializer[Report]):
+    """One report of a group."""
+
+    class Meta:
+        model = Report
+        fields = ["id", "group_id", "source", "title", "url", "external_id"]
+        fields += ["created_at"]
+
+
+class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
+    """One group as the front end's table shows it; its context is `reports_of` it.
+
+    `sources` is `[{source, count}]`, `frequency` their sum, `jira_tickets`
+    `[{key, url, status}]`, of which `status` is null: Jira is not asked here.
+    """
+
+    frequency = serializers.SerializerMethodField()
+    sources = serializers.SerializerMethodField()
+    jira_tickets = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AIIssueGroup
+        fields = ["id", "tenant_id", "title", "summary", "severity", "status", "type"]
+        fields += ["ai_type_confidence", "ai_type_reasoning", "tags", "frequency"]
+        fields += ["sources", "team_id", "jira_tickets", "created_at", "updated_at"]
+
+    def get_frequency(self, group: AIIssueGroup) -> int:
+        return sum(source["count"] for source in self.get_sources(group))
+
+    def get_sources(self, group: AIIssueGroup) -> list[dict[str, Any]]:
+        sources: list[dict[str, Any]] = self.context["sources"][group.pk]
+        return sources
+
+    def get_jira_tickets(self, group: AIIssueGroup) -> list[dict[str, Any]]:
+        tickets: list[dict[str, Any]] = self.context["jira_tickets"][group.pk]
+        return tickets
+
+
+def reports_of(groups: Sequence[AIIssueGroup]) -> dict[str, dict[UUID, list[Any]]]:
+    """Return what the reports say of the groups of a page, in two queries."""
+    sources: defaultdict[UUID, list[Any]] = defaultdict(list)
+    tickets: defaultdict[UUID, list[Any]] = defaultdict(list)
+    reports = Report.objects.filter(group__in=groups)
+    for group_id, source, count in reports.count_by_source():
+        sources[group_id].append({"source": source, "count": count})
+    for ticket in reports.jira().order_by("-created_at"):
+        shown = {"key": ticket.external_id, "url": ticket.url, "status": None}
+        tickets[ticket.group_id].append(shown)
+    return {"sources": sources, "jira_tickets": tickets}

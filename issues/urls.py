@@ -2,9 +2,13 @@
 
 from django.urls import re_path
 
-from issues.views import CreateJiraTicketView
+from issues.views import CreateJiraTicketView, GroupListView, ReportListView
 
 urlpatterns = [
+    re_path(r"^ai/?$", GroupListView.as_view(), name="groups"),
+    re_path(
+        r"^ai/(?P<group_id>[^/]+)/reports/?$", ReportListView.as_view(), name="reports"
+    ),
     re_path(
         r"^ai/(?P<group_id>[^/]+)/create-jira-ticket/?$",
         CreateJiraTicketView.as_view(),

@@ -7,10 +7,21 @@ from rest_framework.views import APIView
 from issues import services
 from issues.errors import GroupNotFound
 from issues.models import AIIssueGroup
-from issues.serializers import CreateJiraTicketSerializer
+from issues.serializers import (
+    CreateJiraTicketSerializer,
+    GroupSerializer,
+    ReportSerializer,
+    reports_of,
+)
 from killthenoise.api.authentication import parse_uuid
-from killthenoise.api.envelope import success
-from killthenoise.api.requests import caller_of, idempotency_key, validated
+from killthenoise.api.envelope import success, success_list
+from killthenoise.api.pagination import PageSerializer, page_of
+from killthenoise.api.requests import (
+    caller_of,
+    idempotency_key,
+    validated,
+    validated_query,
+)
 
 
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
@@ -21,6 +32,28 @@ def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
     if group is None:
         raise GroupNotFound
     return group
+
+
+class GroupListView(APIView):
+    """GET: the tenant's groups, newest first, page by page."""
+
+    def get(self, request: Request) -> Response:
+        groups = AIIssueGroup.objects.for_tenant(caller_of(request).tenant_id)
+        query = validated_query(PageSerializer, request)
+        page, next_cursor = page_of(groups, "updated_at", **query)
+        shown = GroupSerializer(page, many=True, context=reports_of(page)).data
+        return success_list(shown, "Issue groups, newest first", next_cursor)
+
+
+class ReportListView(APIView):
+    """GET: the reports of a group, newest first."""
+
+    def get(self, request: Request, group_id: str) -> Response:
+        group = get_tenant_group(request, group_id)
+        query = validated_query(PageSerializer, request)
+        page, next_cursor = page_of(group.reports.all(), "created_at", **query)
+        shown = ReportSerializer(page, many=True).data
+        return success_list(shown, "Reports, newest first", next_cursor)
 
 
 class CreateJiraTicketView(APIView):

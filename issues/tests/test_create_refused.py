@@ -212,7 +212,7 @@ def test_client_that_takes_no_json_is_told_that_there_is_only_json(
     assert_error(response, 406, "not_acceptable")
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api/nothing/here", "/api/issues/ai/"])
+@pytest.mark.parametrize("path", ["/api/", "/api/nothing/here", "/api/issues/"])
 def test_unknown_path_under_api_answers_in_the_envelope(api: Api, path: str) -> None:
     assert path in assert_error(api.request("GET", path), 404, "not_found")["message"]
 

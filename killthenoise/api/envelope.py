@@ -1,6 +1,6 @@
 """The one shape of every answer under /api/."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,14 @@ def success(
     """Answer 200 with `{"success": true, "data": …, "message": …}`."""
     body = {"success": True, "data": data, "message": message}
     return Response(body, headers=dict(headers or {}))
+
+
+def success_list(
+    data: Collection[Any], message: str, next_cursor: str | None = None
+) -> Response:
+    """Answer 200 with a list, its `count` and the `next_cursor`."""
+    body = {"success": True, "data": data, "message": message}
+    return Response(body | {"count": len(data), "next_cursor": next_cursor})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,15 @@ def validated(
     return dict(bound.validated_data)
 
 
+def validated_query(
+    serializer: type[serializers.Serializer[Any]], request: Request
+) -> dict[str, Any]:
+    """Return the query's validated values. Raises ValidationError (400)."""
+    bound = serializer(data=request.query_params)
+    bound.is_valid(raise_exception=True)
+    return dict(bound.validated_data)
+
+
 def idempotency_key(request: Request) -> str:
     """Return the header Idempotency-Key, "" without one. Raises ValidationError."""
     key = request.headers.get("Idempotency-Key")

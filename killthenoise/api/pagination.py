@@ -1,0 +1,80 @@
+"""Pages by keyset: where a page ended, not how many rows came before."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+from rest_framework import serializers
+
+T = TypeVar("T", bound=models.Model)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The place of a row in a list, newest first."""
+
+    moment: datetime
+    pk: UUID
+
+    def __str__(self) -> str:
+        place = json.dumps([self.moment.isoformat(), str(self.pk)])
+        return urlsafe_b64encode(place.encode()).decode("ascii").rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read what `str()` made. Raises ValueError."""
+        padded = text + "=" * (-len(text) % 4)
+        try:
+            moment, pk = json.loads(urlsafe_b64decode(padded.encode("ascii")))
+            at = datetime.fromisoformat(moment)
+            cursor = cls(at, UUID(pk))
+        except (TypeError, AttributeError, RecursionError) as exc:
+            raise ValueError("no cursor") from exc
+        if at.tzinfo is None:
+            raise ValueError("no cursor")
+        return cursor
+
+
+class CursorField(serializers.Field[Cursor, str, str, Any]):
+    """A cursor as `next_cursor` gave it."""
+
+    default_error_messages = {
+        "invalid": "The cursor is not one of ours. Send next_cursor of the last page, "
+        "or none to begin."
+    }
+
+    def to_internal_value(self, data: str) -> Cursor:
+        try:
+            return Cursor.parse(data)
+        except ValueError:
+            self.fail("invalid")
+
+
+class PageSerializer(serializers.Serializer[dict[str, Any]]):
+    """`?limit=20&cursor=…`."""
+
+    limit = serializers.IntegerField(default=20, min_value=1, max_value=100)
+    cursor = CursorField(default=None)
+
+
+def page_of(
+    rows: models.QuerySet[T], by: str, *, limit: int, cursor: Cursor | None
+) -> tuple[list[T], str | None]:
+    """Return the page after `cursor`, newest `by` first, and the cursor of the next.
+
+    Rows that are inserted while a client walks the pages make it miss none and see
+    none twice.
+    """
+    if cursor:
+        older = Q((f"{by}__lt", cursor.moment)) | Q(pk__lt=cursor.pk)
+        rows = rows.filter(older, **{f"{by}__lte": cursor.moment})
+    found = list(rows.order_by(f"-{by}", "-pk")[: limit + 1])
+    page = found[:limit]
+    if len(found) <= limit:
+        return page, None
+    return page, str(Cursor(getattr(page[-1], by), page[-1].pk))
