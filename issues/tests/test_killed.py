@@ -1,0 +1,96 @@
+"""The server is killed between Jira's 201 and our commit."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.processes import Processes, free_port, kill
+from issues.tests.api import Api
+
+CREATE = "/rest/api/3/issue"
+
+
+@pytest.fixture
+def killed(
+    tmp_path: Path,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+) -> TicketRequest:
+    """The request of a server that was killed when it wanted to record the ticket.
+
+    The test holds a lock that the record needs, from before Jira answers until the
+    server is gone.
+    """
+    jira.inject("latency", seconds=0.5)
+    with ExitStack() as running, ThreadPoolExecutor(1) as pool:
+        environment = {"DATABASE_URL": database_url(), "LEASE_S": "2"}
+        processes = Processes(running, tmp_path, environment)
+        api = Api(f"http://127.0.0.1:{free_port(0)}", group.tenant_id)
+        server = processes.start_server(api.server)
+        click = pool.submit(api.create, group)
+        wait_until(lambda: jira.count("POST", CREATE) == 1)
+        with locked(group):
+            wait_until(lambda: len(jira.tickets) == 1)
+            wait_until(lambda: [r.status for r in jira.requests] == [201])
+            kill(server)
+        assert isinstance(click.exception(), requests.ConnectionError)
+    request = TicketRequest.objects.get()
+    assert request.state == "pending"
+    assert not Report.objects.exists()
+    wait_until(lambda: not request.is_busy)
+    return request
+
+
+def test_next_identical_request_answers_with_the_same_key(
+    api: Api, group: AIIssueGroup, killed: TicketRequest, jira: Sandbox
+) -> None:
+    answer = api.create(group)
+
+    assert answer.status_code == 200
+    assert answer.json()["data"]["ticket_key"] == jira.tickets[0].key
+    assert jira.count("POST", CREATE) == 1
+    assert Report.objects.get().external_id == jira.tickets[0].key
+
+
+def test_recovery_alone_links_the_ticket(killed: TicketRequest, jira: Sandbox) -> None:
+    call_command("reconcile_tickets")
+
+    killed.refresh_from_db()
+    assert (killed.state, killed.ticket_key) == ("created", jira.tickets[0].key)
+    assert killed.report == Report.objects.get()
+
+
+@contextmanager
+def locked(group: AIIssueGroup) -> Iterator[None]:
+    """Hold the group's row on PostgreSQL, the one lock for writers on SQLite."""
+    with transaction.atomic():
+        AIIssueGroup.objects.select_for_update().get(pk=group.pk)
+        yield
+
+
+def database_url() -> str:
+    """Return the address of the test database for other processes."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
