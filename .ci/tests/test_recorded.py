@@ -21,6 +21,44 @@ RECORDED = [
     for answer in json.loads((SHARED / "error-bodies.json").read_text())
     if 300 <= answer["status"] < 500
 ]
+CODES = {
+    "create_no_project": "jira_project_invalid",
+    "create_no_type": "jira_issue_type_invalid",
+    "create_empty_body": "jira_bad_response",
+    "create_not_json": "jira_bad_response",
+    "create_not_object": "jira_bad_response",
+    "field_not_on_screen": "jira_field_rejected",
+    "issuetype_invalid_new": "jira_issue_type_invalid",
+    "issuetype_invalid_old": "jira_issue_type_invalid",
+    "issuetype_required_server": "jira_issue_type_invalid",
+    "project_required_server": "jira_project_invalid",
+    "summary_too_long_cloud_2025": "jira_field_rejected",
+    "summary_too_long_old": "jira_field_rejected",
+    "summary_newline": "jira_field_rejected",
+    "description_not_adf": "jira_field_rejected",
+    "adf_invalid": "jira_field_rejected",
+    "adf_unsupported_old": "jira_field_rejected",
+    "adf_too_long": "jira_content_too_long",
+    "text_too_long_v2": "jira_content_too_long",
+    "label_space": "jira_field_rejected",
+    "project_not_found": "jira_project_invalid",
+    "issue_not_found": "jira_project_invalid",
+    "unknown_path": "jira_bad_response",
+    "site_unknown": "jira_bad_response",
+    "gateway_unknown_cloud_id": "jira_bad_response",
+    "search_removed": "jira_bad_response",
+    "jql_unbounded": "jira_bad_response",
+    "page_token_invalid": "jira_bad_response",
+    "unauthenticated_errorcollection": "jira_auth_failed",
+    "unauthenticated_message_json": "jira_auth_failed",
+    "unauthenticated_xml": "jira_auth_failed",
+    "password_instead_of_token": "jira_auth_failed",
+    "scope_mismatch_gateway": "jira_auth_failed",
+    "bearer_with_api_token": "jira_auth_failed",
+    "rate_limited_json": "jira_rate_limited",
+    "rate_limited_html": "jira_rate_limited",
+    "cloudfront_403": "jira_permission_denied",
+}
 DOCUMENTED = json.loads((SHARED / "openapi-v3-subset.json").read_text())["paths"]
 NOT_OF_V3 = ("/_edge/tenant_info", "/rest/api/3/search")
 
@@ -33,7 +71,7 @@ def body_of(answer: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("answer", RECORDED, ids=lambda answer: answer["name"])
-def test_recorded_refusal_is_told_in_a_sentence_without_markup(
+def test_recorded_refusal_has_its_code_and_a_sentence_without_markup(
     requests_mock: Mocker, answer: dict[str, Any]
 ) -> None:
     requests_mock.post(
@@ -43,6 +81,9 @@ def test_recorded_refusal_is_told_in_a_sentence_without_markup(
         headers=answer.get("headers", {}),
     )
     requests_mock.get(f"{SITE}/rest/api/3/myself", json={"accountId": "1"})
+    requests_mock.get(
+        f"{SITE}/rest/api/3/issue/createmeta/SCRUM/issuetypes", json={"issueTypes": []}
+    )
     client = JiraClient(
         base_url=SITE,
         email="jira@example.com",
@@ -62,6 +103,7 @@ def test_recorded_refusal_is_told_in_a_sentence_without_markup(
     with pytest.raises(errors.NothingCreated) as caught:
         client.create_issue(issue, deadline=float("inf"))
 
+    assert caught.value.code == CODES[answer["name"]]
     assert str(caught.value).endswith(".")
     assert not re.search(r"<\w|canary-token", str(caught.value))
 

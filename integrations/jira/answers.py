@@ -21,7 +21,7 @@ class Answer:
     @property
     def trace_id(self) -> str:
         """Atlassian's id of this exchange."""
-        return self.headers.get("Atl-Traceid", "")[:128]
+        return re.sub(r"[^\w-]", "", self.headers.get("Atl-Traceid", ""))[:128]
 
     @property
     def json(self) -> dict[str, Any]:
@@ -36,7 +36,8 @@ class Answer:
     def messages(self) -> list[str]:
         """Jira's `errorMessages`, fit to show."""
         found = self.json.get("errorMessages")
-        return [_sentence(text) for text in found] if isinstance(found, list) else []
+        said = [_sentence(text) for text in found] if isinstance(found, list) else []
+        return [text for text in said if text]
 
     @property
     def errors(self) -> dict[str, str]:
@@ -44,7 +45,11 @@ class Answer:
         found = self.json.get("errors")
         if not isinstance(found, dict):
             return {}
-        return {str(name)[:100]: _sentence(text) for name, text in found.items()}
+        return {_sentence(name): _sentence(text) for name, text in found.items()}
+
+    def says(self, words: str) -> bool:
+        """Whether the body, which may be of any kind, has the words."""
+        return words.encode() in self.body
 
     @property
     def credentials_refused(self) -> bool:
@@ -73,8 +78,13 @@ class Answer:
 
 
 def _sentence(text: object) -> str:
-    plain = re.sub(r"<[^>]*>|\s+", " ", str(text))
-    return re.sub(r" {2,}", " ", plain).strip()[:MAX_SENTENCE]
+    """Return the text on one line, without markup and what cannot be shown or stored.
+
+    Jira's own text may hold what people wrote, such as the label that it refuses.
+    """
+    plain = re.sub(r"<[a-z/!?][^>]*>?", " ", str(text), flags=re.IGNORECASE)
+    shown = "".join(char if char.isprintable() else " " for char in plain)
+    return " ".join(shown.split())[:MAX_SENTENCE]
 
 
 def _seconds_until(moment: str) -> int | None:

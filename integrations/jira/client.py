@@ -4,14 +4,12 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 """
 
 import re
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from urllib3.exceptions import HTTPError
 
 from integrations.jira.answers import Answer
 from integrations.jira.errors import (
@@ -20,11 +18,11 @@ from integrations.jira.errors import (
     JiraOutcomeUnknown,
     JiraUnreachable,
 )
+from integrations.jira.metadata import Metadata
 from integrations.jira.refusals import Refusal
-from integrations.jira.transport import Exchange, watching
+from integrations.jira.site import NoAnswer, Site
+from integrations.jira.transport import Exchange
 
-USER_AGENT = "KillTheNoise/1.0"
-MAX_ANSWER_BYTES = 1024 * 1024
 SEARCH_PAGE = 1000
 BROWSE = "BROWSE_PROJECTS"
 _issue_key = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
@@ -91,11 +89,16 @@ class JiraClient:
         connect_timeout: float,
         read_timeout: float,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._authorization = _basic(email, api_token)
-        self._session = session
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
+        self._site = Site(
+            base_url=base_url,
+            email=email,
+            api_token=api_token,
+            session=session,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+        )
+        self.base_url = self._site.base_url
+        self.metadata = Metadata(self._site)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
@@ -124,8 +127,8 @@ class JiraClient:
         exchange = Exchange(deadline, before_send)
         path = "/rest/api/3/issue"
         try:
-            answer = self._send(exchange, "POST", path, json=issue.payload())
-        except _NoAnswer as exc:
+            answer = self._site.send(exchange, "POST", path, json=issue.payload())
+        except NoAnswer as exc:
             raise self._no_answer(exchange) from exc
         if answer.status == 201:
             return self._created(answer)
@@ -154,7 +157,7 @@ class JiraClient:
         }
         while True:
             path = "/rest/api/3/search/jql"
-            page = self._read("POST", path, json=asked, deadline=deadline).json
+            page = self._site.read("POST", path, json=asked, deadline=deadline).json
             issues = page.get("issues")
             if not isinstance(issues, list):  # which is not to say that there are none
                 raise JiraBadResponse(f"{self.base_url} answered without tickets.")
@@ -174,7 +177,7 @@ class JiraClient:
         """
         query = urlencode({"projectKey": project_key, "permissions": BROWSE})
         path = f"/rest/api/3/mypermissions?{query}"
-        found = self._read("GET", path, deadline=deadline).json.get("permissions")
+        found = self._site.read("GET", path, deadline=deadline).json.get("permissions")
         answer = found.get(BROWSE) if isinstance(found, dict) else None
         return isinstance(answer, dict) and answer.get("havePermission") is True
 
@@ -184,61 +187,10 @@ class JiraClient:
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
         """
         try:
-            answer = self._send(Exchange(deadline), "GET", "/rest/api/3/myself")
-        except _NoAnswer:
+            answer = self._site.send(Exchange(deadline), "GET", "/rest/api/3/myself")
+        except NoAnswer:
             return True
         return not answer.credentials_refused
-
-    def _read(
-        self, method: str, path: str, *, deadline: float, json: object = None
-    ) -> Answer:
-        """Ask for something. Raises a JiraError unless the answer is 200 and ours."""
-        try:
-            answer = self._send(Exchange(deadline), method, path, json)
-        except _NoAnswer as exc:
-            raise JiraUnreachable(f"{self.base_url} did not answer.") from exc
-        if answer.status == 200 and not answer.credentials_refused:
-            return answer
-        if answer.status >= 500:
-            raise JiraUnreachable(
-                f"{self.base_url} answered {answer.status}.",
-                jira_status=answer.status,
-                retry_after=answer.retry_after,
-            )
-        raise Refusal(answer=answer, site=self.base_url).as_error()
-
-    def _send(
-        self, exchange: Exchange, method: str, path: str, json: object = None
-    ) -> Answer:
-        """Send one request and read its answer. Raises _NoAnswer."""
-        try:
-            with watching(exchange), self._request(exchange, method, path, json) as got:
-                body = got.raw.read(MAX_ANSWER_BYTES, decode_content=True)
-        except requests.ConnectTimeout as exc:
-            exchange.sent = False
-            raise _NoAnswer from exc
-        except (requests.RequestException, HTTPError, OSError) as exc:
-            raise _NoAnswer from exc
-        return Answer(status=got.status_code, headers=got.headers, body=body)
-
-    def _request(
-        self, exchange: Exchange, method: str, path: str, json: object
-    ) -> requests.Response:
-        left = exchange.remaining()
-        exchange.sent = True
-        return self._session.request(
-            method,
-            self.base_url + path,
-            json=json,
-            headers={
-                "Accept": "application/json",
-                "Authorization": self._authorization,
-                "User-Agent": USER_AGENT,
-            },
-            timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
-            allow_redirects=False,
-            stream=True,
-        )
 
     def _created(self, answer: Answer) -> CreatedIssue:
         key, issue_id = answer.json.get("key"), answer.json.get("id")
@@ -255,7 +207,17 @@ class JiraClient:
             project_key=issue.project_key,
             issue_type=issue.issue_type,
             signed_in=lambda: self.is_signed_in(deadline=deadline),
+            field_names=lambda: self._field_names(issue, deadline),
         ).as_error()
+
+    def _field_names(self, issue: NewIssue, deadline: float) -> Mapping[str, str]:
+        """Return the names of the fields by id; none if Jira does not tell them."""
+        try:
+            return self.metadata.field_names(
+                issue.project_key, issue.issue_type, deadline=deadline
+            )
+        except JiraError:
+            return {}
 
     def _no_answer(self, exchange: Exchange) -> JiraError:
         if exchange.sent:
@@ -275,19 +237,11 @@ class JiraClient:
         )
 
 
-class _NoAnswer(Exception):
-    """No answer came; the exchange knows whether the request left."""
-
-
 def _marked(issues: list[Any], property_key: str) -> Iterator[MarkedIssue]:
     for issue in issues:
         value = (issue.get("properties") or {}).get(property_key)
         if value is not None and _issue_key.fullmatch(str(issue.get("key"))):
             yield MarkedIssue(id=str(issue.get("id")), key=issue["key"], value=value)
-
-
-def _basic(email: str, api_token: str) -> str:
-    return "Basic " + b64encode(f"{email}:{api_token}".encode()).decode("ascii")
 
 
 def _unknown(what_happened: str) -> str:

@@ -132,16 +132,133 @@ def test_project_is_blamed_when_jira_cannot_say_whether_it_knows_us(
     assert type(refusal(client)) is errors.JiraProjectInvalid
 
 
-def test_rejected_fields_have_our_names(
+META = f"{SITE}/rest/api/3/issue/createmeta/SCRUM/issuetypes"
+LABEL = "The label 'not logged in' contains spaces."
+
+
+def test_rejected_fields_have_our_names_and_their_names_in_jira(
     client: JiraClient, requests_mock: Mocker
 ) -> None:
-    body = said(summary="Too <b>long</b>.", customfield_1="Is required.")
+    body = said(summary="Too <b>long</b>.", customfield_1="Is required.", labels=LABEL)
     requests_mock.post(f"{SITE}/rest/api/3/issue", status_code=400, text=body)
+    requests_mock.get(META, json={"issueTypes": [{"id": "7", "name": "Task"}]})
+    field = {"fieldId": "customfield_1", "name": "Customer"}
+    requests_mock.get(f"{META}/7", json={"fields": [field]})
 
-    assert refusal(client).fields == {
+    error = refusal(client)
+
+    assert type(error) is errors.JiraFieldRejected
+    assert error.fields == {
         "title": ["Too long ."],
-        "customfield_1": ["Is required."],
+        "Customer": ["Is required."],
+        "labels": [LABEL],
     }
+    assert "Customer: Is required. labels: The label" in str(error)
+
+
+def test_rejected_fields_have_their_ids_when_jira_does_not_tell_names(
+    client: JiraClient, requests_mock: Mocker
+) -> None:
+    body = said(customfield_1="Is required.")
+    requests_mock.post(f"{SITE}/rest/api/3/issue", status_code=400, text=body)
+    requests_mock.get(META, status_code=503)
+
+    assert refusal(client).fields == {"customfield_1": ["Is required."]}
+
+
+def test_rejected_title_asks_jira_nothing_more(
+    client: JiraClient, requests_mock: Mocker
+) -> None:
+    requests_mock.post(
+        f"{SITE}/rest/api/3/issue", status_code=400, text=said(summary="Too long.")
+    )
+
+    assert str(refusal(client)) == (
+        "Jira rejected the ticket. title: Too long. Change the text, then try again."
+    )
+    assert requests_mock.call_count == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["nul\x00", "\ud800", "\u202eevil", "a\nb", "<img src=x onerror=y"]
+)
+def test_sentence_of_jira_can_be_stored_and_shown(
+    client: JiraClient, requests_mock: Mocker, text: str
+) -> None:
+    requests_mock.post(
+        f"{SITE}/rest/api/3/issue", status_code=400, text=said(text, description=text)
+    )
+
+    assert str(refusal(client)).isprintable()
+
+
+@pytest.mark.parametrize(
+    "secret", ["canary-token", "amlyYUBleGFtcGxlLmNvbTpjYW5hcnktdG9rZW4="]
+)
+def test_answer_that_repeats_our_credentials_is_shown_without_them(
+    client: JiraClient, requests_mock: Mocker, secret: str
+) -> None:
+    requests_mock.post(
+        f"{SITE}/rest/api/3/issue", status_code=400, text=said(f"Bad header {secret}.")
+    )
+
+    assert "Jira says: Bad header ***." in str(refusal(client))
+
+
+RENEW = "id.atlassian.com/manage-profile/security/api-tokens"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "advice"),
+    [
+        (401, "", {}, ["reconnect Jira", RENEW]),
+        (401, "Basic authentication with passwords is", {}, ["no password", RENEW]),
+        (401, "Unauthorized; scope does not match", {}, ["write:jira-work", RENEW]),
+        (403, '{"error":"Failed to parse Connect Session Auth Token"}', {}, [RENEW]),
+        (403, "", CAPTCHA, ["with a browser", SITE]),
+        (400, said("You are not logged in."), {}, ["reconnect Jira", RENEW]),
+        (403, said("No."), {}, ["Ask a Jira administrator", "SCRUM", "Create issues"]),
+        (403, "<html>cloudfront", {}, ["Ask a Jira administrator", "IP allowlist"]),
+        (400, said(project="No."), {}, ["SCRUM", "ask a Jira administrator"]),
+        (400, said(issuetype="No."), {}, ["SCRUM", "“Task”", "Choose another one"]),
+        (
+            400,
+            said(summary="It is not on the appropriate screen, or unknown."),
+            {},
+            ["Ask a Jira administrator", "create screen of SCRUM"],
+        ),
+        (400, said("INVALID_INPUT"), {}, ["Simplify"]),
+        (400, said("CONTENT_LIMIT_EXCEEDED"), {}, ["Shorten"]),
+        (410, said("It has been removed."), {}, ["removed.", "tell us the request id"]),
+        (404, "<!DOCTYPE html>", {}, ["Check that the address"]),
+        (429, "", {}, ["Try again"]),
+    ],
+)
+def test_refusal_says_what_to_do(
+    client: JiraClient,
+    requests_mock: Mocker,
+    status: int,
+    body: str,
+    headers: dict[str, str],
+    advice: list[str],
+) -> None:
+    requests_mock.post(
+        f"{SITE}/rest/api/3/issue", status_code=status, text=body, headers=headers
+    )
+    requests_mock.get(f"{SITE}/rest/api/3/myself", json={"accountId": "1"})
+
+    sentence = str(refusal(client))
+
+    assert [words for words in advice if words not in sentence] == []
+
+
+def test_permission_is_not_blamed_when_jira_does_not_know_us(
+    client: JiraClient, requests_mock: Mocker
+) -> None:
+    requests_mock.post(f"{SITE}/rest/api/3/issue", status_code=403, text=said("No."))
+    requests_mock.get(f"{SITE}/rest/api/3/myself", status_code=401)
+
+    assert type(refusal(client)) is errors.JiraAuthFailed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""What a Jira site tells of itself: its issue types and their fields.
+
+Read with tolerance: what an answer lacks is empty here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from integrations.jira.errors import JiraBadResponse
+from integrations.jira.site import Site
+
+PAGE = 200
+MAX_PAGES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueType:
+    """An issue type of a project."""
+
+    id: str
+    name: str
+    subtask: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A field of a create screen.
+
+    `allowed` holds the values to choose from, as Jira shows them; None if any value
+    of the field's type will do.
+    """
+
+    id: str
+    name: str
+    required: bool
+    has_default: bool
+    allowed: tuple[Mapping[str, Any], ...] | None
+
+
+class Metadata:
+    """Reads what one account sees of a site. Each method raises JiraErrors.
+
+    `deadline` is a reading of `time.monotonic()`.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def issue_types(self, project_key: str, *, deadline: float) -> list[IssueType]:
+        """Return the issue types that the account can create in the project.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get
+        """
+        path = f"/rest/api/3/issue/createmeta/{quote(project_key, safe='')}/issuetypes"
+        return [
+            IssueType(
+                id=str(one.get("id")),
+                name=str(one.get("name")),
+                subtask=one.get("subtask") is True,
+            )
+            for one in self._pages(path, "issueTypes", deadline)
+        ]
+
+    def fields(
+        self, project_key: str, issue_type_id: str, *, deadline: float
+    ) -> list[Field]:
+        """Return the fields of the create screen of an issue type.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-issuetypeid-get
+        """
+        path = (
+            f"/rest/api/3/issue/createmeta/{quote(project_key, safe='')}/issuetypes/"
+            f"{quote(issue_type_id, safe='')}"
+        )
+        return [_field(one) for one in self._pages(path, "fields", deadline)]
+
+    def field_names(
+        self, project_key: str, issue_type: str, *, deadline: float
+    ) -> dict[str, str]:
+        """Return the display names of the create screen's fields by their id."""
+        types = self.issue_types(project_key, deadline=deadline)
+        type_id = next((one.id for one in types if one.name == issue_type), None)
+        if type_id is None:
+            return {}
+        fields = self.fields(project_key, type_id, deadline=deadline)
+        return {field.id: field.name for field in fields}
+
+    def _pages(
+        self, path: str, name: str, deadline: float, **query: str
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the objects in the list called `name`, of all pages."""
+        start = 0
+        for _ in range(MAX_PAGES):
+            asked = urlencode({**query, "startAt": start, "maxResults": PAGE})
+            page = self._site.read("GET", f"{path}?{asked}", deadline=deadline).json
+            found = page.get(name)
+            if not isinstance(found, list):
+                raise JiraBadResponse(f"{self._site.base_url} answered without {name}.")
+            yield from (one for one in found if isinstance(one, dict))
+            start += len(found)
+            if not found or page.get("isLast") or start >= page.get("total", 0):
+                return
+
+
+def _field(one: Mapping[str, Any]) -> Field:
+    allowed = one.get("allowedValues")
+    return Field(
+        id=str(one.get("fieldId") or one.get("key")),
+        name=str(one.get("name")),
+        required=one.get("required") is True,
+        has_default=one.get("hasDefaultValue") is True,
+        allowed=_objects(allowed) if isinstance(allowed, list) else None,
+    )
+
+
+def _objects(found: list[Any]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(one for one in found if isinstance(one, dict))

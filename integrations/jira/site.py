@@ -1,0 +1,111 @@
+"""One account on one Jira site: requests out, answers in, whatever they are for."""
+
+from base64 import b64encode
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from integrations.jira.answers import Answer
+from integrations.jira.errors import JiraUnreachable
+from integrations.jira.refusals import Refusal
+from integrations.jira.transport import Exchange, watching
+
+USER_AGENT = "KillTheNoise/1.0"
+MAX_ANSWER_BYTES = 1024 * 1024
+SHORTEST_SECRET = 8
+"""Characters; what is shorter is no token of Atlassian's, and may be any word."""
+
+
+class NoAnswer(Exception):
+    """No answer came; the exchange knows whether the request left."""
+
+
+class Site:
+    """Sends requests as the account. The constructor does no network.
+
+    `base_url` is the site's origin, `session` the process's pooled session, timeouts
+    are in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        email: str,
+        api_token: str,
+        session: requests.Session,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        credentials = b64encode(f"{email}:{api_token}".encode()).decode("ascii")
+        self._authorization = f"Basic {credentials}"
+        self._secrets = (api_token.encode(), credentials.encode())
+        self._session = session
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+
+    def send(
+        self, exchange: Exchange, method: str, path: str, json: object = None
+    ) -> Answer:
+        """Send one request and read its answer. Raises NoAnswer."""
+        try:
+            with watching(exchange), self._request(exchange, method, path, json) as got:
+                body = got.raw.read(MAX_ANSWER_BYTES, decode_content=True)
+        except requests.ConnectTimeout as exc:
+            exchange.sent = False
+            raise NoAnswer from exc
+        except (requests.RequestException, HTTPError, OSError) as exc:
+            raise NoAnswer from exc
+        return Answer(
+            status=got.status_code,
+            headers=got.headers,
+            body=self._without_secrets(body),
+        )
+
+    def read(
+        self, method: str, path: str, *, deadline: float, json: object = None
+    ) -> Answer:
+        """Ask for something. Raises a JiraError unless the answer is 200 and ours.
+
+        `deadline` is a reading of `time.monotonic()`.
+        """
+        try:
+            answer = self.send(Exchange(deadline), method, path, json)
+        except NoAnswer as exc:
+            raise JiraUnreachable(f"{self.base_url} did not answer.") from exc
+        if answer.status == 200 and not answer.credentials_refused:
+            return answer
+        if answer.status >= 500:
+            raise JiraUnreachable(
+                f"{self.base_url} answered {answer.status}.",
+                jira_status=answer.status,
+                retry_after=answer.retry_after,
+            )
+        raise Refusal(answer=answer, site=self.base_url).as_error()
+
+    def _request(
+        self, exchange: Exchange, method: str, path: str, json: object
+    ) -> requests.Response:
+        left = exchange.remaining()
+        exchange.sent = True
+        return self._session.request(
+            method,
+            self.base_url + path,
+            json=json,
+            headers={
+                "Accept": "application/json",
+                "Authorization": self._authorization,
+                "User-Agent": USER_AGENT,
+            },
+            timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _without_secrets(self, body: bytes) -> bytes:
+        """Drop our credentials from an answer that repeats what it was sent."""
+        for secret in self._secrets:
+            if len(secret) >= SHORTEST_SECRET:
+                body = body.replace(secret, b"***")
+        return body
