@@ -10,7 +10,8 @@ import hashlib
 import json
 import random
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import count
 
 from django.conf import settings
@@ -18,7 +19,9 @@ from django.utils import timezone
 
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
+from integrations.jira.cutting import cut
 from integrations.jira.errors import (
+    JiraContentTooLong,
     JiraError,
     JiraOutcomeUnknown,
     JiraRateLimited,
@@ -180,7 +183,36 @@ def _create(
 def _send(
     client: JiraClient, request: TicketRequest, issue_type: str, deadline: float
 ) -> CreatedIssue:
-    """POST the ticket. Again only after a 429, by which nothing was created."""
+    """POST the ticket; if that is too long for Jira, once more with a cut text."""
+    issue = _new_issue(request, issue_type)
+    try:
+        return _send_patiently(client, request, issue, deadline)
+    except JiraContentTooLong:
+        shorter = replace(issue, description=cut(issue.description))
+    return _send_patiently(client, request, shorter, deadline)
+
+
+def _send_patiently(
+    client: JiraClient, request: TicketRequest, issue: NewIssue, deadline: float
+) -> CreatedIssue:
+    """POST the ticket; again after a 429, by which nothing was created."""
+    before_send = _lease_check(request)
+    for sends in count(1):
+        try:
+            return client.create_issue(
+                issue, deadline=deadline, before_send=before_send
+            )
+        except JiraRateLimited as limited:
+            jitter = random.uniform(1, 1.3)  # noqa: S311 (chance, no secret)
+            pause = (limited.retry_after or 2**sends) * jitter
+            if sends == MAX_SENDS or time.monotonic() + pause >= deadline:
+                raise
+        time.sleep(pause)
+    raise AssertionError  # count() has no end
+
+
+def _lease_check(request: TicketRequest) -> Callable[[], None]:
+    """Return what runs before each sending: none past the lease."""
     leased = request.lease_until - timezone.now()
     lease_ends = time.monotonic() + leased.total_seconds()
 
@@ -192,17 +224,7 @@ def _send(
             )
         request.attempts += 1
 
-    issue = _new_issue(request, issue_type)
-    for sends in count(1):
-        try:
-            return client.create_issue(issue, deadline=deadline, before_send=still_ours)
-        except JiraRateLimited as limited:
-            jitter = random.uniform(1, 1.3)  # noqa: S311 (chance, no secret)
-            pause = (limited.retry_after or 2**sends) * jitter
-            if sends == MAX_SENDS or time.monotonic() + pause >= deadline:
-                raise
-        time.sleep(pause)
-    raise AssertionError  # count() has no end
+    return still_ours
 
 
 def _new_issue(request: TicketRequest, issue_type: str) -> NewIssue:

@@ -20,7 +20,9 @@ HELP = {
     "POST /_sandbox/tickets/{key}/move": 'move a ticket: {"project"}',
     "DELETE /_sandbox/tickets/{key}": "delete a ticket",
     "GET /_sandbox/requests": "how many requests arrived, by method and path",
-    "POST /_sandbox/settings": '{"index_lag": seconds, "expired": bool, "seed": int}',
+    "POST /_sandbox/settings": (
+        '{"index_lag": seconds, "expired": bool, "seed": int, "max_document": bytes}'
+    ),
     "POST /_sandbox/reset": "forget everything",
 }
 
@@ -89,6 +91,7 @@ def _set(
     index_lag: float | None = None,
     expired: bool | None = None,
     seed: int | None = None,
+    max_document: int | None = None,
 ) -> Answer:
     if index_lag is not None:
         sandbox.state.index_lag = float(index_lag)
@@ -96,4 +99,6 @@ def _set(
         sandbox.state.expired = bool(expired)
     if seed is not None:
         sandbox.faults.random.seed(seed)
+    if max_document is not None:
+        sandbox.state.max_document = int(max_document)
     return Answer(200, {"index_lag": sandbox.state.index_lag})

@@ -83,6 +83,7 @@ class State:
         with self.lock:
             self.expired = False
             self.index_lag = 0.0
+            self.max_document: int | None = None  # bytes of a description as JSON
             self.tickets: dict[str, Ticket] = {}
             self.ids: dict[str, str] = {}
             self.numbers: Counter[str] = Counter()

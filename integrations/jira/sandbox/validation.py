@@ -55,7 +55,7 @@ def refuse(state: State, body: Any) -> Answer | None:
         )
     if not _is_adf(fields.get("description")):
         return errors(400, "INVALID_INPUT")
-    if _text_length(fields.get("description")) > MAX_TEXT:
+    if _is_too_long(state, fields.get("description")):
         return errors(400, "CONTENT_LIMIT_EXCEEDED")
     if found := _check_fields(state, fields) | _check_properties(body):
         return errors(400, **found)
@@ -192,6 +192,12 @@ def _is_adf(document: Any) -> bool:
     except (ValueError, RecursionError):  # fastjsonschema raises a ValueError
         return False
     return True
+
+
+def _is_too_long(state: State, document: Any) -> bool:
+    size = len(json.dumps(document, ensure_ascii=False).encode())
+    too_big = state.max_document is not None and size > state.max_document
+    return too_big or _text_length(document) > MAX_TEXT
 
 
 def _text_length(node: Any) -> int:
