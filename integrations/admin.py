@@ -1,11 +1,18 @@
 """Integrations; their token can be written here and never read."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from rest_framework.settings import api_settings
 
 from integrations.models import Integration
+from integrations.serializers import SettingsSerializer
+
+NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 
 class IntegrationForm(forms.ModelForm):
@@ -29,6 +36,11 @@ class IntegrationForm(forms.ModelForm):
             "issue_type",
             "settings",
         ]
+        help_texts = {
+            "settings": "What tickets get beside title and description, for example "
+            '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
+            '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}',
+        }
 
     def clean_new_api_token(self) -> str:
         token: str = self.cleaned_data["new_api_token"]
@@ -36,11 +48,25 @@ class IntegrationForm(forms.ModelForm):
             raise forms.ValidationError("Enter the API token of the Jira account.")
         return token
 
+    def clean_settings(self) -> dict[str, Any]:
+        settings = SettingsSerializer(data=self.cleaned_data["settings"] or {})
+        if not settings.is_valid():
+            raise forms.ValidationError(
+                [f"{name}: {text}" for name, text in _told(settings.errors)]
+            )
+        return dict(settings.validated_data)
+
     def save(self, commit: bool = True) -> Integration:
         if token := self.cleaned_data["new_api_token"]:
             self.instance.api_token = token
         saved: Integration = super().save(commit)
         return saved
+
+
+def _told(errors: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    for name, texts in errors.items():
+        for text in texts:
+            yield ("settings" if name == NON_FIELD else name), text
 
 
 @admin.register(Integration)

@@ -17,6 +17,7 @@ from itertools import count
 from django.conf import settings
 from django.utils import timezone
 
+from integrations.extra_fields import extra_fields
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
 from integrations.jira.cutting import cut
@@ -164,7 +165,7 @@ def _create(
     """Send the claimed request and record what comes of it."""
     client = jira_client(integration)
     try:
-        issue = _send(client, request, integration.issue_type, deadline)
+        issue = _send(client, request, _new_issue(request, integration), deadline)
     except JiraError as error:
         ledger.record_error(request, error)
         raise
@@ -181,10 +182,9 @@ def _create(
 
 
 def _send(
-    client: JiraClient, request: TicketRequest, issue_type: str, deadline: float
+    client: JiraClient, request: TicketRequest, issue: NewIssue, deadline: float
 ) -> CreatedIssue:
     """POST the ticket; if that is too long for Jira, once more with a cut text."""
-    issue = _new_issue(request, issue_type)
     try:
         return _send_patiently(client, request, issue, deadline)
     except JiraContentTooLong:
@@ -227,13 +227,15 @@ def _lease_check(request: TicketRequest) -> Callable[[], None]:
     return still_ours
 
 
-def _new_issue(request: TicketRequest, issue_type: str) -> NewIssue:
+def _new_issue(request: TicketRequest, integration: Integration) -> NewIssue:
+    severity = request.group.severity
     return NewIssue(
         project_key=request.project_key,
-        issue_type=issue_type,
+        issue_type=integration.issue_type,
         summary=request.title,
         description=text_to_adf(request.description),
         properties={reconcile.MARKER: {"request_id": str(request.pk)}},
+        extra_fields=extra_fields(integration.settings, severity=severity),
     )
 
 

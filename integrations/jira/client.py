@@ -5,7 +5,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,29 +24,36 @@ from integrations.jira.site import NoAnswer, Site
 from integrations.jira.transport import Exchange
 
 SEARCH_PAGE = 1000
+SPECIFIED = ("project", "summary", "description", "issuetype")
+"""The fields of every ticket."""
 BROWSE = "BROWSE_PROJECTS"
 _issue_key = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewIssue:
-    """A ticket to create. `description` is an ADF doc, `properties` by key."""
+    """A ticket to create. `description` is an ADF doc, `properties` by key.
+
+    `extra_fields` are more of Jira's fields by id; they never replace the SPECIFIED.
+    """
 
     project_key: str
     issue_type: str
     summary: str
     description: dict[str, Any]
     properties: dict[str, Any]
+    extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
         """Return the JSON body of the creation."""
+        specified = {
+            "project": {"key": self.project_key},
+            "summary": self.summary,
+            "description": self.description,
+            "issuetype": {"name": self.issue_type},
+        }
         return {
-            "fields": {
-                "project": {"key": self.project_key},
-                "summary": self.summary,
-                "description": self.description,
-                "issuetype": {"name": self.issue_type},
-            },
+            "fields": {**specified, **self.extra_fields, **specified},
             "properties": [
                 {"key": key, "value": value} for key, value in self.properties.items()
             ],

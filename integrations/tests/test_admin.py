@@ -62,7 +62,13 @@ def test_new_integration_needs_a_token(admin_client: Client) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"base_url": "https://example.atlassian.net/jira"}, {"settings": "{"}],
+    [
+        {"base_url": "https://example.atlassian.net/jira"},
+        {"settings": "{"},
+        {"settings": "[1]"},
+        {"settings": '{"labels": ["two words"]}'},
+        {"settings": '{"fields": {"customfield_1": NaN}}'},
+    ],
 )
 def test_wrong_input_is_explained_and_not_stored(
     admin_client: Client, changes: dict[str, str]
@@ -71,6 +77,24 @@ def test_wrong_input_is_explained_and_not_stored(
 
     assert "errorlist" in page.content.decode()
     assert not Integration.objects.exists()
+
+
+def test_wrong_settings_are_explained_where_they_are(admin_client: Client) -> None:
+    settings = '{"labels": ["two words"], "colour": "red"}'
+    page = admin_client.post(reverse(ADD), form(new_api_token="x", settings=settings))
+
+    assert "labels: The label “two words” has a space" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"), [("", {}), ('{"labels": ["noise"]}', {"labels": ["noise"]})]
+)
+def test_settings_are_stored(
+    admin_client: Client, typed: str, stored: dict[str, object]
+) -> None:
+    admin_client.post(reverse(ADD), form(new_api_token="x", settings=typed))
+
+    assert Integration.objects.get().settings == stored
 
 
 def test_second_active_integration_of_a_tenant_is_refused_with_words(

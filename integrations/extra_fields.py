@@ -1,0 +1,42 @@
+"""What an integration's settings add to the fields of a ticket."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_NAMED_BY = {
+    "components": "name",
+    "assignee": "id",
+    "parent": "key",
+    "priority": "name",
+}
+"""Fields whose values may be texts in the settings and are objects in Jira."""
+
+
+def extra_fields(
+    settings: Mapping[str, Any], *, severity: int | None
+) -> dict[str, Any]:
+    """Return the fields to add, by id, in the form that Jira takes.
+
+    `settings` as SettingsSerializer passes them. The priority of the severity goes
+    before one in `fields`.
+
+    https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
+    """
+    fields = {
+        name: _value(name, value) for name, value in settings.get("fields", {}).items()
+    }
+    if labels := settings.get("labels"):
+        fields["labels"] = labels
+    priorities = settings.get("priority_by_severity", {})
+    if priority := priorities.get(str(severity)):
+        fields["priority"] = {"name": priority}
+    return fields
+
+
+def _value(name: str, value: Any) -> Any:
+    key = _NAMED_BY.get(name)
+    if key is None:
+        return value
+    if isinstance(value, list):
+        return [_value(name, one) for one in value]
+    return {key: value} if isinstance(value, str) else value

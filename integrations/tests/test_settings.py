@@ -1,0 +1,95 @@
+"""An integration's settings: what is refused, in words, and what Jira gets of them."""
+
+from typing import Any
+
+import pytest
+
+from integrations.extra_fields import extra_fields
+from integrations.serializers import SettingsSerializer
+
+GOOD: list[dict[str, Any]] = [
+    {},
+    {"labels": ["noise", "ü-1"]},
+    {"priority_by_severity": {"5": "Highest", "-1": "Low"}},
+    {"fields": {"components": ["Backend", {"id": "10100"}], "assignee": "5b10"}},
+    {"fields": {"parent": {"id": "10001"}, "duedate": "2030-01-31"}},
+    {"fields": {"customfield_1": False, "customfield_2": [{"value": "x"}]}},
+]
+BAD: list[tuple[Any, str, str]] = [
+    ([], "non_field_errors", "must be a JSON object"),
+    ({"label": ["x"]}, "label", "Known: labels, priority_by_severity, fields"),
+    ({"labels": None}, "labels", "leave it out"),
+    ({"labels": "noise"}, "labels", "a list of texts"),
+    ({"labels": [""]}, "labels", "not empty"),
+    ({"labels": [7]}, "labels", "must be a text"),
+    ({"labels": ["two words"]}, "labels", "Write “two-words”"),
+    ({"labels": ["x" * 256]}, "labels", "longer than 255"),
+    ({"labels": ["nul\x00"]}, "labels", "cannot carry"),
+    ({"labels": ["\ud800"]}, "labels", "cannot carry"),
+    ({"priority_by_severity": ["High"]}, "priority_by_severity", "Map severities"),
+    ({"priority_by_severity": {"high": "High"}}, "priority_by_severity", "“high”"),
+    ({"priority_by_severity": {"5": ""}}, "priority_by_severity", "severity 5"),
+    ({"fields": []}, "fields", "Map the ids"),
+    ({"fields": {"summary": "x"}}, "fields", "“summary” comes from the ticket"),
+    ({"fields": {"project": {"key": "X"}}}, "fields", "“project” comes from"),
+    ({"fields": {"description": "x"}}, "fields", "“description” comes from"),
+    ({"fields": {"issuetype": {"id": "1"}}}, "fields", "“issuetype” comes from"),
+    ({"fields": {"labels": ["x"]}}, "fields", "in “labels”"),
+    ({"fields": {"Story points": 3}}, "fields", "is no id of a field"),
+    ({"fields": {"customfield_1": None}}, "fields", "Give “customfield_1” a value"),
+    ({"fields": {"customfield_1": float("nan")}}, "fields", "cannot carry"),
+    ({"fields": {"components": "Backend"}}, "fields", "in a list"),
+    ({"fields": {"assignee": 7}}, "fields", "account id"),
+    ({"fields": {"parent": 7}}, "fields", "SCRUM-7"),
+]
+
+
+@pytest.mark.parametrize("settings", GOOD)
+def test_good_settings_are_kept_as_they_are(settings: dict[str, Any]) -> None:
+    serializer = SettingsSerializer(data=settings)
+
+    assert serializer.is_valid(), serializer.errors
+    assert serializer.validated_data == settings
+
+
+@pytest.mark.parametrize(("settings", "name", "words"), BAD)
+def test_bad_settings_are_refused_with_words(
+    settings: Any, name: str, words: str
+) -> None:
+    serializer = SettingsSerializer(data=settings)
+
+    assert not serializer.is_valid()
+    [told] = serializer.errors[name]
+    assert words in told
+
+
+def test_no_settings_add_nothing() -> None:
+    assert extra_fields({}, severity=5) == {}
+
+
+def test_texts_become_the_objects_that_jira_takes() -> None:
+    fields = {
+        "components": ["Backend", {"id": "10101"}],
+        "assignee": "5b10",
+        "parent": "SCRUM-7",
+        "customfield_10010": "as it is",
+    }
+
+    assert extra_fields({"fields": fields}, severity=None) == {
+        "components": [{"name": "Backend"}, {"id": "10101"}],
+        "assignee": {"id": "5b10"},
+        "parent": {"key": "SCRUM-7"},
+        "customfield_10010": "as it is",
+    }
+
+
+@pytest.mark.parametrize(("severity", "name"), [(5, "High"), (4, "Low"), (None, "Low")])
+def test_priority_of_the_severity_goes_before_the_usual_one(
+    severity: int | None, name: str
+) -> None:
+    settings = {
+        "priority_by_severity": {"5": "High"},
+        "fields": {"priority": "Low"},
+    }
+
+    assert extra_fields(settings, severity=severity) == {"priority": {"name": name}}
