@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
 
 from integrations.models import Integration
+from integrations.preflight import check_integration
 from integrations.serializers import SettingsSerializer
 
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
@@ -72,6 +73,7 @@ def _told(errors: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
 @admin.register(Integration)
 class IntegrationAdmin(admin.ModelAdmin):
     form = IntegrationForm
+    actions = ["check_jira"]
     list_display = [
         "base_url",
         "email",
@@ -93,3 +95,14 @@ class IntegrationAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
         return super().get_queryset(request).defer("api_token")
+
+    @admin.action(description="Check against Jira")
+    def check_jira(
+        self, request: HttpRequest, integrations: QuerySet[Integration]
+    ) -> None:
+        for integration in integrations:
+            result = check_integration(integration=integration)
+            for check in result.checks:
+                level = messages.SUCCESS if check.ok else messages.ERROR
+                text = f"{integration}, {check.name}: {check.message}"
+                self.message_user(request, text, level)

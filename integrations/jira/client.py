@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
 import requests
 
@@ -179,14 +178,8 @@ class JiraClient:
 
         Raises JiraAuthFailed and other JiraErrors; JiraProjectInvalid if there is no
         such project.
-
-        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/#api-rest-api-3-mypermissions-get
         """
-        query = urlencode({"projectKey": project_key, "permissions": BROWSE})
-        path = f"/rest/api/3/mypermissions?{query}"
-        found = self._site.read("GET", path, deadline=deadline).json.get("permissions")
-        answer = found.get(BROWSE) if isinstance(found, dict) else None
-        return isinstance(answer, dict) and answer.get("havePermission") is True
+        return self.metadata.has_permission(BROWSE, project_key, deadline=deadline)
 
     def is_signed_in(self, *, deadline: float) -> bool:
         """Whether Jira knows us; true if it cannot say. Has no anonymous access.

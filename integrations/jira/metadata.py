@@ -1,4 +1,4 @@
-"""What a Jira site tells of itself: its issue types and their fields.
+"""What a Jira site tells of itself: account, projects, issue types, their fields.
 
 Read with tolerance: what an answer lacks is empty here.
 """
@@ -11,8 +11,26 @@ from urllib.parse import quote, urlencode
 from integrations.jira.errors import JiraBadResponse
 from integrations.jira.site import Site
 
-PAGE = 200
+PAGE = 100
 MAX_PAGES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Who Jira says that we are; `email` is empty if the account hides it."""
+
+    account_id: str
+    display_name: str
+    email: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project that the account sees."""
+
+    id: str
+    key: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +66,51 @@ class Metadata:
     def __init__(self, site: Site) -> None:
         self._site = site
 
+    def myself(self, *, deadline: float) -> Account:
+        """Return the account. Jira answers this to no anonymous request.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
+        """
+        answer = self._site.read("GET", "/rest/api/3/myself", deadline=deadline).json
+        if not answer.get("accountId"):
+            raise JiraBadResponse(f"{self._site.base_url} answered without an account.")
+        return Account(
+            account_id=str(answer["accountId"]),
+            display_name=str(answer.get("displayName") or ""),
+            email=str(answer.get("emailAddress") or ""),
+        )
+
+    def projects(
+        self, *, deadline: float, query: str = "", action: str = "view"
+    ) -> list[Project]:
+        """Return the projects in whose key or name `query` is.
+
+        `action` is what the account can do there: view, browse, edit or create.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
+        """
+        path = "/rest/api/3/project/search"
+        found = self._pages(path, "values", deadline, query=query, action=action)
+        return [
+            Project(id=str(one.get("id")), key=str(one.get("key")), name=_name(one))
+            for one in found
+        ]
+
+    def has_permission(
+        self, permission: str, project_key: str, *, deadline: float
+    ) -> bool:
+        """Whether the account has a permission, such as CREATE_ISSUES, in a project.
+
+        Raises JiraProjectInvalid if there is no such project.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/#api-rest-api-3-mypermissions-get
+        """
+        query = urlencode({"projectKey": project_key, "permissions": permission})
+        path = f"/rest/api/3/mypermissions?{query}"
+        found = self._site.read("GET", path, deadline=deadline).json.get("permissions")
+        answer = found.get(permission) if isinstance(found, dict) else None
+        return isinstance(answer, dict) and answer.get("havePermission") is True
+
     def issue_types(self, project_key: str, *, deadline: float) -> list[IssueType]:
         """Return the issue types that the account can create in the project.
 
@@ -57,7 +120,7 @@ class Metadata:
         return [
             IssueType(
                 id=str(one.get("id")),
-                name=str(one.get("name")),
+                name=_name(one),
                 subtask=one.get("subtask") is True,
             )
             for one in self._pages(path, "issueTypes", deadline)
@@ -100,15 +163,20 @@ class Metadata:
                 raise JiraBadResponse(f"{self._site.base_url} answered without {name}.")
             yield from (one for one in found if isinstance(one, dict))
             start += len(found)
-            if not found or page.get("isLast") or start >= page.get("total", 0):
+            is_last = page.get("isLast", start >= page.get("total", 0))
+            if is_last or not found:
                 return
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    return str(one.get("name") or "")
 
 
 def _field(one: Mapping[str, Any]) -> Field:
     allowed = one.get("allowedValues")
     return Field(
         id=str(one.get("fieldId") or one.get("key")),
-        name=str(one.get("name")),
+        name=_name(one),
         required=one.get("required") is True,
         has_default=one.get("hasDefaultValue") is True,
         allowed=_objects(allowed) if isinstance(allowed, list) else None,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integrations.jira.client import SPECIFIED
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
@@ -29,6 +30,7 @@ def test_ticket_has_the_labels_priority_and_fields_of_the_settings(
 
     assert api.create(group).status_code == 200
 
+    assert list(sent_fields(jira))[:4] == list(SPECIFIED)
     fields = jira.tickets[0].fields
     assert fields["labels"] == ["noise"]
     assert fields["priority"] == {"name": "High"}

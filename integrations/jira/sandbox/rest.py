@@ -136,7 +136,8 @@ def list_issue_types(state: State, request: Request, project: str) -> Answer:
 
 def list_fields(state: State, request: Request, project: str, type_id: str) -> Answer:
     """GET /issue/createmeta/{projectIdOrKey}/issuetypes/{issueTypeId}."""
-    if not _named_project(project) or not find_issue_type({"id": type_id}):
+    named = _named_project(project)
+    if named is None or not find_issue_type({"id": type_id}):
         return errors(400, issuetype="Specify a valid issue type")
     allowed = {
         "priority": [{"id": i, "name": n} for i, n in PRIORITIES.items()],
@@ -147,7 +148,7 @@ def list_fields(state: State, request: Request, project: str, type_id: str) -> A
             "fieldId": field,
             "key": field,
             "name": name,
-            "required": field in ("project", "summary", "issuetype"),
+            "required": field in ("project", "summary", "issuetype", *named.required),
             "hasDefaultValue": False,
             "schema": {"type": "string"},
         }

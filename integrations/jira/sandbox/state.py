@@ -10,6 +10,7 @@ DEFAULT_EMAIL = "demo@killthenoise.example"
 DEFAULT_API_TOKEN = "sandbox-api-token"  # noqa: S105 (opens nothing but the sandbox)
 REQUESTS_KEPT = 20_000
 FIRST_ID = 10_000
+CUSTOMER = "customfield_10010"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Project:
     key: str
     name: str
     can_create: bool = True
+    required: tuple[str, ...] = ()  # fields that a ticket needs there
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ PROJECTS = {
         Project("10000", "SCRUM", "KillTheNoise"),
         Project("10001", "OPS", "Operations"),
         Project("10002", "LOCKED", "Visible, and closed to new tickets", False),
+        Project("10003", "STRICT", "Asks who the customer is", True, (CUSTOMER,)),
     )
 }
 ISSUE_TYPES = (

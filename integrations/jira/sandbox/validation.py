@@ -9,6 +9,7 @@ from typing import Any
 from integrations.jira.sandbox.http import Answer, errors
 from integrations.jira.sandbox.state import (
     COMPONENTS,
+    CUSTOMER,
     ISSUE_TYPES,
     PRIORITIES,
     PROJECTS,
@@ -20,7 +21,7 @@ from integrations.jira.sandbox.state import (
 MAX_SUMMARY = 255
 MAX_TEXT = 32_767
 MAX_PROPERTY = 32_768
-CUSTOM_FIELDS = {"customfield_10010": "Customer", "customfield_10011": "Impact"}
+CUSTOM_FIELDS = {CUSTOMER: "Customer", "customfield_10011": "Impact"}
 FIELDS = {
     "project": "Project",
     "summary": "Summary",
@@ -57,7 +58,8 @@ def refuse(state: State, body: Any) -> Answer | None:
         return errors(400, "INVALID_INPUT")
     if _is_too_long(state, fields.get("description")):
         return errors(400, "CONTENT_LIMIT_EXCEEDED")
-    if found := _check_fields(state, fields) | _check_properties(body):
+    problems = _check_fields(state, fields) | _check_required(project, fields)
+    if found := problems | _check_properties(body):
         return errors(400, **found)
     return None
 
@@ -89,6 +91,11 @@ def _check_fields(state: State, fields: dict[str, Any]) -> dict[str, str]:
         if problem := check(state, fields, fields.get(name)):
             found[name] = problem
     return found
+
+
+def _check_required(project: Project, fields: dict[str, Any]) -> dict[str, str]:
+    missing = [name for name in project.required if not fields.get(name)]
+    return {name: f"{FIELDS[name]} is required." for name in missing}
 
 
 def _issue_type(state: State, fields: dict[str, Any], given: Any) -> str | None:

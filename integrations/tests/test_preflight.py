@@ -1,0 +1,174 @@
+"""Preflight tells what would go wrong with a ticket, before there is one."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.preflight import check_integration
+from integrations.tests.factories import IntegrationFactory
+
+ALL = [
+    "site",
+    "login",
+    "project",
+    "permission",
+    "issue_type",
+    "fields",
+    "required_fields",
+]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def integration(jira: Sandbox) -> Integration:
+    """A connection to the sandbox, which could create tickets."""
+    return IntegrationFactory.create(
+        base_url=jira.url, email=jira.email, api_token=jira.api_token
+    )
+
+
+def checked(integration: Integration, **changes: Any) -> dict[str, str]:
+    """Return the messages of the failed checks by their name."""
+    for name, value in changes.items():
+        setattr(integration, name, value)
+    integration.save()
+    result = check_integration(integration=Integration.objects.get())
+    return {check.name: check.message for check in result.checks if not check.ok}
+
+
+def test_all_is_well(integration: Integration, jira: Sandbox) -> None:
+    result = check_integration(integration=integration)
+
+    assert [check.name for check in result.checks] == ALL
+    assert result.ok
+    assert result.account
+    assert result.account.display_name == "Sandbox User"
+    assert result.account.email == jira.email
+    assert result.account.account_id
+    assert not jira.tickets
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"base_url": "http://127.0.0.1:9"}, "site", ["Check the address"]),
+        ({"api_token": "expired-token"}, "login", ["reconnect Jira", "api-tokens"]),
+        ({"project_key": ""}, "project", ["Choose one"]),
+        ({"project_key": "NOPE"}, "project", ["NOPE", "ask a Jira administrator"]),
+        ({"project_key": "SCRU"}, "project", ["SCRU does not exist"]),
+        ({"project_key": "LOCKED"}, "permission", ["LOCKED", "Create issues"]),
+        ({"issue_type": "Nope"}, "issue_type", ["“Nope”", "Task, Bug, Story, Epic "]),
+        ({"issue_type": "Subtask"}, "issue_type", ["is a subtask", "Task, Bug"]),
+        (
+            {"settings": {"fields": {"customfield_9": 1}}},
+            "fields",
+            ["“customfield_9” is not on the create screen", "Ask a Jira administrator"],
+        ),
+        (
+            {"settings": {"priority_by_severity": {"3": "High", "5": "Urgent"}}},
+            "fields",
+            ["“Priority” does not take “Urgent”", "Highest, High"],
+        ),
+        (
+            {"settings": {"fields": {"components": ["Backend", "Nonsense"]}}},
+            "fields",
+            ["“Components” does not take “Nonsense”", "Backend, Front end"],
+        ),
+        (
+            {"project_key": "STRICT"},
+            "required_fields",
+            ["“Customer” (customfield_10010)", "in the settings"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do(
+    integration: Integration, changes: dict[str, Any], name: str, words: list[str]
+) -> None:
+    failed = checked(integration, **changes)
+
+    assert list(failed) == [name]
+    assert [word for word in words if word not in failed[name]] == []
+
+
+def test_expired_token_is_not_taken_for_a_missing_project(
+    integration: Integration, jira: Sandbox
+) -> None:
+    jira.state.expired = True
+
+    assert list(checked(integration)) == ["login"]
+
+
+def test_required_field_that_the_settings_fill_is_fine(
+    integration: Integration,
+) -> None:
+    settings = {"fields": {"customfield_10010": "Acme"}, "labels": ["noise"]}
+
+    assert checked(integration, project_key="STRICT", settings=settings) == {}
+
+
+def test_unreadable_token_is_a_failed_login(
+    integration: Integration, settings: Settings
+) -> None:
+    found = Integration.objects.defer("api_token").get()
+    settings.FIELD_ENCRYPTION_KEYS = ["A" * 43 + "="]
+
+    [check] = check_integration(integration=found).checks
+
+    assert (check.name, check.ok) == ("login", False)
+    assert "Reconnect Jira" in check.message
+
+
+def test_issue_types_and_fields_are_read_once_in_a_while(
+    integration: Integration, jira: Sandbox
+) -> None:
+    check_integration(integration=integration)
+    check_integration(integration=integration)
+
+    read = [sent.path for sent in jira.requests if "createmeta" in sent.path]
+    assert len(read) == 2
+
+
+def test_command_says_what_it_found(
+    integration: Integration, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("check_jira", tenant=str(integration.tenant_id))
+
+    assert "ok     login: Jira knows us as Sandbox User" in capsys.readouterr().out
+
+
+def test_command_fails_where_a_ticket_would(
+    integration: Integration, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Integration.objects.update(project_key="STRICT")
+
+    with pytest.raises(CommandError):
+        call_command("check_jira")
+
+    assert "failed required_fields" in capsys.readouterr().out
+
+
+def test_command_checks_no_other_tenant(integration: Integration) -> None:
+    with pytest.raises(CommandError, match="no active"):
+        call_command("check_jira", tenant=str(uuid4()))
+
+
+def test_admin_checks_the_integrations_chosen(
+    integration: Integration, admin_client: Client
+) -> None:
+    Integration.objects.update(project_key="STRICT")
+
+    page = admin_client.post(
+        reverse("admin:integrations_integration_changelist"),
+        {"action": "check_jira", "_selected_action": [integration.pk]},
+        follow=True,
+    ).content.decode()
+
+    assert "login: Jira knows us as Sandbox User" in page
+    assert "“Customer” (customfield_10010)" in page
