@@ -13,6 +13,7 @@ from integrations.models import Integration
 from integrations.preflight import check_integration
 from integrations.serializers import SettingsSerializer
 
+CREDENTIALS = {"base_url", "email", "new_api_token"}
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 
@@ -60,6 +61,8 @@ class IntegrationForm(forms.ModelForm):
     def save(self, commit: bool = True) -> Integration:
         if token := self.cleaned_data["new_api_token"]:
             self.instance.api_token = token
+        if CREDENTIALS & set(self.changed_data):
+            self.instance.forget_failures()
         saved: Integration = super().save(commit)
         return saved
 
@@ -86,6 +89,7 @@ class IntegrationAdmin(admin.ModelAdmin):
     list_filter = ["is_active", "provider", "last_sync_status"]
     search_fields = ["base_url", "email", "project_key", "tenant_id"]
     readonly_fields = [
+        "auth_failures",
         "last_synced_at",
         "last_sync_status",
         "sync_error_message",

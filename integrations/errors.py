@@ -1,5 +1,6 @@
 """What integrations refuse, whatever the other system."""
 
+from integrations.jira.refusals import TOKENS
 from killthenoise.api.errors import ServiceError
 
 
@@ -21,6 +22,20 @@ class NoProjectChosen(ServiceError):
         super().__init__(
             "The Jira integration has no project to create tickets in. Choose one in "
             "its settings, then try again."
+        )
+
+
+class IntegrationPaused(ServiceError):
+    """Jira refused the credentials too often in a row."""
+
+    code = "integration_paused"
+    title = "Jira integration paused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Jira refused the stored e-mail and API token too often, so the "
+            f"integration is paused and nothing is sent. Make a new API token at "
+            f"{TOKENS} and reconnect Jira with it."
         )
 
 

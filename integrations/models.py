@@ -69,6 +69,8 @@ class Integration(models.Model):
         max_length=20, choices=SyncStatus, default=SyncStatus.NEVER, blank=True
     )
     sync_error_message = models.TextField(blank=True)
+    # Refused logins in a row; see integrations.health.
+    auth_failures = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -86,3 +88,14 @@ class Integration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_provider_display()} {self.base_url}"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether Jira refused the credentials so often that none are sent any more."""
+        return self.auth_failures >= settings.JIRA_AUTH_FAILURES_MAX
+
+    def forget_failures(self) -> None:
+        """Start anew, with credentials that Jira has not refused; does not save."""
+        self.auth_failures = 0
+        self.last_sync_status = self.SyncStatus.NEVER
+        self.sync_error_message = ""

@@ -11,8 +11,9 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.core.cache import cache
 
-from integrations.errors import SecretUnreadable
+from integrations.errors import IntegrationPaused, SecretUnreadable
 from integrations.extra_fields import extra_fields
+from integrations.health import note_login, note_refused_login
 from integrations.jira.client import SPECIFIED
 from integrations.jira.errors import JiraAuthFailed, JiraError
 from integrations.jira.metadata import Account, Field, IssueType
@@ -51,11 +52,23 @@ class Preflight:
 
 
 def check_integration(*, integration: Integration) -> Preflight:
-    """Ask Jira whether the integration could create a ticket. Raises nothing."""
+    """Ask Jira whether the integration could create a ticket. Raises nothing.
+
+    What comes of it is noted in the integration's status.
+    """
+    if integration.is_paused:
+        return Preflight(account=None, checks=(_failed("login", IntegrationPaused()),))
     try:
-        return _Run(integration).result()
+        run = _Run(integration)
     except SecretUnreadable as exc:
         return Preflight(account=None, checks=(_failed("login", exc),))
+    result = run.result()
+    if run.login_error:
+        note_refused_login(integration, run.login_error)
+    elif result.account:
+        problems = [check.message for check in result.checks if not check.ok]
+        note_login(integration, problem=" ".join(problems))
+    return result
 
 
 class _Problem(Exception):
@@ -71,7 +84,7 @@ class _Run:
         self._jira = jira_client(integration).metadata
         self._deadline = time.monotonic() + settings.REQUEST_BUDGET_S
         self._account: Account | None = None
-        self._login_error: JiraAuthFailed | None = None
+        self.login_error: JiraAuthFailed | None = None
         self._fields: list[Field] = []
 
     def result(self) -> Preflight:
@@ -100,7 +113,7 @@ class _Run:
         try:
             self._account = self._jira.myself(deadline=self._deadline)
         except JiraAuthFailed as exc:
-            self._login_error = exc
+            self.login_error = exc
         except JiraError as exc:
             raise _Problem(
                 f"{exc} Check the address of the Jira site, then try again."
@@ -109,7 +122,7 @@ class _Run:
 
     def _check_login(self) -> str:
         if self._account is None:
-            raise self._login_error or AssertionError
+            raise self.login_error or AssertionError
         email = self._account.email or self._integration.email
         return f"Jira knows us as {self._account.display_name} ({email})."
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import requests
 from django.conf import settings
 
-from integrations.errors import NoActiveIntegration, NoProjectChosen
+from integrations.errors import IntegrationPaused, NoActiveIntegration, NoProjectChosen
 from integrations.jira.client import JiraClient
 from integrations.jira.transport import make_session
 from integrations.models import Integration
@@ -15,13 +15,15 @@ from integrations.models import Integration
 def get_active_jira(*, tenant_id: UUID) -> Integration:
     """Return the tenant's Jira integration, ready to create tickets.
 
-    Raises NoActiveIntegration, NoProjectChosen and SecretUnreadable.
+    Raises NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable.
     """
     integration = Integration.objects.for_tenant(tenant_id).active_jira().first()
     if integration is None:
         raise NoActiveIntegration
     if not integration.project_key:
         raise NoProjectChosen
+    if integration.is_paused:
+        raise IntegrationPaused
     return integration
 
 
@@ -29,11 +31,12 @@ def find_jira_account(*, tenant_id: UUID, base_url: str) -> Integration | None:
     """Return the tenant's account on a site it used, the active one first.
 
     For work left from before: the integration may be inactive or another one by now.
-    Raises SecretUnreadable.
+    Not one that is paused. Raises SecretUnreadable.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
     accounts = jira.filter(base_url=base_url).order_by("-is_active", "-updated_at")
-    return next((account for account in accounts if account.api_token), None)
+    usable = (one for one in accounts if one.api_token and not one.is_paused)
+    return next(usable, None)
 
 
 def jira_client(integration: Integration) -> JiraClient:

@@ -17,13 +17,16 @@ from django.conf import settings
 from django.utils import timezone
 
 from integrations.errors import SecretUnreadable
+from integrations.health import note_refused_login
 from integrations.jira.client import JiraClient, MarkedIssue
 from integrations.jira.errors import (
+    JiraAuthFailed,
     JiraBadResponse,
     JiraError,
     JiraProjectInvalid,
     JiraTicketLost,
 )
+from integrations.models import Integration
 from integrations.services import find_jira_account, jira_client
 from issues import ledger
 from issues.errors import TicketNotRecorded
@@ -94,11 +97,21 @@ def _recover(place: Place, rows: list[TicketRequest], deadline: float) -> None:
         if account is None:
             logger.warning("no account to look for tickets on %s with", place.base_url)
         else:
-            _settle(jira_client(account), place, rows, deadline)
+            _settle_with(account, place, rows, deadline)
     except (JiraError, SecretUnreadable, TicketNotRecorded) as exc:
         logger.warning("%d ticket requests stay open: %s", len(rows), exc)
     finally:
         ledger.give_back(rows)
+
+
+def _settle_with(
+    account: Integration, place: Place, rows: list[TicketRequest], deadline: float
+) -> None:
+    try:
+        _settle(jira_client(account), place, rows, deadline)
+    except JiraAuthFailed as error:
+        note_refused_login(account, error)
+        raise
 
 
 def _settle(

@@ -18,10 +18,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from integrations.extra_fields import extra_fields
+from integrations.health import note_refused_login, note_success
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
 from integrations.jira.cutting import cut
 from integrations.jira.errors import (
+    JiraAuthFailed,
     JiraContentTooLong,
     JiraError,
     JiraOutcomeUnknown,
@@ -74,9 +76,9 @@ def create_jira_ticket(
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
     for one more ticket where the group has one.
 
-    Raises NoActiveIntegration, NoProjectChosen, SecretUnreadable, TicketInProgress,
-    TicketExists, IdempotencyKeyReused, TicketNotRecorded, any JiraError, and Django's
-    database errors before the call.
+    Raises NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable,
+    TicketInProgress, TicketExists, IdempotencyKeyReused, TicketNotRecorded, any
+    JiraError, and Django's database errors before the call.
     """
     deadline = time.monotonic() + settings.REQUEST_BUDGET_S
     patience = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
@@ -168,6 +170,8 @@ def _create(
         issue = _send(client, request, _new_issue(request, integration), deadline)
     except JiraError as error:
         ledger.record_error(request, error)
+        if isinstance(error, JiraAuthFailed):
+            note_refused_login(integration, error)
         raise
     url = client.browse_url(issue.key)
     ledger.record_created(
@@ -178,6 +182,7 @@ def _create(
         jira_status=issue.status,
         jira_trace_id=issue.trace_id,
     )
+    note_success(integration)
     return Ticket(issue.key, url)
 
 

@@ -22,6 +22,7 @@ HTTP_STATUS: dict[type[ServiceError | jira.JiraError], int] = {
     issues.TicketNotRecorded: 500,
     integrations.NoActiveIntegration: 400,
     integrations.NoProjectChosen: 400,
+    integrations.IntegrationPaused: 400,
     integrations.SecretUnreadable: 500,
     jira.JiraAuthFailed: 500,
     jira.JiraPermissionDenied: 500,

@@ -67,6 +67,7 @@ DATABASE = env.dj_db_url(
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
 JIRA_READ_TIMEOUT_S = env.float("JIRA_READ_TIMEOUT_S", 20, validate=positive)
+JIRA_AUTH_FAILURES_MAX = env.int("JIRA_AUTH_FAILURES_MAX", 5, validate=positive)
 REQUEST_BUDGET_S = env.float("REQUEST_BUDGET_S", 25, validate=positive)
 TWIN_WAIT_S = env.float("TWIN_WAIT_S", 10, validate=not_negative)
 LEASE_S = env.float("LEASE_S", 60, validate=positive)

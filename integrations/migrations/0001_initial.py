@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ('last_synced_at', models.DateTimeField(blank=True, null=True)),
                 ('last_sync_status', models.CharField(blank=True, choices=[('', 'never'), ('success', 'success'), ('error', 'error')], default='', max_length=20)),
                 ('sync_error_message', models.TextField(blank=True)),
+                ('auth_failures', models.PositiveIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
