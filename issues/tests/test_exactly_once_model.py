@@ -118,6 +118,7 @@ class Machine(RuleBasedStateMachine):
         post(f"{SITE}/rest/api/3/search/jql", json=self._search)
         browse = {"permissions": {"BROWSE_PROJECTS": {"havePermission": True}}}
         get(f"{SITE}/rest/api/3/mypermissions", json=browse)
+        get(f"{SITE}/rest/api/3/myself", json={"accountId": "1"})
 
     @initialize(lag=st.integers(0, HORIZON_S))
     def set_index_lag(self, lag: int) -> None:
