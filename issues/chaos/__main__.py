@@ -91,8 +91,8 @@ def show_clicks(clicks: "Clicks") -> None:
     count = len(clicks.seconds)
     p50, p99 = clicks.seconds[count // 2], clicks.seconds[int(count * 0.99)]
     print(
-        f"{count} identical requests at once: {clicks.tickets} ticket, "
-        f"{len(clicks.keys)} key, median {p50:.2f} s, p99 {p99:.2f} s"
+        f"{count} identical requests at once: {clicks.tickets} ticket, answers "
+        f"{dict(clicks.keys)}, median {p50:.2f} s, p99 {p99:.2f} s"
     )
 
 

@@ -42,10 +42,10 @@ FAULTS: list[dict[str, Any]] = [
 
 
 class Clicks(NamedTuple):
-    """What came of identical requests at once; `seconds` in order."""
+    """What came of identical requests at once: `seconds` in order, keys or codes."""
 
     seconds: list[float]
-    keys: set[str]
+    keys: Counter[str]
     tickets: int
 
 
@@ -88,7 +88,7 @@ class Stage:
             answers = list(pool.map(lambda _: self.post(group, "One"), range(CLICKS)))
         return Clicks(
             seconds=sorted(answer.elapsed.total_seconds() for answer in answers),
-            keys={answer.json()["data"]["ticket_key"] for answer in answers},
+            keys=Counter(_key(answer.json()) for answer in answers),
             tickets=len(self.tickets()),
         )
 
@@ -184,3 +184,8 @@ class Stage:
             user=self.postgres.system_user,
         )
         return "PostgreSQL restarted"
+
+
+def _key(body: dict[str, Any]) -> str:
+    """Return the ticket's key, or else the code of the error."""
+    return str(body["data"]["ticket_key"] if body["success"] else body["code"])
