@@ -8,7 +8,7 @@ from pytest_django.live_server_helper import LiveServer
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues.models import AIIssueGroup
+from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
 
@@ -34,3 +34,11 @@ def group(transactional_db: None, tenant_id: UUID) -> AIIssueGroup:
 def api(live_server: LiveServer, tenant_id: UUID) -> Api:
     """The API over real HTTP, as the tenant."""
     return Api(live_server.url, tenant_id)
+
+
+@pytest.fixture
+def lost(api: Api, group: AIIssueGroup, jira: Sandbox) -> TicketRequest:
+    """A request whose ticket exists and whose answer was lost."""
+    jira.inject("reset_after_create")
+    api.create(group)
+    return TicketRequest.objects.get()

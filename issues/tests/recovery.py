@@ -1,0 +1,32 @@
+"""What tests of recovery share."""
+
+from datetime import timedelta
+
+from django.db.models import F
+
+from integrations.jira.sandbox import Sandbox
+from issues.models import Report, TicketRequest
+
+CREATE = "/rest/api/3/issue"
+SEARCH = "/rest/api/3/search/jql"
+
+
+def let_pass(seconds: float) -> None:
+    """Move what we have noted into the past."""
+    ago = timedelta(seconds=seconds)
+    TicketRequest.objects.update(
+        created_at=F("created_at") - ago, lease_until=F("lease_until") - ago
+    )
+
+
+def assert_linked(jira: Sandbox, key: str = "SCRUM-1") -> None:
+    """Check that the one ticket is recorded and linked, once."""
+    request = TicketRequest.objects.exclude(state="failed").get()
+    [ticket] = jira.tickets
+    assert (request.state, request.ticket_key) == ("created", key)
+    assert request.jira_issue_id == ticket.id
+    assert request.ticket_url == f"{jira.url}/browse/{key}"
+    assert request.finished_at
+    assert request.error_code == ""
+    assert request.report == Report.objects.get(source="jira")
+    assert request.report.external_id == key

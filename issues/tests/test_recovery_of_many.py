@@ -1,0 +1,97 @@
+"""One search for many requests, one recovery for a row, and the command."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F
+
+from integrations.jira.sandbox import Sandbox
+from issues.ledger import RECOVERY_S, take_for_recovery
+from issues.models import AIIssueGroup, TicketRequest
+from issues.reconcile import recover_due
+from issues.tests.api import Api
+from issues.tests.factories import GroupFactory
+from issues.tests.recovery import CREATE, SEARCH
+
+pytestmark = pytest.mark.usefixtures("integration")
+
+
+def test_many_requests_are_found_by_one_search(
+    api: Api, group: AIIssueGroup, jira: Sandbox
+) -> None:
+    groups = [group, *GroupFactory.create_batch(4, tenant_id=group.tenant_id)]
+    jira.inject("reset_after_create", times=None)
+    for one in groups:
+        api.create(one)
+
+    assert recover_due() == {"created": 5}
+    assert jira.count("POST", SEARCH) == 1
+    for request in TicketRequest.objects.all():
+        assert request.report is not None
+        assert request.report.group_id == request.group_id
+
+
+def test_more_requests_than_one_batch_are_all_recovered(
+    api: Api,
+    group: AIIssueGroup,
+    jira: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("issues.ledger.BATCH", 2)
+    groups = [group, *GroupFactory.create_batch(4, tenant_id=group.tenant_id)]
+    jira.inject("reset_after_create", times=None)
+    for one in groups:
+        api.create(one)
+
+    assert recover_due() == {"created": 5}
+
+
+def test_retries_at_once_look_for_the_ticket_once(
+    api: Api, group: AIIssueGroup, jira: Sandbox, lost: TicketRequest
+) -> None:
+    jira.inject("latency", seconds=0.3, method="POST", path=SEARCH)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: api.create(group), range(6)))
+
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert jira.count("POST", SEARCH) == 1
+    assert jira.count("POST", CREATE) == 1
+
+
+def test_recoverers_at_once_record_the_ticket_once(
+    jira: Sandbox, lost: TicketRequest
+) -> None:
+    jira.inject("latency", seconds=0.2, method="POST", path=SEARCH, times=2)
+
+    taken = take_for_recovery(TicketRequest.objects.all())
+
+    assert taken == [lost]
+    assert recover_due() == {}
+
+
+def test_recovery_that_died_gives_its_rows_back_after_a_while(
+    jira: Sandbox, lost: TicketRequest
+) -> None:
+    take_for_recovery(TicketRequest.objects.all())
+    past = timedelta(seconds=RECOVERY_S)
+    TicketRequest.objects.update(recovering_until=F("recovering_until") - past)
+
+    assert recover_due() == {"created": 1}
+
+
+def test_command_tells_what_it_did(
+    jira: Sandbox, lost: TicketRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("reconcile_tickets")
+    call_command("reconcile_tickets")
+
+    assert capsys.readouterr().out == "1 created\nNothing was left open.\n"
+
+
+@pytest.mark.parametrize("pause", ["0", "-1", "soon", "nan", "inf"])
+def test_command_takes_no_odd_pause(pause: str) -> None:
+    with pytest.raises(CommandError, match="no number of seconds"):
+        call_command("reconcile_tickets", "--every", pause)
