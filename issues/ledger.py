@@ -27,6 +27,7 @@ from integrations.models import Integration
 from issues.errors import TicketNotRecorded
 from issues.models import (
     AIIssueGroup,
+    BackLink,
     Report,
     TicketRequest,
     TicketRequestQuerySet,
@@ -193,6 +194,8 @@ def _link(request: TicketRequest, outcome: dict[str, Any]) -> None:
         _settle(request, outcome | {"recovering_until": None})
     else:
         _add_late_row(row, outcome)
+    if settings.FRONTEND_URL:
+        BackLink.objects.create(request_id=row.pk)
 
 
 def _report(row: TicketRequest, outcome: dict[str, Any]) -> Report | None:

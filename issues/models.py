@@ -247,3 +247,28 @@ class TicketRequest(models.Model):
         leased = self.state == self.State.PENDING and self.lease_until > now
         recovering = self.recovering_until is not None and self.recovering_until > now
         return leased or (self.is_open and recovering)
+
+
+class BackLinkQuerySet(models.QuerySet["BackLink"]):
+    def due(self) -> Self:
+        """Those to try now, oldest first."""
+        open_links = self.filter(attempts__lt=BackLink.MAX_ATTEMPTS)
+        return open_links.filter(due_at__lte=timezone.now()).order_by("due_at")
+
+
+class BackLink(models.Model):
+    """A link from a ticket to its group that Jira does not have yet."""
+
+    MAX_ATTEMPTS = 10
+
+    request = models.OneToOneField(
+        TicketRequest, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now)
+    error_message = models.TextField(blank=True)
+
+    objects = BackLinkQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"link back of {self.request_id}"

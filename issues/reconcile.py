@@ -29,6 +29,7 @@ from integrations.jira.errors import (
 from integrations.models import Integration
 from integrations.services import find_jira_account, jira_client
 from issues import ledger
+from issues.back_links import link_back_due
 from issues.errors import TicketNotRecorded
 from issues.models import TicketRequest
 
@@ -56,6 +57,8 @@ class Place(NamedTuple):
 def recover_due() -> Counter[str]:
     """Look up every request that is due, once; return how many are now in which state.
 
+    Then the links back to groups that are due are made.
+
     Safe to run many times at once: each takes other rows.
     """
     states: Counter[str] = Counter()
@@ -67,6 +70,7 @@ def recover_due() -> Counter[str]:
         found = TicketRequest.objects.filter(pk__in=pks)
         states.update(found.values_list("state", flat=True))
         candidates = TicketRequest.objects.filter(pk__gt=max(pks))
+    link_back_due()
     return states
 
 

@@ -64,6 +64,7 @@ DATABASE = env.dj_db_url(
     conn_max_age=600,
     conn_health_checks=True,
 )
+FRONTEND_URL = env.str("FRONTEND_URL", "")
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
 JIRA_READ_TIMEOUT_S = env.float("JIRA_READ_TIMEOUT_S", 20, validate=positive)

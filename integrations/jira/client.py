@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -172,6 +173,19 @@ class JiraClient:
             if page.get("isLast") or not token:
                 return
             asked["nextPageToken"] = token
+
+    def link_issue(
+        self, issue_id: str, *, global_id: str, url: str, title: str, deadline: float
+    ) -> None:
+        """Give a ticket a link, or change the one that has this `global_id`.
+
+        Raises JiraAuthFailed and other JiraErrors.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/#api-rest-api-3-issue-issueidorkey-remotelink-post
+        """
+        link = {"globalId": global_id, "object": {"url": url, "title": title}}
+        path = f"/rest/api/3/issue/{quote(issue_id, safe='')}/remotelink"
+        self._site.read("POST", path, json=link, deadline=deadline)
 
     def can_browse(self, project_key: str, *, deadline: float) -> bool:
         """Whether the account sees the project's tickets: if not, none are found.

@@ -66,7 +66,9 @@ class Site:
     def read(
         self, method: str, path: str, *, deadline: float, json: object = None
     ) -> Answer:
-        """Ask for something. Raises a JiraError unless the answer is 200 and ours.
+        """Ask for something that may be asked twice.
+
+        Raises a JiraError unless the answer is a success and ours.
 
         `deadline` is a reading of `time.monotonic()`.
         """
@@ -74,7 +76,7 @@ class Site:
             answer = self.send(Exchange(deadline), method, path, json)
         except NoAnswer as exc:
             raise JiraUnreachable(f"{self.base_url} did not answer.") from exc
-        if answer.status == 200 and not answer.credentials_refused:
+        if answer.status in (200, 201) and not answer.credentials_refused:
             return answer
         if answer.status >= 500:
             raise JiraUnreachable(

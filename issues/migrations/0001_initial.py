@@ -118,4 +118,13 @@ class Migration(migrations.Migration):
             model_name='ticketrequest',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('state__in', ['pending', 'unknown'])), models.Q(('finished_at__isnull', False), ('state__in', ['created', 'failed'])), _connector='OR'), name='ticketrequest_settled_is_finished'),
         ),
+        migrations.CreateModel(
+            name='BackLink',
+            fields=[
+                ('request', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='issues.ticketrequest')),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('error_message', models.TextField(blank=True)),
+            ],
+        ),
     ]
