@@ -43,6 +43,11 @@ def are_keys(keys: list[str]) -> None:
         raise ValidationError(f"Must be Fernet keys, with commas: {exc}") from exc
 
 
+def is_web_address(text: str) -> None:
+    if text and not text.startswith(("https://", "http://")):
+        raise ValidationError("Must begin with https:// (or http://).")
+
+
 # The environment: everything that README's table of variables names.
 SECRET_KEY = env.str(
     "DJANGO_SECRET_KEY",
@@ -64,7 +69,7 @@ DATABASE = env.dj_db_url(
     conn_max_age=600,
     conn_health_checks=True,
 )
-FRONTEND_URL = env.str("FRONTEND_URL", "")
+FRONTEND_URL = env.str("FRONTEND_URL", "", validate=is_web_address)
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
 JIRA_READ_TIMEOUT_S = env.float("JIRA_READ_TIMEOUT_S", 20, validate=positive)

@@ -54,6 +54,7 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("LEASE_S", "-1"),
         ("WEB_THREADS", "many"),
         ("LOG_LEVEL", "LOUD"),
+        ("FRONTEND_URL", "javascript:alert(1)"),
         ("DJANGO_DEBUG", "perhaps"),
         ("JIRA_ALLOW_INSECURE", "true"),
     ],
