@@ -1,14 +1,20 @@
 """The database goes down at each moment of a creation."""
 
 import logging
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
+from issues.errors import TicketNotRecorded
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.tests.api import Api, assert_error
+from issues.services import create_jira_ticket
+from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.outage import database_down
+from killthenoise.api.authentication import Caller
 
 
 @pytest.mark.parametrize(
@@ -69,3 +75,41 @@ def test_database_down_after_jiras_refusal_leaves_the_request_to_recovery(
         assert_error(api.create(group), 500, "jira_permission_denied")
 
     assert TicketRequest.objects.get().state == "pending"
+
+
+class Deadlock(Exception):
+    """As psycopg2 raises it."""
+
+    pgcode = "40P01"
+
+
+@pytest.mark.parametrize(("times", "tickets"), [(2, 1), (3, 0)])
+@pytest.mark.parametrize(
+    "statement", ['INSERT INTO "issues_ticketrequest"', 'INSERT INTO "issues_report"']
+)
+def test_transaction_that_was_rolled_back_is_tried_again_and_the_post_never(
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    statement: str,
+    times: int,
+    tickets: int,
+) -> None:
+    met: list[str] = []
+
+    def fail(execute: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith(statement) and len(met) < times:
+            met.append(sql)
+            raise OperationalError("deadlock detected") from Deadlock()
+        return execute(sql, *args)
+
+    caller = Caller(group.tenant_id, "someone", None, "click")
+    content: dict[str, Any] = dict(CONTENT)
+    with (
+        connection.execute_wrapper(fail),
+        suppress(OperationalError, TicketNotRecorded),
+    ):
+        create_jira_ticket(group=group, caller=caller, **content)
+
+    assert TicketRequest.objects.filter(state="created").count() == tickets
+    assert jira.count("POST", "/rest/api/3/issue") == (tickets or "report" in statement)
