@@ -26,8 +26,8 @@ SHOWN = 20
 # how long a ticket may need to be found. The machine may be slow, so the horizon is
 # far above what Jira's search needs here.
 TIMES = {
-    "JIRA_READ_TIMEOUT_S": "1",
-    "REQUEST_BUDGET_S": "2.5",
+    "JIRA_READ_TIMEOUT_S": "2",
+    "REQUEST_BUDGET_S": "8",  # enough to look through all tickets of the run
     "TWIN_WAIT_S": "2",
     "LEASE_S": "3",
     "RECONCILE_HORIZON_S": "15",

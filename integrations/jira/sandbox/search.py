@@ -4,8 +4,9 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-sear
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from integrations.jira.sandbox.http import Answer, Request, errors
@@ -42,9 +43,10 @@ def search(state: State, request: Request) -> Answer:
         return errors(400, str(exc))
     visible = datetime.now(UTC) - timedelta(seconds=state.index_lag)
     with state.lock:
-        found = [t for t in state.tickets.values() if t.created <= visible]
-    found = [ticket for ticket in found if matches(ticket)]
-    found.sort(key=lambda ticket: int(ticket.id), reverse=newest_first)
+        tickets = list(state.tickets.values())  # in the order of their creation
+    if newest_first:
+        tickets.reverse()
+    found = (t for t in tickets if t.created <= visible and matches(t))
     return _page(found, start, asked)
 
 
@@ -65,14 +67,15 @@ def _start(token: Any) -> int:
     return int(str(token).removeprefix("page-"))
 
 
-def _page(found: list[Ticket], start: int, asked: dict[str, Any]) -> Answer:
+def _page(found: Iterator[Ticket], start: int, asked: dict[str, Any]) -> Answer:
     size = min(int(asked.get("maxResults") or 50), 5000)
-    page, rest = found[start : start + size], found[start + size :]
+    page = list(islice(found, start, start + size + 1))
+    more = len(page) > size
     body: dict[str, Any] = {
-        "issues": [_shown(ticket, asked) for ticket in page],
-        "isLast": not rest,
+        "issues": [_shown(ticket, asked) for ticket in page[:size]],
+        "isLast": not more,
     }
-    if rest:
+    if more:
         body["nextPageToken"] = f"page-{start + size}"
     return Answer(200, body)
 
