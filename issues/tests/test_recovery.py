@@ -29,19 +29,25 @@ def _short_timeout(settings: Settings) -> None:
     settings.JIRA_READ_TIMEOUT_S = 0.5
 
 
-@pytest.mark.parametrize(("fault", "details"), LOST_ANSWERS)
-def test_retry_finds_the_ticket_and_sends_nothing(
+@pytest.fixture(params=LOST_ANSWERS, ids=lambda lost: lost[0])
+def _answer_lost(
+    request: pytest.FixtureRequest,
     api: Api,
     group: AIIssueGroup,
     jira: Sandbox,
     settings: Settings,
-    fault: str,
-    details: dict[str, Any],
 ) -> None:
+    """A click whose ticket Jira made and whose answer was lost, in each known way."""
     settings.REQUEST_BUDGET_S = 1
+    fault, details = request.param
     jira.inject(fault, **details)
     assert_error(api.create(group), 500, "jira_outcome_unknown")
 
+
+@pytest.mark.usefixtures("_answer_lost")
+def test_retry_finds_the_ticket_and_sends_nothing(
+    api: Api, group: AIIssueGroup, jira: Sandbox
+) -> None:
     response = api.create(group)
 
     assert response.json()["data"]["ticket_key"] == "SCRUM-1"
@@ -50,19 +56,8 @@ def test_retry_finds_the_ticket_and_sends_nothing(
     assert_linked(jira)
 
 
-@pytest.mark.parametrize(("fault", "details"), LOST_ANSWERS)
-def test_recoverer_alone_finds_the_ticket(
-    api: Api,
-    group: AIIssueGroup,
-    jira: Sandbox,
-    settings: Settings,
-    fault: str,
-    details: dict[str, Any],
-) -> None:
-    settings.REQUEST_BUDGET_S = 1
-    jira.inject(fault, **details)
-    api.create(group)
-
+@pytest.mark.usefixtures("_answer_lost")
+def test_recoverer_alone_finds_the_ticket(jira: Sandbox) -> None:
     assert recover_due() == {"created": 1}
 
     assert_linked(jira)
