@@ -7,6 +7,7 @@ from pytest_django import Settings
 from requests_mock import Mocker
 
 from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.reconcile import recover_due
 from issues.tests.api import CONTENT, Api, assert_error
@@ -34,6 +35,7 @@ def _answer_lost(
     request: pytest.FixtureRequest,
     api: Api,
     group: AIIssueGroup,
+    integration: Integration,
     jira: Sandbox,
     settings: Settings,
 ) -> None:
