@@ -1,57 +1,18 @@
 """The shape of what comes in and of what goes out."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
-from rest_framework.fields import empty
 
 from issues.models import MAX_TITLE, AIIssueGroup, Report
-from issues.text import clean_text, clean_title
+from killthenoise.api.fields import StrictBooleanField, TextField
+from killthenoise.api.text import clean_text, clean_title
 
 MAX_DESCRIPTION = 32_767
 """Characters; Jira's limit."""
-
-
-class TextField(serializers.CharField):
-    """Text from a person: strings only, cleaned before anything is checked."""
-
-    def __init__(self, *, name: str, clean: Callable[[str], str], limit: int) -> None:
-        self.clean = clean
-        super().__init__(
-            max_length=limit,
-            error_messages={
-                "required": f"Enter a {name}.",
-                "null": f"Enter a {name}.",
-                "blank": f"The {name} is empty. Enter a {name}.",
-                "invalid": f"The {name} must be a text (a JSON string).",
-                "max_length": f"The {name} is longer than {{max_length}} characters. "
-                "Shorten it.",
-            },
-        )
-
-    def run_validation(self, data: Any = empty) -> Any:
-        return super().run_validation(
-            self.clean(data) if isinstance(data, str) else data
-        )
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictBooleanField(serializers.BooleanField):
-    """JSON's true and false alone: "no" must not be taken for a yes."""
-
-    default_error_messages = {"invalid": "Must be true or false."}
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid")
-        return data
 
 
 class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from issues.text import clean_text, clean_title
+from killthenoise.api.text import clean_text, clean_title
 
 
 @pytest.mark.parametrize(

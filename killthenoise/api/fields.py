@@ -1,0 +1,52 @@
+"""Fields of serializers that say in a sentence what is wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+
+class TextField(serializers.CharField):
+    """Text from a person: strings only, cleaned before anything is checked.
+
+    `name` is how sentences call it, `limit` its length in characters.
+    """
+
+    def __init__(
+        self, *, name: str, clean: Callable[[str], str], limit: int, **options: Any
+    ) -> None:
+        self.clean = clean
+        super().__init__(
+            max_length=limit,
+            error_messages={
+                "required": f"Enter a {name}.",
+                "null": f"Enter a {name}.",
+                "blank": f"The {name} is empty. Enter a {name}.",
+                "invalid": f"The {name} must be a text (a JSON string).",
+                "max_length": f"The {name} is longer than {{max_length}} characters. "
+                "Shorten it.",
+            },
+            **options,
+        )
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(
+            self.clean(data) if isinstance(data, str) else data
+        )
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """JSON's true and false alone: "no" must not be taken for a yes."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
