@@ -11,7 +11,7 @@ from rest_framework.settings import api_settings
 
 from integrations.models import Integration
 from integrations.preflight import check_integration
-from integrations.serializers import SettingsSerializer
+from integrations.ticket_settings import SettingsSerializer
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY

@@ -1,5 +1,7 @@
 """What integrations refuse, whatever the other system."""
 
+from collections.abc import Sequence
+
 from integrations.jira.refusals import TOKENS
 from killthenoise.api.errors import ServiceError
 
@@ -50,3 +52,43 @@ class SecretUnreadable(ServiceError):
             "The stored Jira token cannot be decrypted, so nothing was sent. Reconnect "
             "Jira, or give the server the FIELD_ENCRYPTION_KEYS it was stored with."
         )
+
+
+class IntegrationNotFound(ServiceError):
+    code = "integration_not_found"
+    title = "Jira integration not found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This tenant has no Jira integration with that id. Reload the list."
+        )
+
+
+class IntegrationDisconnected(ServiceError):
+    """The token was erased, so there is nothing to ask Jira with."""
+
+    code = "integration_disconnected"
+    title = "Jira integration disconnected"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Jira integration is disconnected and its token erased. Connect Jira "
+            "again with an API token."
+        )
+
+
+class IntegrationRefused(ServiceError):
+    """Jira does not take what was asked for, so nothing was stored.
+
+    `fields` name the inputs at fault; `code` is that of the JiraError which a ticket
+    would meet, if there is one.
+    """
+
+    code = "integration_refused"
+    title = "Jira does not take this"
+
+    def __init__(self, message: str, *, code: str, fields: Sequence[str]) -> None:
+        super().__init__(message)
+        self.code = code or type(self).code
+        self.retryable = code in ("jira_unreachable", "jira_rate_limited")
+        self.fields = {field: [message] for field in fields}

@@ -6,6 +6,8 @@ sent until somebody reconnects. What is noted here never fails the work it is ab
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -47,6 +49,16 @@ def note_refused_login(integration: Integration, error: JiraAuthFailed) -> None:
         last_sync_status=Status.ERROR,
         sync_error_message=str(IntegrationPaused() if last else error),
     )
+
+
+@contextmanager
+def noting_refused_logins(integration: Integration) -> Iterator[None]:
+    """Note the refusal if Jira refuses the credentials inside the block."""
+    try:
+        yield
+    except JiraAuthFailed as error:
+        note_refused_login(integration, error)
+        raise
 
 
 def _note(integration: Integration, **outcome: Any) -> None:

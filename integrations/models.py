@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -24,9 +25,17 @@ def validate_site(value: str) -> None:
     if not valid or parts.scheme not in schemes or value.lower() != origin.lower():
         raise ValidationError(
             "Enter the address of the Jira site alone, for example "
-            "https://example.atlassian.net",
+            "https://example.atlassian.net, with nothing after it.",
             code="invalid_site",
         )
+
+
+validate_project_key = RegexValidator(
+    r"\A[A-Z][A-Z0-9_]*\Z",
+    "Enter the key of the Jira project, the part of its tickets' keys before the "
+    "number, for example SCRUM.",
+    code="invalid_project_key",
+)
 
 
 class IntegrationQuerySet(models.QuerySet["Integration"]):
@@ -41,6 +50,10 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
     def active_jira(self) -> Self:
         """The Jira integration in use: one row per tenant at most."""
         return self.jira().filter(is_active=True)
+
+    def newest_first(self) -> Self:
+        """The active one, then those of before; tokens are read when needed."""
+        return self.defer("api_token").order_by("-is_active", "-updated_at")
 
 
 class Integration(models.Model):
@@ -61,7 +74,9 @@ class Integration(models.Model):
     base_url = models.CharField(max_length=255, validators=[validate_site])
     email = models.EmailField()
     api_token = EncryptedTextField(blank=True)
-    project_key = models.CharField(max_length=100, blank=True)
+    project_key = models.CharField(
+        max_length=100, blank=True, validators=[validate_project_key]
+    )
     issue_type = models.CharField(max_length=100, default="Task")
     settings = models.JSONField(default=dict, blank=True)
     last_synced_at = models.DateTimeField(null=True, blank=True)

@@ -11,44 +11,75 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.core.cache import cache
 
-from integrations.errors import IntegrationPaused, SecretUnreadable
+from integrations.errors import (
+    IntegrationDisconnected,
+    IntegrationPaused,
+    SecretUnreadable,
+)
 from integrations.extra_fields import extra_fields
 from integrations.health import note_login, note_refused_login
 from integrations.jira.client import SPECIFIED
-from integrations.jira.errors import JiraAuthFailed, JiraError
+from integrations.jira.errors import (
+    JiraAuthFailed,
+    JiraError,
+    JiraFieldRejected,
+    JiraIssueTypeInvalid,
+    JiraPermissionDenied,
+    JiraProjectInvalid,
+)
 from integrations.jira.metadata import Account, Field, IssueType
 from integrations.models import Integration
 from integrations.services import jira_client
+from killthenoise.api.errors import ServiceError
 
 CACHED_S = 30
 """Seconds that issue types and fields are kept; a changed integration asks anew."""
 
 T = TypeVar("T")
 
+_CODES = {
+    "project": JiraProjectInvalid.code,
+    "permission": JiraPermissionDenied.code,
+    "issue_type": JiraIssueTypeInvalid.code,
+    "fields": JiraFieldRejected.code,
+    "required_fields": JiraFieldRejected.code,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing that was checked. `message` says what to do unless it is `ok`."""
+    """One thing that was checked. `message` says what to do unless it is `ok`.
+
+    `code` is then that of the JiraError that a ticket would meet.
+    """
 
     name: str
     ok: bool
     message: str
+    code: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
     """What was checked, up to the first thing without which the others mean nothing.
 
-    `account` is the one that Jira knows us as, None if it does not.
+    `account` is the one that Jira knows us as, None if it does not; `login_error` says
+    why, if that is what failed.
     """
 
     account: Account | None
     checks: tuple[Check, ...]
+    login_error: JiraAuthFailed | None = None
 
     @property
     def ok(self) -> bool:
         """Whether a ticket could be created."""
         return all(check.ok for check in self.checks)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong and what to do, "" if nothing is."""
+        return " ".join(check.message for check in self.checks if not check.ok)
 
 
 def check_integration(*, integration: Integration) -> Preflight:
@@ -56,23 +87,32 @@ def check_integration(*, integration: Integration) -> Preflight:
 
     What comes of it is noted in the integration's status.
     """
-    if integration.is_paused:
-        return Preflight(account=None, checks=(_failed("login", IntegrationPaused()),))
-    try:
-        run = _Run(integration)
-    except SecretUnreadable as exc:
-        return Preflight(account=None, checks=(_failed("login", exc),))
-    result = run.result()
-    if run.login_error:
-        note_refused_login(integration, run.login_error)
+    result = ask_jira(integration)
+    if result.login_error:
+        note_refused_login(integration, result.login_error)
     elif result.account:
-        problems = [check.message for check in result.checks if not check.ok]
-        note_login(integration, problem=" ".join(problems))
+        note_login(integration, problem=result.problem)
     return result
+
+
+def ask_jira(integration: Integration) -> Preflight:
+    """As check_integration, for one that may not be stored: nothing is noted."""
+    try:
+        if integration.is_paused:
+            raise IntegrationPaused
+        if not integration.api_token:
+            raise IntegrationDisconnected
+        return _Run(integration).result()
+    except (IntegrationPaused, IntegrationDisconnected, SecretUnreadable) as exc:
+        return Preflight(account=None, checks=(_failed("login", exc),))
 
 
 class _Problem(Exception):
     """A check failed; `str()` says what to do."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class _Run:
@@ -84,12 +124,15 @@ class _Run:
         self._jira = jira_client(integration).metadata
         self._deadline = time.monotonic() + settings.REQUEST_BUDGET_S
         self._account: Account | None = None
-        self.login_error: JiraAuthFailed | None = None
+        self._login_error: JiraAuthFailed | None = None
         self._fields: list[Field] = []
 
     def result(self) -> Preflight:
         """Make the checks."""
-        return Preflight(checks=tuple(self._checks()), account=self._account)
+        checks = tuple(self._checks())
+        return Preflight(
+            account=self._account, checks=checks, login_error=self._login_error
+        )
 
     def _checks(self) -> Iterator[Check]:
         steps: dict[str, Callable[[], str]] = {
@@ -113,16 +156,16 @@ class _Run:
         try:
             self._account = self._jira.myself(deadline=self._deadline)
         except JiraAuthFailed as exc:
-            self.login_error = exc
+            self._login_error = exc
         except JiraError as exc:
             raise _Problem(
-                f"{exc} Check the address of the Jira site, then try again."
+                f"{exc} Check the address of the Jira site, then try again.", exc.code
             ) from exc
         return f"{self._integration.base_url} answers."
 
     def _check_login(self) -> str:
         if self._account is None:
-            raise self.login_error or AssertionError
+            raise self._login_error or AssertionError
         email = self._account.email or self._integration.email
         return f"Jira knows us as {self._account.display_name} ({email})."
 
@@ -214,8 +257,9 @@ class _Run:
         return cast(T, cache.get_or_set(key, read, CACHED_S))
 
 
-def _failed(name: str, problem: Exception) -> Check:
-    return Check(name=name, ok=False, message=str(problem))
+def _failed(name: str, problem: ServiceError | JiraError | _Problem) -> Check:
+    code = problem.code or _CODES[name]
+    return Check(name=name, ok=False, message=str(problem), code=code)
 
 
 def _not_allowed(field: Field, values: list[Any]) -> list[str]:

@@ -1,150 +1,164 @@
-"""The shape of an integration's settings, for the API and the admin."""
+"""What connects and changes an integration, and how the API shows one."""
 
-import json
-import re
+from dataclasses import asdict
 from typing import Any
 
+from django.core.exceptions import ValidationError as InvalidSite
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from integrations.jira.client import SPECIFIED
+from integrations.models import Integration, validate_project_key, validate_site
+from integrations.preflight import Preflight
+from integrations.ticket_settings import SettingsSerializer
+from killthenoise.api.fields import StrictBooleanField, TextField
+from killthenoise.api.text import clean_title
 
-MAX_LABEL = 255
-"""Characters; Jira's limit for a label, which has no spaces."""
-
-KNOWN = ("labels", "priority_by_severity", "fields")
-
-_FIELD_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_SEVERITY = re.compile(r"-?[0-9]{1,9}")
+MAX_TOKEN = 2000
+"""Characters; Atlassian's have about 200."""
+MAX_QUERY = 255
 
 
-class JsonField(serializers.JSONField):
-    """JSON that our database and Jira take: no NaN, NUL or half of a character."""
+def clean_key(text: str) -> str:
+    """Return a project's key as Jira writes it."""
+    return clean_title(text).upper()
 
-    default_error_messages = {
-        "null": "Must not be null: leave it out instead.",
-        "invalid": "Holds a number or a character that JSON cannot carry.",
-    }
 
-    def to_internal_value(self, data: Any) -> Any:
+class SiteField(TextField):
+    """The address of a site, with or without the slash at its end."""
+
+    def __init__(self) -> None:
+        super().__init__(name="address of your Jira site", clean=clean_title, limit=255)
+
+    def to_internal_value(self, data: Any) -> str:
+        site = super().to_internal_value(data).rstrip("/")
         try:
-            text = json.dumps(data, allow_nan=False, ensure_ascii=False)
-            text.encode()
-        except (ValueError, TypeError):
-            self.fail("invalid")
-        if r"\u0000" in text:
-            self.fail("invalid")
-        return data
+            validate_site(site)
+        except InvalidSite as exc:
+            raise serializers.ValidationError(exc.messages) from exc
+        return site
 
 
-class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a ticket gets beside the specified fields; every key may be missing.
+class WishesSerializer(serializers.Serializer[dict[str, Any]]):
+    """Where tickets go, as what, and with which fields; each may be left out."""
 
-    `{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, "fields":
-    {"components": ["Backend"], "assignee": "<account id>", "parent": "SCRUM-7",
-    "customfield_10010": <any JSON that Jira takes for it>}}`
-    """
+    project_key = TextField(
+        name="project key",
+        clean=clean_key,
+        limit=100,
+        required=False,
+        validators=[validate_project_key],
+    )
+    issue_type = TextField(
+        name="issue type", clean=clean_title, limit=100, required=False
+    )
+    settings = SettingsSerializer(required=False)
 
-    labels = JsonField(required=False)
-    priority_by_severity = JsonField(required=False)
-    # DRF takes it out of the class, so its own property of that name stays.
-    fields = JsonField(required=False)  # type: ignore[assignment]
 
-    default_error_messages = {"invalid": "The settings must be a JSON object."}
+class ConnectSerializer(WishesSerializer):
+    """`{"access_token", "base_url", "email"}` and wishes; other keys are ignored."""
 
-    def validate_labels(self, labels: Any) -> list[str]:
-        if not isinstance(labels, list):
-            raise serializers.ValidationError("The labels must be a list of texts.")
-        for label in labels:
-            _check_label(label)
-        return labels
-
-    def validate_priority_by_severity(self, priorities: Any) -> dict[str, str]:
-        if not isinstance(priorities, dict):
-            raise serializers.ValidationError(
-                'Map severities to priorities, for example {"5": "Highest"}.'
+    base_url = SiteField()
+    email = serializers.EmailField(
+        max_length=254,
+        error_messages={
+            "required": "Enter the e-mail address of your Atlassian account.",
+            "null": "Enter the e-mail address of your Atlassian account.",
+            "blank": "Enter the e-mail address of your Atlassian account.",
+            "invalid": "Enter the e-mail address of your Atlassian account.",
+        },
+    )
+    access_token = TextField(
+        name="API token",
+        clean=str.strip,
+        limit=MAX_TOKEN,
+        validators=[
+            RegexValidator(
+                r"\A[\x21-\x7e]+\Z",
+                "The API token has a space or a character that no token has. Copy it "
+                "again.",
             )
-        for severity, priority in priorities.items():
-            if not _SEVERITY.fullmatch(severity):
-                raise serializers.ValidationError(
-                    f"“{severity}” is no severity. Use whole numbers as keys."
-                )
-            if not _is_text(priority):
-                raise serializers.ValidationError(
-                    f"Name the priority in Jira of severity {severity}."
-                )
-        return priorities
-
-    def validate_fields(self, fields: Any) -> dict[str, Any]:
-        if not isinstance(fields, dict):
-            raise serializers.ValidationError(
-                "Map the ids of Jira's fields to their values, for example "
-                '{"customfield_10010": {"value": "Europe"}}.'
-            )
-        for name, value in fields.items():
-            _check_field(name, value)
-        return fields
-
-    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
-        if unknown := sorted(set(self.initial_data) - set(KNOWN)):
-            raise serializers.ValidationError(
-                {
-                    name: [f"No such setting. Known: {', '.join(KNOWN)}."]
-                    for name in unknown
-                }
-            )
-        return settings
-
-
-def _check_label(label: Any) -> None:
-    if not _is_text(label):
-        raise serializers.ValidationError("Each label must be a text, not empty.")
-    if re.search(r"\s", label):
-        better = "-".join(label.split())
-        raise serializers.ValidationError(
-            f"The label “{label}” has a space, which Jira refuses. Write “{better}”."
-        )
-    if len(label) > MAX_LABEL:
-        raise serializers.ValidationError(
-            f"The label “{label[:20]}…” is longer than {MAX_LABEL} characters."
-        )
-
-
-def _check_field(name: str, value: Any) -> None:
-    if name in SPECIFIED:
-        raise serializers.ValidationError(
-            f"“{name}” comes from the ticket or the integration and cannot be set here."
-        )
-    if name == "labels":
-        raise serializers.ValidationError("Set the labels in “labels”.")
-    if not _FIELD_ID.fullmatch(name):
-        raise serializers.ValidationError(
-            f"“{name}” is no id of a field in Jira. Write it like components or "
-            "customfield_10010."
-        )
-    if value is None:
-        raise serializers.ValidationError(f"Give “{name}” a value, or take it out.")
-    check = _CHECKS.get(name)
-    if check and not check[0](value):
-        raise serializers.ValidationError(check[1])
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        _is_text(one) or isinstance(one, dict) for one in value
+        ],
     )
 
 
-def _is_text_or_object(value: Any) -> bool:
-    return _is_text(value) or isinstance(value, dict)
+class UpdateSerializer(WishesSerializer):
+    """Any of project_key, issue_type, settings, is_active; other keys are ignored."""
+
+    is_active = StrictBooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(
+                "Nothing to change: send project_key, issue_type, settings or "
+                "is_active."
+            )
+        return attrs
 
 
-_CHECKS = {
-    "components": (_is_texts, "Name the components in a list of texts."),
-    "assignee": (_is_text_or_object, "Give the account id of the assignee."),
-    "parent": (_is_text_or_object, "Give the key of the parent, such as SCRUM-7."),
-    "priority": (_is_text_or_object, "Name the priority as Jira does."),
-}
+class QuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """`?q=…`: a ticket's key or words of its summary."""
+
+    q = TextField(
+        name="search text",
+        clean=clean_title,
+        limit=MAX_QUERY,
+        allow_blank=True,
+        default="",
+    )
+
+
+class CheckSerializer(serializers.Serializer[dict[str, Any]]):
+    """`?check=1`: ask Jira now."""
+
+    check = serializers.BooleanField(default=False)
+
+
+class IntegrationSerializer(serializers.ModelSerializer[Integration]):
+    """An integration, without its token.
+
+    Its context may hold `preflights`, fresh ones by the integration's id.
+    """
+
+    connection_status = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Integration
+        fields = ["id", "tenant_id", "is_active", "base_url", "email", "project_key"]
+        fields += ["issue_type", "settings", "last_synced_at", "last_sync_status"]
+        fields += ["sync_error_message", "created_at", "updated_at"]
+        fields += ["connection_status"]
+
+    def get_connection_status(self, integration: Integration) -> dict[str, Any]:
+        preflight = self.context.get("preflights", {}).get(integration.pk)
+        return connection_status(integration, preflight)
+
+
+def connection_status(
+    integration: Integration, preflight: Preflight | None = None
+) -> dict[str, Any]:
+    """Return `{connected, base_url, error?, user?}`; as last known without preflight.
+
+    Connected means that Jira takes the credentials; `error` says all that is amiss.
+    """
+    if preflight is None:
+        connected = integration.is_active and not integration.auth_failures
+        error = integration.sync_error_message
+    else:
+        connected = preflight.account is not None
+        error = preflight.problem
+    status: dict[str, Any] = {"connected": connected, "base_url": integration.base_url}
+    if error:
+        status["error"] = error
+    if preflight and preflight.account:
+        status["user"] = asdict(preflight.account)
+    return status
+
+
+def status_of(integration: Integration, preflight: Preflight) -> dict[str, Any]:
+    """Return the status as the front end reads it, with the named checks."""
+    checks = [
+        {"name": check.name, "ok": check.ok, "message": check.message}
+        for check in preflight.checks
+    ]
+    status = connection_status(integration, preflight)
+    return {"method": "api_token", "user": None, **status, "checks": checks}

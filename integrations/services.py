@@ -6,10 +6,16 @@ from uuid import UUID
 import requests
 from django.conf import settings
 
-from integrations.errors import IntegrationPaused, NoActiveIntegration, NoProjectChosen
+from integrations.errors import (
+    IntegrationNotFound,
+    IntegrationPaused,
+    NoActiveIntegration,
+    NoProjectChosen,
+)
 from integrations.jira.client import JiraClient
 from integrations.jira.transport import make_session
 from integrations.models import Integration
+from killthenoise.api.authentication import parse_uuid
 
 
 def get_active_jira(*, tenant_id: UUID) -> Integration:
@@ -24,6 +30,19 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
         raise NoProjectChosen
     if integration.is_paused:
         raise IntegrationPaused
+    return integration
+
+
+def get_integration(*, tenant_id: UUID, integration_id: str) -> Integration:
+    """Return the tenant's Jira integration; its token is read when it is needed.
+
+    Raises IntegrationNotFound for a foreign, unknown or odd id.
+    """
+    pk = parse_uuid(integration_id)
+    jira = Integration.objects.for_tenant(tenant_id).jira().defer("api_token")
+    integration = jira.filter(pk=pk).first() if pk else None
+    if integration is None:
+        raise IntegrationNotFound
     return integration
 
 

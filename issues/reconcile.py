@@ -17,16 +17,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from integrations.errors import SecretUnreadable
-from integrations.health import note_refused_login
+from integrations.health import noting_refused_logins
 from integrations.jira.client import JiraClient, MarkedIssue
 from integrations.jira.errors import (
-    JiraAuthFailed,
     JiraBadResponse,
     JiraError,
     JiraProjectInvalid,
     JiraTicketLost,
 )
-from integrations.models import Integration
 from integrations.services import find_jira_account, jira_client
 from issues import ledger
 from issues.back_links import link_back_due
@@ -101,21 +99,12 @@ def _recover(place: Place, rows: list[TicketRequest], deadline: float) -> None:
         if account is None:
             logger.warning("no account to look for tickets on %s with", place.base_url)
         else:
-            _settle_with(account, place, rows, deadline)
+            with noting_refused_logins(account):
+                _settle(jira_client(account), place, rows, deadline)
     except (JiraError, SecretUnreadable, TicketNotRecorded) as exc:
         logger.warning("%d ticket requests stay open: %s", len(rows), exc)
     finally:
         ledger.give_back(rows)
-
-
-def _settle_with(
-    account: Integration, place: Place, rows: list[TicketRequest], deadline: float
-) -> None:
-    try:
-        _settle(jira_client(account), place, rows, deadline)
-    except JiraAuthFailed as error:
-        note_refused_login(account, error)
-        raise
 
 
 def _settle(

@@ -71,6 +71,7 @@ DATABASE = env.dj_db_url(
 )
 FRONTEND_URL = env.str("FRONTEND_URL", "", validate=is_web_address)
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
+JIRA_DEFAULT_PROJECT_KEY = env.str("JIRA_DEFAULT_PROJECT_KEY", "")
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
 JIRA_READ_TIMEOUT_S = env.float("JIRA_READ_TIMEOUT_S", 20, validate=positive)
 JIRA_AUTH_FAILURES_MAX = env.int("JIRA_AUTH_FAILURES_MAX", 5, validate=positive)

@@ -12,6 +12,7 @@ admin.site.index_title = "Groups, tickets and integrations"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/issues/", include("issues.urls")),
+    path("api/jira/", include("integrations.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
     # Browsers ask for it on every page of the admin; there is none.

@@ -3,7 +3,6 @@
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,13 +20,13 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Metadata
 from integrations.jira.refusals import Refusal
 from integrations.jira.site import NoAnswer, Site
+from integrations.jira.tickets import ISSUE_KEY, Tickets
 from integrations.jira.transport import Exchange
 
 SEARCH_PAGE = 1000
 SPECIFIED = ("project", "summary", "description", "issuetype")
 """The fields of every ticket."""
 BROWSE = "BROWSE_PROJECTS"
-_issue_key = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +105,14 @@ class JiraClient:
         )
         self.base_url = self._site.base_url
         self.metadata = Metadata(self._site)
+        self.tickets = Tickets(self._site)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
 
     def browse_url(self, key: str) -> str:
         """Return the address of a ticket's page."""
-        return f"{self.base_url}/browse/{key}"
+        return self._site.browse_url(key)
 
     def create_issue(
         self,
@@ -208,7 +208,7 @@ class JiraClient:
 
     def _created(self, answer: Answer) -> CreatedIssue:
         key, issue_id = answer.json.get("key"), answer.json.get("id")
-        if not (isinstance(key, str) and _issue_key.fullmatch(key) and issue_id):
+        if not (isinstance(key, str) and ISSUE_KEY.fullmatch(key) and issue_id):
             raise self._unconfirmed(answer)
         return CreatedIssue(
             id=str(issue_id), key=key, status=answer.status, trace_id=answer.trace_id
@@ -254,7 +254,7 @@ class JiraClient:
 def _marked(issues: list[Any], property_key: str) -> Iterator[MarkedIssue]:
     for issue in issues:
         value = (issue.get("properties") or {}).get(property_key)
-        if value is not None and _issue_key.fullmatch(str(issue.get("key"))):
+        if value is not None and ISSUE_KEY.fullmatch(str(issue.get("key"))):
             yield MarkedIssue(id=str(issue.get("id")), key=issue["key"], value=value)
 
 

@@ -26,11 +26,12 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project that the account sees."""
+    """A project that the account sees, and the issue types that are no subtasks."""
 
     id: str
     key: str
     name: str
+    issue_types: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +91,8 @@ class Metadata:
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
         """
         path = "/rest/api/3/project/search"
-        found = self._pages(path, "values", deadline, query=query, action=action)
-        return [
-            Project(id=str(one.get("id")), key=str(one.get("key")), name=_name(one))
-            for one in found
-        ]
+        asked = {"query": query, "action": action, "expand": "issueTypes"}
+        return [_project(one) for one in self._pages(path, "values", deadline, **asked)]
 
     def has_permission(
         self, permission: str, project_key: str, *, deadline: float
@@ -170,6 +168,21 @@ class Metadata:
 
 def _name(one: Mapping[str, Any]) -> str:
     return str(one.get("name") or "")
+
+
+def _project(one: Mapping[str, Any]) -> Project:
+    types = one.get("issueTypes")
+    usable = [
+        _name(kind)
+        for kind in _objects(types if isinstance(types, list) else [])
+        if kind.get("subtask") is not True
+    ]
+    return Project(
+        id=str(one.get("id")),
+        key=str(one.get("key")),
+        name=_name(one),
+        issue_types=tuple(usable),
+    )
 
 
 def _field(one: Mapping[str, Any]) -> Field:

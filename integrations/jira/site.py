@@ -45,6 +45,10 @@ class Site:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
 
+    def browse_url(self, key: str) -> str:
+        """Return the address of a ticket's page."""
+        return f"{self.base_url}/browse/{key}"
+
     def send(
         self, exchange: Exchange, method: str, path: str, json: object = None
     ) -> Answer:

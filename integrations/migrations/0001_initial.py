@@ -3,6 +3,7 @@
 import integrations.fields
 import integrations.models
 import uuid
+import django.core.validators
 from django.db import migrations, models
 
 
@@ -24,7 +25,7 @@ class Migration(migrations.Migration):
                 ('base_url', models.CharField(max_length=255, validators=[integrations.models.validate_site])),
                 ('email', models.EmailField(max_length=254)),
                 ('api_token', integrations.fields.EncryptedTextField(blank=True)),
-                ('project_key', models.CharField(blank=True, max_length=100)),
+                ('project_key', models.CharField(blank=True, max_length=100, validators=[django.core.validators.RegexValidator('\\A[A-Z][A-Z0-9_]*\\Z', "Enter the key of the Jira project, the part of its tickets' keys before the number, for example SCRUM.", code='invalid_project_key')])),
                 ('issue_type', models.CharField(default='Task', max_length=100)),
                 ('settings', models.JSONField(blank=True, default=dict)),
                 ('last_synced_at', models.DateTimeField(blank=True, null=True)),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integrations.extra_fields import extra_fields
-from integrations.serializers import SettingsSerializer
+from integrations.ticket_settings import SettingsSerializer
 
 GOOD: list[dict[str, Any]] = [
     {},

@@ -1,35 +1,20 @@
-"""The API as its clients see it: over HTTP."""
+"""The API as its clients see it, with the click that this product is about."""
 
 from typing import Any
-from uuid import UUID
 
 import requests
 
 from issues.models import AIIssueGroup
+from killthenoise.tests.api import Api as AnyApi
+from killthenoise.tests.api import assert_error
+
+__all__ = ["CONTENT", "Api", "assert_error"]
 
 CONTENT = {"title": "Export fails", "description": "The file is empty."}
 
 
-class Api:
+class Api(AnyApi):
     """Sends requests to a server as one tenant."""
-
-    def __init__(self, server: str, tenant_id: UUID) -> None:
-        self.server = server
-        self.headers = {"X-Tenant-ID": str(tenant_id)}
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: dict[str, Any] | None = None,
-        **kw: Any,
-    ) -> requests.Response:
-        """Send any request; a header of None is left out."""
-        given = self.headers | (headers or {})
-        return requests.request(
-            method, self.server + path, headers=given, timeout=30, **kw
-        )
 
     def create(
         self, group: AIIssueGroup | str, body: Any = None, **kw: Any
@@ -38,16 +23,3 @@ class Api:
         group_id = group if isinstance(group, str) else group.pk
         path = f"/api/issues/ai/{group_id}/create-jira-ticket"
         return self.request("POST", path, json=CONTENT if body is None else body, **kw)
-
-
-def assert_error(response: requests.Response, status: int, code: str) -> dict[str, Any]:
-    """Check the envelope of an error and return its body."""
-    body: dict[str, Any] = response.json()
-    assert (response.status_code, body["code"]) == (status, code)
-    assert body["success"] is False
-    assert body["error"]
-    assert body["message"].endswith((".", "{}."))
-    assert body["retryable"] in (True, False)
-    assert body["request_id"] == response.headers["X-Request-ID"]
-    assert not any(word in response.text for word in ("Traceback", "SELECT", "INSERT"))
-    return body

@@ -1,7 +1,9 @@
 """Who calls: the tenant that a request names, and what the audit notes of it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from rest_framework.authentication import BaseAuthentication
@@ -45,8 +47,10 @@ class TenantMalformed(APIException):
 class TenantHeaderAuthentication(BaseAuthentication):
     """Trust the header `X-Tenant-ID`, as set by a gateway or in development.
 
-    Raises TenantMissing and TenantMalformed (400), and NotFound (404) where the query
-    names another tenant than the header.
+    Where the path names the tenant, the header may be absent.
+
+    Raises TenantMissing and TenantMalformed (400), and NotFound (404) where header,
+    path and query do not name the same tenant.
     """
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
@@ -59,15 +63,19 @@ class TenantHeaderAuthentication(BaseAuthentication):
         ), None
 
     def _tenant_id(self, request: Request) -> UUID:
-        named = request.headers.get("X-Tenant-ID", "").strip()
-        if not named:
+        path: Mapping[str, str] = request.parser_context["kwargs"]
+        header = request.headers.get("X-Tenant-ID", "").strip()
+        if not header and "tenant" not in path:
             raise TenantMissing
-        tenant_id = parse_uuid(named)
-        if tenant_id is None:
+        if header and parse_uuid(header) is None:
             raise TenantMalformed
-        if parse_uuid(request.query_params.get("tenant_id", named)) != tenant_id:
+        query = request.query_params.get("tenant_id")
+        named = {
+            parse_uuid(text) for text in (header, path.get("tenant"), query) if text
+        }
+        if len(named) > 1 or None in named:
             raise NotFound
-        return tenant_id
+        return cast(UUID, named.pop())
 
 
 def parse_uuid(text: str) -> UUID | None:

@@ -10,19 +10,21 @@ from killthenoise.api.request_id import current_request_id
 
 
 def success(
-    data: Any, message: str, headers: Mapping[str, str] | None = None
+    data: Any, message: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
-    """Answer 200 with `{"success": true, "data": …, "message": …}`."""
-    body = {"success": True, "data": data, "message": message}
+    """Answer 200 with `{"success": true, "data": …, "message": …}`, and `more` keys."""
+    body = {"success": True, "data": data, "message": message, **more}
     return Response(body, headers=dict(headers or {}))
 
 
 def success_list(
-    data: Collection[Any], message: str, next_cursor: str | None = None
+    data: Collection[Any],
+    message: str,
+    next_cursor: str | None = None,
+    **more: Any,
 ) -> Response:
-    """Answer 200 with a list, its `count` and the `next_cursor`."""
-    body = {"success": True, "data": data, "message": message}
-    return Response(body | {"count": len(data), "next_cursor": next_cursor})
+    """Answer 200 with a list, its `count`, the `next_cursor`, and `more` keys."""
+    return success(data, message, count=len(data), next_cursor=next_cursor, **more)
 
 
 @dataclass(frozen=True, kw_only=True)

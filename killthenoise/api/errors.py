@@ -4,7 +4,7 @@ A service raises a `ServiceError`, which knows no HTTP; the table in
 `killthenoise.errors` gives each class its status.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -12,17 +12,20 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404
 from rest_framework import exceptions as drf
+from rest_framework.settings import api_settings
 
 from killthenoise.api.envelope import ErrorAnswer
 from killthenoise.api.parsers import PayloadTooLarge
+
+NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 
 class ServiceError(Exception):
     """What a service refused or could not do. `str()` is a sentence for a person."""
 
-    code: ClassVar[str]
+    code: str
     title: ClassVar[str]
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     retry_after: int | None = None
     fields: Mapping[str, Sequence[str]] | None = None
     ticket_may_exist: ClassVar[bool] = False
@@ -62,7 +65,7 @@ def framework_answer(exc: Exception) -> ErrorAnswer | None:
 
 def _invalid_input(exc: drf.ValidationError) -> ErrorAnswer:
     detail = exc.detail if isinstance(exc.detail, dict) else {"body": exc.detail}
-    fields = {name: [str(error) for error in errors] for name, errors in detail.items()}
+    fields = dict(_flat(detail))
     return ErrorAnswer(
         status=400,
         title="Invalid input",
@@ -70,6 +73,18 @@ def _invalid_input(exc: drf.ValidationError) -> ErrorAnswer:
         code="validation_error",
         fields=fields,
     )
+
+
+def _flat(
+    detail: Mapping[str, Any], above: str = ""
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the sentences by field; one inside another is written `outer.inner`."""
+    for name, errors in detail.items():
+        path = above if name == NON_FIELD and above else f"{above}.{name}".lstrip(".")
+        if isinstance(errors, dict):
+            yield from _flat(errors, path)
+        else:
+            yield path, [str(error) for error in errors]
 
 
 def _api_exception(exc: drf.APIException) -> ErrorAnswer:

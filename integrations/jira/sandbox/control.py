@@ -92,6 +92,7 @@ def _set(
     expired: bool | None = None,
     seed: int | None = None,
     max_document: int | None = None,
+    listed: list[str] | None = None,
 ) -> Answer:
     if index_lag is not None:
         sandbox.state.index_lag = float(index_lag)
@@ -101,4 +102,6 @@ def _set(
         sandbox.faults.random.seed(seed)
     if max_document is not None:
         sandbox.state.max_document = int(max_document)
+    if listed is not None:
+        sandbox.state.listed = [str(key) for key in listed]
     return Answer(200, {"index_lag": sandbox.state.index_lag})

@@ -118,9 +118,15 @@ def search_projects(state: State, request: Request) -> Answer:
     """GET /project/search."""
     wanted = request.query.get("query", "").lower()
     creating = request.query.get("action") == "create"
+    types = (
+        {"issueTypes": _TYPES}
+        if "issueTypes" in request.query.get("expand", "").split(",")
+        else {}
+    )
     found = [
-        {"id": p.id, "key": p.key, "name": p.name}
+        {"id": p.id, "key": p.key, "name": p.name} | types
         for p in PROJECTS.values()
+        if state.listed is None or p.key in state.listed
         if wanted in f"{p.key} {p.name}".lower() and (p.can_create or not creating)
     ]
     return _page(request, found, "values", limit=100)
@@ -130,8 +136,7 @@ def list_issue_types(state: State, request: Request, project: str) -> Answer:
     """GET /issue/createmeta/{projectIdOrKey}/issuetypes."""
     if not _named_project(project):
         return errors(400, project="Specify a valid project ID or key")
-    found = [{"id": t.id, "name": t.name, "subtask": t.subtask} for t in ISSUE_TYPES]
-    return _page(request, found, "issueTypes", limit=200)
+    return _page(request, _TYPES, "issueTypes", limit=200)
 
 
 def list_fields(state: State, request: Request, project: str, type_id: str) -> Answer:
@@ -314,6 +319,7 @@ def _page(
     return Answer(200, {**counts, "isLast": last, name: page})
 
 
+_TYPES = [{"id": t.id, "name": t.name, "subtask": t.subtask} for t in ISSUE_TYPES]
 _EMPTY = Answer(200, {"issues": [], "isLast": True})
 _NO_PROJECT = errors(400, project="Specify a valid project ID or key")
 _NOTHING = Answer(200, {"values": [], "total": 0, "isLast": True})

@@ -6,6 +6,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-sear
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 from itertools import islice
 from typing import Any
 
@@ -197,11 +198,11 @@ def _moment(value: str) -> datetime:
 
 
 def _has_words(values: list[str]) -> Matches:
-    words = re.findall(r"\w+", values[0].lower())
+    wanted = re.findall(r"\w+\*?", values[0].lower())
 
     def matches(ticket: Ticket) -> bool:
-        text = str(ticket.fields.get("summary", "")).lower()
-        return all(word in text for word in words)
+        words = re.findall(r"\w+", str(ticket.fields.get("summary", "")).lower())
+        return all(any(fnmatch(word, one) for word in words) for one in wanted)
 
     return matches
 

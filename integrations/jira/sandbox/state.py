@@ -86,6 +86,7 @@ class State:
         with self.lock:
             self.expired = False
             self.index_lag = 0.0
+            self.listed: list[str] | None = None  # keys of the projects to list
             self.max_document: int | None = None  # bytes of a description as JSON
             self.tickets: dict[str, Ticket] = {}
             self.ids: dict[str, str] = {}

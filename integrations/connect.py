@@ -1,0 +1,186 @@
+"""Connect, change and disconnect a tenant's Jira. Jira is asked before all that.
+
+One Jira is active per tenant. Connecting another site leaves the one of before inactive
+with its token, since tickets may have to be looked for there; disconnecting erases it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from integrations.errors import IntegrationRefused
+from integrations.health import note_login
+from integrations.models import Integration
+from integrations.preflight import Preflight, ask_jira
+from integrations.services import jira_client
+
+TRIES = 3
+INPUTS = {
+    "site": "base_url",
+    "login": "access_token",
+    "project": "project_key",
+    "permission": "project_key",
+    "issue_type": "issue_type",
+    "fields": "settings",
+    "required_fields": "settings",
+}
+"""What a failed check is about: the input to correct."""
+CREDENTIALS = ("base_url", "access_token")
+NOTHING_ASKED = Preflight(account=None, checks=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """A stored integration, and what Jira said of it."""
+
+    integration: Integration
+    preflight: Preflight
+
+    @property
+    def message(self) -> str:
+        """What a person should know of it."""
+        if not self.integration.is_active:
+            return "Jira is not used any more until it is activated or connected again"
+        if problem := self.preflight.problem:
+            return f"Jira is connected, but cannot take tickets yet. {problem}"
+        return f"Jira is connected; tickets go to {self.integration.project_key}"
+
+
+def connect_jira(
+    *,
+    tenant_id: UUID,
+    base_url: str,
+    email: str,
+    access_token: str,
+    **wishes: Any,
+) -> Connection:
+    """Verify the credentials with Jira and store them as the tenant's active Jira.
+
+    `wishes` are project_key, issue_type and settings; what is not among them stays as
+    it was on this site. Without a project that the account sees, the configured default
+    is chosen if it is there, else the only project.
+
+    Raises IntegrationRefused if Jira does not take the credentials or a wish; what is
+    amiss otherwise, such as that no project is chosen, stands in the preflight.
+    """
+    changes = {"email": email, "api_token": access_token, **wishes}
+    candidate = _change(_on_site(tenant_id, base_url), changes)
+    preflight = ask_jira(candidate)
+    if preflight.account and "project_key" not in wishes:
+        preflight = _with_some_project(candidate, preflight)
+        changes["project_key"] = candidate.project_key
+    _refuse(preflight, {*CREDENTIALS, *wishes})
+    stored = _as_the_active(
+        tenant_id, lambda: _change(_on_site(tenant_id, base_url), changes)
+    )
+    note_login(stored, problem=preflight.problem)
+    stored.refresh_from_db()
+    return Connection(integration=stored, preflight=preflight)
+
+
+def update_integration(
+    *, integration: Integration, changes: Mapping[str, Any]
+) -> Connection:
+    """Change project_key, issue_type, settings, is_active; Jira is asked first.
+
+    To deactivate, it is not.
+
+    Raises IntegrationRefused.
+    """
+    for name, value in changes.items():
+        setattr(integration, name, value)
+    if not integration.is_active:
+        integration.save(update_fields=[*changes, "updated_at"])
+        return Connection(integration=integration, preflight=NOTHING_ASKED)
+    integration.updated_at = timezone.now()
+    preflight = ask_jira(integration)
+    _refuse(preflight, {*CREDENTIALS, *changes})
+    stored = _as_the_active(integration.tenant_id, lambda: integration)
+    note_login(stored, problem=preflight.problem)
+    stored.refresh_from_db()
+    return Connection(integration=stored, preflight=preflight)
+
+
+def disconnect(*, integration: Integration) -> None:
+    """Deactivate it and erase its token. What was done with it stays on record."""
+    integration.is_active = False
+    integration.api_token = ""
+    integration.save(update_fields=["is_active", "api_token", "updated_at"])
+
+
+def _change(row: Integration, changes: Mapping[str, Any]) -> Integration:
+    """Give the row new credentials and more; it is not saved."""
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.forget_failures()
+    row.updated_at = timezone.now()
+    return row
+
+
+def _on_site(tenant_id: UUID, base_url: str) -> Integration:
+    """Return the tenant's integration with the site, a new one if there is none."""
+    rows = Integration.objects.for_tenant(tenant_id).jira().filter(base_url=base_url)
+    known = rows.newest_first().first()
+    return known or Integration(tenant_id=tenant_id, base_url=base_url)
+
+
+def _with_some_project(candidate: Integration, preflight: Preflight) -> Preflight:
+    """Choose a project if there is none that the account sees; ask again if so."""
+    failed = {check.name for check in preflight.checks if not check.ok}
+    if "project" not in failed:
+        return preflight
+    candidate.project_key = _default_project(candidate)
+    return ask_jira(candidate) if candidate.project_key else preflight
+
+
+def _default_project(candidate: Integration) -> str:
+    """Return the configured project if it is there, else the only one, else ""."""
+    jira = jira_client(candidate).metadata
+    deadline = monotonic() + settings.REQUEST_BUDGET_S
+    projects = jira.projects(action="create", deadline=deadline)
+    keys = [project.key for project in projects]
+    if settings.JIRA_DEFAULT_PROJECT_KEY in keys:
+        return str(settings.JIRA_DEFAULT_PROJECT_KEY)
+    return keys[0] if len(keys) == 1 else ""
+
+
+def _refuse(preflight: Preflight, asked_for: Collection[str]) -> None:
+    """Raise IntegrationRefused if a check failed on what was asked for."""
+    for check in preflight.checks:
+        field = INPUTS[check.name]
+        if not check.ok and field in asked_for:
+            fields = [field, "email"] if check.name == "login" else [field]
+            raise IntegrationRefused(check.message, code=check.code, fields=fields)
+
+
+def _as_the_active(tenant_id: UUID, row: Callable[[], Integration]) -> Integration:
+    """Save what `row` returns, as the one active Jira of the tenant.
+
+    Of connections made at the same time the last one stays active: who inserts one
+    meets the constraint, and begins again.
+    """
+    for last in (*[False] * (TRIES - 1), True):
+        try:
+            with transaction.atomic():
+                return _save_active(tenant_id, row)
+        except IntegrityError:
+            if last:
+                raise
+    raise AssertionError  # the last try returned or raised
+
+
+def _save_active(tenant_id: UUID, row: Callable[[], Integration]) -> Integration:
+    others = Integration.objects.for_tenant(tenant_id).jira()
+    list(others.select_for_update().order_by("pk").values_list("pk"))  # lock them
+    integration = row()
+    integration.is_active = True
+    active = others.active_jira().exclude(pk=integration.pk)
+    active.update(is_active=False, updated_at=timezone.now())
+    integration.save()
+    return integration

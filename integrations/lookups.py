@@ -1,0 +1,71 @@
+"""What a person picks from: the projects and the tickets that Jira has right now.
+
+Each function raises IntegrationPaused, IntegrationDisconnected, SecretUnreadable and
+JiraErrors.
+"""
+
+import time
+from uuid import UUID
+
+from django.conf import settings
+
+from integrations.errors import IntegrationDisconnected, IntegrationPaused
+from integrations.health import noting_refused_logins
+from integrations.jira.client import JiraClient
+from integrations.jira.metadata import Project
+from integrations.jira.tickets import ISSUE_KEY, MAX_FOUND, FoundTicket
+from integrations.models import Integration
+from integrations.services import get_active_jira, jira_client
+
+
+def list_projects(*, integration: Integration) -> list[Project]:
+    """Return the projects in which the account may create tickets."""
+    if integration.is_paused:
+        raise IntegrationPaused
+    if not integration.api_token:
+        raise IntegrationDisconnected
+    with noting_refused_logins(integration):
+        jira = jira_client(integration).metadata
+        return jira.projects(action="create", deadline=_deadline())
+
+
+def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
+    """Return tickets of the integration's project, 20 at most.
+
+    `words` is a ticket's key or number, or words of its summary; without any, the
+    tickets that changed last are returned.
+
+    Raises NoActiveIntegration and NoProjectChosen too.
+    """
+    integration = get_active_jira(tenant_id=tenant_id)
+    project = integration.project_key
+    with noting_refused_logins(integration):
+        client = jira_client(integration)
+        named = _named(client, project, words)
+        found = client.tickets.search(project, words, deadline=_deadline())
+    others = [ticket for ticket in found if ticket != named]
+    return [*([named] if named else []), *others][:MAX_FOUND]
+
+
+def find_ticket(*, tenant_id: UUID, key: str) -> FoundTicket | None:
+    """Return a ticket of the integration's project; None where the account sees none.
+
+    Raises NoActiveIntegration and NoProjectChosen too.
+    """
+    integration = get_active_jira(tenant_id=tenant_id)
+    with noting_refused_logins(integration):
+        return _named(jira_client(integration), integration.project_key, key)
+
+
+def _named(client: JiraClient, project: str, text: str) -> FoundTicket | None:
+    """Return the project's ticket that the text names by its key or number."""
+    key = text.strip().upper()
+    key = f"{project}-{key}" if key.isdecimal() else key
+    if not ISSUE_KEY.fullmatch(key):
+        return None
+    found = client.tickets.find(key, deadline=_deadline())
+    return found if found and found.project_key == project else None
+
+
+def _deadline() -> float:
+    return time.monotonic() + settings.REQUEST_BUDGET_S

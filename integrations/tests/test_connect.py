@@ -1,0 +1,216 @@
+"""Connecting Jira: what the form sends, what is stored, each way to fail."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import requests
+from pytest_django import Settings
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.tests.factories import IntegrationFactory
+from killthenoise.tests.api import Api, assert_error
+
+
+@pytest.fixture(autouse=True)
+def _scrum_is_the_default(settings: Settings) -> None:
+    settings.JIRA_DEFAULT_PROJECT_KEY = "SCRUM"
+
+
+def connect(api: Api, tenant_id: UUID, jira: Sandbox, **form: Any) -> requests.Response:
+    """POST what the form sends, with changes; what is None is left out."""
+    sent = {"access_token": jira.api_token, "base_url": jira.url, "email": jira.email}
+    body = {name: value for name, value in (sent | form).items() if value is not None}
+    return api.request("POST", f"/api/jira/integrations/{tenant_id}", json=body)
+
+
+def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
+    response = connect(api, tenant_id, jira, base_url=jira.url + "/")
+
+    body = response.json()
+    row = Integration.objects.get()
+    assert response.status_code == 200
+    assert body["success"] is True
+    assert body["integration_id"] == body["data"]["id"] == str(row.pk)
+    assert body["tenant_id"] == body["data"]["tenant_id"] == str(tenant_id)
+    assert body["message"] == "Jira is connected; tickets go to SCRUM"
+    assert body["data"]["project_key"] == "SCRUM"
+    assert body["data"]["issue_type"] == "Task"
+    assert body["data"]["last_sync_status"] == "success"
+    assert body["data"]["connection_status"] == {
+        "connected": True,
+        "base_url": jira.url,
+    }
+    assert jira.api_token not in response.text
+    assert (row.base_url, row.api_token) == (jira.url, jira.api_token)
+    assert not jira.tickets
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "field", "words"),
+    [
+        ({"access_token": "wrong"}, "jira_auth_failed", "access_token", "API token"),
+        ({"base_url": "http://127.0.0.1:9"}, "jira_unreachable", "base_url", "address"),
+        ({"project_key": "nope"}, "jira_project_invalid", "project_key", "NOPE"),
+        ({"project_key": "LOCKED"}, "jira_permission_denied", "project_key", "LOCKED"),
+        ({"issue_type": "Nope"}, "jira_issue_type_invalid", "issue_type", "“Nope”"),
+        (
+            {"settings": {"fields": {"components": ["Nonsense"]}}},
+            "jira_field_rejected",
+            "settings",
+            "Nonsense",
+        ),
+        ({"access_token": None}, "validation_error", "access_token", "Enter a"),
+        ({"access_token": " "}, "validation_error", "access_token", "is empty"),
+        ({"access_token": "two words"}, "validation_error", "access_token", "Copy it"),
+        ({"access_token": "x" * 3000}, "validation_error", "access_token", "longer"),
+        ({"email": "nobody"}, "validation_error", "email", "e-mail address"),
+        ({"email": ["x"]}, "validation_error", "email", "e-mail address"),
+        (
+            {"base_url": "ftp://x.example"},
+            "validation_error",
+            "base_url",
+            "for example",
+        ),
+        ({"base_url": 7}, "validation_error", "base_url", "must be a text"),
+        ({"project_key": 'A" OR 1'}, "validation_error", "project_key", "for example"),
+        (
+            {"settings": {"labels": ["a b"]}},
+            "validation_error",
+            "settings.labels",
+            "Write “a-b”",
+        ),
+        ({"settings": {"nope": 1}}, "validation_error", "settings.nope", "Known"),
+        ({"settings": 7}, "validation_error", "settings", "JSON object"),
+    ],
+)
+def test_what_is_refused_is_said_and_not_stored(
+    api: Api,
+    tenant_id: UUID,
+    jira: Sandbox,
+    form: dict[str, Any],
+    code: str,
+    field: str,
+    words: str,
+) -> None:
+    response = connect(api, tenant_id, jira, **form)
+
+    body = assert_error(response, 400, code)
+    assert words in body["message"]
+    assert field in body["fields"]
+    assert jira.api_token not in response.text
+    assert not Integration.objects.exists()
+
+
+def test_refused_token_leaves_the_connection_of_before(
+    api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
+) -> None:
+    assert_error(
+        connect(api, tenant_id, jira, access_token="wrong"), 400, "jira_auth_failed"
+    )
+
+    row = Integration.objects.get()
+    assert row.api_token == jira.api_token
+    assert row.auth_failures == 0
+    assert row.is_active
+
+
+def test_same_site_again_replaces_the_credentials_alone(
+    api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
+) -> None:
+    Integration.objects.update(
+        api_token="expired",
+        auth_failures=5,
+        project_key="OPS",
+        issue_type="Bug",
+        settings={"labels": ["noise"]},
+    )
+
+    response = connect(api, tenant_id, jira)
+
+    row = Integration.objects.get()
+    assert response.status_code == 200
+    assert response.json()["integration_id"] == str(integration.pk)
+    assert row.api_token == jira.api_token
+    assert (row.project_key, row.issue_type) == ("OPS", "Bug")
+    assert row.settings == {"labels": ["noise"]}
+    assert row.auth_failures == 0
+
+
+def test_another_site_takes_the_place_of_the_first(
+    api: Api, tenant_id: UUID, jira: Sandbox
+) -> None:
+    before = IntegrationFactory.create(tenant_id=tenant_id)
+
+    connect(api, tenant_id, jira)
+
+    before.refresh_from_db()
+    assert not before.is_active
+    assert before.api_token == "an-api-token"
+    assert Integration.objects.active_jira().get().base_url == jira.url
+
+
+@pytest.mark.parametrize(
+    ("default", "projects", "chosen", "words"),
+    [
+        ("OPS", None, "OPS", "tickets go to OPS"),
+        ("NOPE", None, "", "Choose one"),
+        ("LOCKED", None, "", "Choose one"),
+        ("", None, "", "Choose one"),
+        ("", ["OPS"], "OPS", "tickets go to OPS"),
+        ("SCRUM", ["OPS"], "OPS", "tickets go to OPS"),
+    ],
+)
+def test_project_is_chosen_where_none_is_named(
+    api: Api,
+    tenant_id: UUID,
+    jira: Sandbox,
+    settings: Settings,
+    default: str,
+    projects: list[str] | None,
+    chosen: str,
+    words: str,
+) -> None:
+    settings.JIRA_DEFAULT_PROJECT_KEY = default
+    jira.state.listed = projects
+
+    body = connect(api, tenant_id, jira).json()
+
+    assert body["success"] is True
+    assert body["data"]["project_key"] == chosen
+    assert words in body["message"]
+
+
+def test_field_that_nobody_fills_is_named_and_does_not_keep_from_connecting(
+    api: Api, tenant_id: UUID, jira: Sandbox
+) -> None:
+    body = connect(api, tenant_id, jira, project_key="STRICT").json()
+
+    assert body["success"] is True
+    assert "“Customer” (customfield_10010)" in body["message"]
+    assert "Customer" in body["data"]["connection_status"]["error"]
+
+
+def test_connections_at_the_same_time_leave_one(
+    api: Api, tenant_id: UUID, jira: Sandbox
+) -> None:
+    sites = [jira.url, jira.url.replace("127.0.0.1", "localhost")] * 3
+
+    with ThreadPoolExecutor(len(sites)) as pool:
+        answers = list(
+            pool.map(lambda site: connect(api, tenant_id, jira, base_url=site), sites)
+        )
+
+    assert [answer.status_code for answer in answers] == [200] * len(sites)
+    assert Integration.objects.active_jira().count() == 1
+    assert Integration.objects.count() == 2
+
+
+def test_tenant_of_the_path_must_be_the_callers(
+    api: Api, tenant_id: UUID, jira: Sandbox
+) -> None:
+    assert_error(connect(api, uuid4(), jira), 404, "not_found")
+
+    assert not Integration.objects.exists()

@@ -1,0 +1,224 @@
+"""What there is to see and to change of a connection, and how it ends."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import requests
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.tests.factories import IntegrationFactory
+from killthenoise.tests.api import Api, assert_error
+
+SHOWN = {
+    *("id", "tenant_id", "is_active", "base_url", "email", "project_key", "issue_type"),
+    *("settings", "last_synced_at", "last_sync_status", "sync_error_message"),
+    *("created_at", "updated_at", "connection_status"),
+}
+
+
+def get(api: Api, path: str, **query: Any) -> dict[str, Any]:
+    response = api.request("GET", f"/api/jira/{path}", params=query)
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def patch(api: Api, row: Integration, **changes: Any) -> requests.Response:
+    path = f"/api/jira/integrations/{row.tenant_id}/{row.pk}"
+    return api.request("PATCH", path, json=changes)
+
+
+def test_list_shows_all_but_the_token_and_asks_nobody(
+    api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
+) -> None:
+    IntegrationFactory.create(tenant_id=tenant_id, is_active=False)
+    IntegrationFactory.create()  # a stranger's
+
+    body = get(api, f"integrations/{tenant_id}")
+
+    assert [row["is_active"] for row in body["data"]] == [True, False]
+    assert body["integrations"] == body["data"]
+    assert body["count"] == 2
+    assert set(body["data"][0]) == SHOWN
+    assert body["data"][0]["connection_status"]["connected"] is True
+    assert body["data"][1]["connection_status"]["connected"] is False
+    assert not jira.requests
+
+
+def test_list_asks_jira_where_that_is_wanted(
+    api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
+) -> None:
+    jira.state.expired = True
+
+    assert get(api, f"integrations/{tenant_id}")["data"][0]["connection_status"][
+        "connected"
+    ]
+    row = get(api, f"integrations/{tenant_id}", check="1")["data"][0]
+
+    assert row["connection_status"]["connected"] is False
+    assert "reconnect Jira" in row["connection_status"]["error"]
+    again = get(api, f"integrations/{tenant_id}")["data"][0]["connection_status"]
+    assert again["connected"] is False
+    assert "reconnect Jira" in again["error"]
+
+
+def test_status_is_a_bare_object(
+    api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
+) -> None:
+    body = get(api, f"status/{tenant_id}/{integration.pk}")
+
+    assert body["connected"] is True
+    assert body["method"] == "api_token"
+    assert body["base_url"] == jira.url
+    assert set(body["user"]) == {"account_id", "display_name", "email"}
+    assert [check["name"] for check in body["checks"]][:2] == ["site", "login"]
+    assert all(set(check) == {"name", "ok", "message"} for check in body["checks"])
+    assert "error" not in body
+
+
+def test_status_of_a_disconnected_one_says_so(
+    api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
+) -> None:
+    api.request("DELETE", f"/api/jira/integrations/{tenant_id}/{integration.pk}")
+
+    body = get(api, f"status/{tenant_id}/{integration.pk}")
+
+    assert body["connected"] is False
+    assert "disconnected" in body["error"]
+    assert not jira.requests
+
+
+def test_projects_come_with_their_issue_types(
+    api: Api, tenant_id: UUID, integration: Integration
+) -> None:
+    body = get(api, f"projects/{tenant_id}/{integration.pk}")
+
+    assert body["success"] is True
+    assert [project["key"] for project in body["projects"]] == [
+        "SCRUM",
+        "OPS",
+        "STRICT",
+    ]
+    assert body["projects"][0] == {
+        "id": "10000",
+        "key": "SCRUM",
+        "name": "KillTheNoise",
+        "issue_types": ["Task", "Bug", "Story", "Epic"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [("expired", "jira_auth_failed"), ("disconnected", "integration_disconnected")],
+)
+def test_projects_of_a_dead_token_say_why(
+    api: Api,
+    tenant_id: UUID,
+    jira: Sandbox,
+    integration: Integration,
+    error: str,
+    code: str,
+) -> None:
+    if error == "expired":
+        Integration.objects.update(auth_failures=3)
+        jira.state.expired = True
+    else:
+        Integration.objects.update(api_token="")
+    path = f"/api/jira/projects/{tenant_id}/{integration.pk}"
+
+    response = api.request("GET", path)
+
+    assert response.json()["code"] == code
+    assert response.json()["message"]
+
+
+def test_changes_are_verified_and_stored(
+    api: Api, integration: Integration, jira: Sandbox
+) -> None:
+    changes = {
+        "project_key": "ops",
+        "issue_type": "Bug",
+        "settings": {"labels": ["noise"]},
+    }
+
+    response = patch(api, integration, **changes)
+
+    assert response.status_code == 200
+    row = Integration.objects.get()
+    assert (row.project_key, row.issue_type) == ("OPS", "Bug")
+    assert row.settings == {"labels": ["noise"]}
+    assert response.json()["data"]["project_key"] == "OPS"
+    assert row.api_token == jira.api_token
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"project_key": "NOPE"}, "jira_project_invalid", "NOPE"),
+        ({"project_key": "LOCKED"}, "jira_permission_denied", "LOCKED"),
+        ({"project_key": ""}, "validation_error", "is empty"),
+        ({"issue_type": "Subtask"}, "jira_issue_type_invalid", "subtask"),
+        ({"settings": {"fields": {"x_1": 1}}}, "jira_field_rejected", "x_1"),
+        ({"is_active": "yes"}, "validation_error", "true or false"),
+        ({"access_token": "x"}, "validation_error", "Nothing to change"),
+        ({}, "validation_error", "Nothing to change"),
+    ],
+)
+def test_changes_that_jira_does_not_take_change_nothing(
+    api: Api,
+    integration: Integration,
+    changes: dict[str, Any],
+    code: str,
+    words: str,
+) -> None:
+    before = Integration.objects.values().get()
+
+    body = assert_error(patch(api, integration, **changes), 400, code)
+
+    assert words in body["message"]
+    assert Integration.objects.values().get() == before
+
+
+def test_deactivated_and_activated_again(
+    api: Api, tenant_id: UUID, integration: Integration
+) -> None:
+    assert patch(api, integration, is_active=False).status_code == 200
+    assert not Integration.objects.get().is_active
+    other = IntegrationFactory.create(tenant_id=tenant_id)
+
+    assert patch(api, integration, is_active=True).status_code == 200
+
+    integration.refresh_from_db()
+    other.refresh_from_db()
+    assert (integration.is_active, other.is_active) == (True, False)
+
+
+def test_disconnected_twice_keeps_the_row_without_its_token(
+    api: Api, tenant_id: UUID, integration: Integration
+) -> None:
+    path = f"/api/jira/integrations/{tenant_id}/{integration.pk}"
+
+    answers = [api.request("DELETE", path) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json()["data"]["is_active"] is False
+    row = Integration.objects.get()
+    assert (row.is_active, row.api_token) == (False, "")
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("odd_id", ["stranger", "unknown", "x", "7", "%00"])
+def test_foreign_and_odd_ids_look_alike(
+    api: Api, tenant_id: UUID, method: str, odd_id: str
+) -> None:
+    stranger = IntegrationFactory.create(tenant_id=uuid4())
+    named = {"stranger": str(stranger.pk), "unknown": str(uuid4())}
+    path = f"/api/jira/integrations/{tenant_id}/{named.get(odd_id, odd_id)}"
+
+    response = api.request(method, path, json={"project_key": "OPS"})
+
+    assert_error(response, 404, "integration_not_found")
+    stranger.refresh_from_db()
+    assert (stranger.is_active, stranger.project_key) == (True, "SCRUM")

@@ -1,0 +1,151 @@
+"""The shape of an integration's settings, for the API and the admin."""
+
+import json
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+from integrations.jira.client import SPECIFIED
+
+MAX_LABEL = 255
+"""Characters; Jira's limit for a label, which has no spaces."""
+
+KNOWN = ("labels", "priority_by_severity", "fields")
+
+_FIELD_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_SEVERITY = re.compile(r"-?[0-9]{1,9}")
+
+
+class JsonField(serializers.JSONField):
+    """JSON that our database and Jira take: no NaN, NUL or half of a character."""
+
+    default_error_messages = {
+        "null": "Must not be null: leave it out instead.",
+        "invalid": "Holds a number or a character that JSON cannot carry.",
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+            text.encode()
+        except (ValueError, TypeError):
+            self.fail("invalid")
+        if r"\u0000" in text:
+            self.fail("invalid")
+        return data
+
+
+class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a ticket gets beside the specified fields; every key may be missing.
+
+    `{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, "fields":
+    {"components": ["Backend"], "assignee": "<account id>", "parent": "SCRUM-7",
+    "customfield_10010": <any JSON that Jira takes for it>}}`
+    """
+
+    labels = JsonField(required=False)
+    priority_by_severity = JsonField(required=False)
+    # DRF takes it out of the class, so its own property of that name stays.
+    fields = JsonField(required=False)  # type: ignore[assignment]
+
+    default_error_messages = {"invalid": "The settings must be a JSON object."}
+
+    def validate_labels(self, labels: Any) -> list[str]:
+        if not isinstance(labels, list):
+            raise serializers.ValidationError("The labels must be a list of texts.")
+        for label in labels:
+            _check_label(label)
+        return labels
+
+    def validate_priority_by_severity(self, priorities: Any) -> dict[str, str]:
+        if not isinstance(priorities, dict):
+            raise serializers.ValidationError(
+                'Map severities to priorities, for example {"5": "Highest"}.'
+            )
+        for severity, priority in priorities.items():
+            if not _SEVERITY.fullmatch(severity):
+                raise serializers.ValidationError(
+                    f"“{severity}” is no severity. Use whole numbers as keys."
+                )
+            if not _is_text(priority):
+                raise serializers.ValidationError(
+                    f"Name the priority in Jira of severity {severity}."
+                )
+        return priorities
+
+    def validate_fields(self, fields: Any) -> dict[str, Any]:
+        if not isinstance(fields, dict):
+            raise serializers.ValidationError(
+                "Map the ids of Jira's fields to their values, for example "
+                '{"customfield_10010": {"value": "Europe"}}.'
+            )
+        for name, value in fields.items():
+            _check_field(name, value)
+        return fields
+
+    def to_internal_value(self, data: Any) -> Any:
+        known = super().to_internal_value(data)
+        if unknown := sorted(set(data) - set(KNOWN)):
+            raise serializers.ValidationError(
+                {
+                    name: [f"No such setting. Known: {', '.join(KNOWN)}."]
+                    for name in unknown
+                }
+            )
+        return known
+
+
+def _check_label(label: Any) -> None:
+    if not _is_text(label):
+        raise serializers.ValidationError("Each label must be a text, not empty.")
+    if re.search(r"\s", label):
+        better = "-".join(label.split())
+        raise serializers.ValidationError(
+            f"The label “{label}” has a space, which Jira refuses. Write “{better}”."
+        )
+    if len(label) > MAX_LABEL:
+        raise serializers.ValidationError(
+            f"The label “{label[:20]}…” is longer than {MAX_LABEL} characters."
+        )
+
+
+def _check_field(name: str, value: Any) -> None:
+    if name in SPECIFIED:
+        raise serializers.ValidationError(
+            f"“{name}” comes from the ticket or the integration and cannot be set here."
+        )
+    if name == "labels":
+        raise serializers.ValidationError("Set the labels in “labels”.")
+    if not _FIELD_ID.fullmatch(name):
+        raise serializers.ValidationError(
+            f"“{name}” is no id of a field in Jira. Write it like components or "
+            "customfield_10010."
+        )
+    if value is None:
+        raise serializers.ValidationError(f"Give “{name}” a value, or take it out.")
+    check = _CHECKS.get(name)
+    if check and not check[0](value):
+        raise serializers.ValidationError(check[1])
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        _is_text(one) or isinstance(one, dict) for one in value
+    )
+
+
+def _is_text_or_object(value: Any) -> bool:
+    return _is_text(value) or isinstance(value, dict)
+
+
+_CHECKS = {
+    "components": (_is_texts, "Name the components in a list of texts."),
+    "assignee": (_is_text_or_object, "Give the account id of the assignee."),
+    "parent": (_is_text_or_object, "Give the key of the parent, such as SCRUM-7."),
+    "priority": (_is_text_or_object, "Name the priority as Jira does."),
+}
