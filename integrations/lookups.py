@@ -47,12 +47,11 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     return [*([named] if named else []), *others][:MAX_FOUND]
 
 
-def find_ticket(*, tenant_id: UUID, key: str) -> FoundTicket | None:
+def find_ticket(*, integration: Integration, key: str) -> FoundTicket | None:
     """Return a ticket of the integration's project; None where the account sees none.
 
-    Raises NoActiveIntegration and NoProjectChosen too.
+    `key` may be the ticket's number alone.
     """
-    integration = get_active_jira(tenant_id=tenant_id)
     with noting_refused_logins(integration):
         return _named(jira_client(integration), integration.project_key, key)
 

@@ -66,3 +66,25 @@ class TicketNotRecorded(ServiceError):
             "ticket is safe and will be linked by itself. Do not create another one."
         )
         self.data = {"ticket_key": ticket_key, "ticket_url": ticket_url}
+
+
+class TicketNotInJira(ServiceError):
+    """There is no such ticket to link, or none that the account sees."""
+
+    code = "ticket_not_in_jira"
+    title = "No such ticket"
+
+    def __init__(self, *, key: str, project_key: str) -> None:
+        super().__init__(
+            f"Jira project {project_key} has no ticket {key} that the connected "
+            "account can see. Search for it, or choose another one."
+        )
+        self.fields = {"ticket_key": [str(self)]}
+
+
+class TicketNotLinked(ServiceError):
+    code = "ticket_not_linked"
+    title = "Ticket not linked"
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(f"This group has no ticket {key}. Reload the list.")

@@ -23,6 +23,12 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     allow_another = StrictBooleanField(default=False)
 
 
+class LinkJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
+    """`{"ticket_key"}`; other keys are ignored."""
+
+    ticket_key = TextField(name="ticket key", clean=clean_title, limit=255)
+
+
 class ReportSerializer(serializers.ModelSerializer[Report]):
     """One report of a group."""
 

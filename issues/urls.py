@@ -2,16 +2,26 @@
 
 from django.urls import re_path
 
-from issues.views import CreateJiraTicketView, GroupListView, ReportListView
+from issues import views
+
+GROUP = "ai/(?P<group_id>[^/]+)"
 
 urlpatterns = [
-    re_path(r"^ai/?$", GroupListView.as_view(), name="groups"),
+    re_path("^ai/?$", views.GroupListView.as_view(), name="groups"),
+    re_path(f"^{GROUP}/reports/?$", views.ReportListView.as_view(), name="reports"),
     re_path(
-        r"^ai/(?P<group_id>[^/]+)/reports/?$", ReportListView.as_view(), name="reports"
+        f"^{GROUP}/create-jira-ticket/?$",
+        views.CreateJiraTicketView.as_view(),
+        name="create-jira-ticket",
     ),
     re_path(
-        r"^ai/(?P<group_id>[^/]+)/create-jira-ticket/?$",
-        CreateJiraTicketView.as_view(),
-        name="create-jira-ticket",
+        f"^{GROUP}/link-jira-ticket/?$",
+        views.LinkJiraTicketView.as_view(),
+        name="link-jira-ticket",
+    ),
+    re_path(
+        f"^{GROUP}/jira-tickets/(?P<ticket_key>[^/]+)/?$",
+        views.JiraTicketView.as_view(),
+        name="jira-ticket",
     ),
 ]

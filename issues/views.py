@@ -4,12 +4,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from issues import services
+from issues import links, services
 from issues.errors import GroupNotFound
 from issues.models import AIIssueGroup
 from issues.serializers import (
     CreateJiraTicketSerializer,
     GroupSerializer,
+    LinkJiraTicketSerializer,
     ReportSerializer,
     reports_of,
 )
@@ -72,3 +73,23 @@ class CreateJiraTicketView(APIView):
             "Jira ticket created successfully",
             headers={"Idempotency-Replayed": "true"} if ticket.replayed else {},
         )
+
+
+class LinkJiraTicketView(APIView):
+    """POST: link a ticket that is there already."""
+
+    def post(self, request: Request, group_id: str) -> Response:
+        ticket = links.link_jira_ticket(
+            group=get_tenant_group(request, group_id),
+            **validated(LinkJiraTicketSerializer, request),
+        )
+        return success(ticket.as_data(), "Jira ticket linked successfully")
+
+
+class JiraTicketView(APIView):
+    """DELETE: unlink a ticket; in Jira it stays."""
+
+    def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
+        group = get_tenant_group(request, group_id)
+        links.unlink_jira_ticket(group=group, ticket_key=ticket_key)
+        return success(None, "Jira ticket unlinked; it is still in Jira")

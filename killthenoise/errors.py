@@ -20,6 +20,8 @@ HTTP_STATUS: dict[type[ServiceError | jira.JiraError], int] = {
     issues.TicketExists: 409,
     issues.IdempotencyKeyReused: 409,
     issues.TicketNotRecorded: 500,
+    issues.TicketNotInJira: 400,
+    issues.TicketNotLinked: 404,
     integrations.IntegrationNotFound: 404,
     integrations.IntegrationRefused: 400,
     integrations.IntegrationDisconnected: 400,

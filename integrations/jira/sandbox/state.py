@@ -125,6 +125,12 @@ class State:
             if ticket := self.find(key):
                 ticket.project_key = project_key
                 ticket.key = self._next_key(project_key)
+                project = PROJECTS[project_key]
+                ticket.fields["project"] = {
+                    "id": project.id,
+                    "key": project.key,
+                    "name": project.name,
+                }
                 self.ids[ticket.key] = ticket.id
             return ticket
 

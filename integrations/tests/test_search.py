@@ -1,0 +1,102 @@
+"""Tickets to pick from: by key, by number, by words, whatever is typed."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from integrations.jira.sandbox import Sandbox
+from integrations.jira.tickets import jql_of
+from integrations.models import Integration
+from killthenoise.tests.api import Api, assert_error
+
+pytestmark = pytest.mark.usefixtures("integration")
+
+
+@pytest.fixture(autouse=True)
+def _tickets(jira: Sandbox) -> None:
+    for project, summary in (
+        ("SCRUM", "Export fails at 100 %"),
+        ("SCRUM", "Dark mode"),
+        ("SCRUM", "Exporting in dark mode"),
+        ("OPS", "Export of the other team"),
+    ):
+        fields = {
+            "summary": summary,
+            "status": {"name": "To Do"},
+            "project": {"key": project},
+        }
+        jira.state.add(project, fields, {})
+
+
+def search(api: Api, tenant_id: UUID, words: str | None) -> list[dict[str, Any]]:
+    query = {} if words is None else {"q": words}
+    response = api.request("GET", f"/api/jira/search/{tenant_id}", params=query)
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert body["count"] == len(body["data"])
+    found: list[dict[str, Any]] = body["data"]
+    return found
+
+
+def test_ticket_is_shown_as_a_person_knows_it(
+    api: Api, tenant_id: UUID, jira: Sandbox
+) -> None:
+    assert search(api, tenant_id, "SCRUM-1") == [
+        {
+            "key": "SCRUM-1",
+            "summary": "Export fails at 100 %",
+            "status": "To Do",
+            "url": f"{jira.url}/browse/SCRUM-1",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        (None, ["SCRUM-3", "SCRUM-2", "SCRUM-1"]),
+        ("  ", ["SCRUM-3", "SCRUM-2", "SCRUM-1"]),
+        ("scrum-2", ["SCRUM-2"]),
+        ("2", ["SCRUM-2"]),
+        ("100", ["SCRUM-1"]),
+        ("export", ["SCRUM-3", "SCRUM-1"]),
+        ("EXP", ["SCRUM-3", "SCRUM-1"]),
+        ("dark export", ["SCRUM-3"]),
+        ("OPS-1", []),
+        ("SCRUM-99", []),
+        ('" OR project = OPS OR summary ~ "', []),
+        ('export" OR project = "OPS', []),
+        ("export\\", ["SCRUM-3", "SCRUM-1"]),
+        ("ex*port? ~AND ! (", []),
+        ("\x00exp\u202eort", ["SCRUM-3", "SCRUM-1"]),
+    ],
+)
+def test_search_finds_by_key_number_or_words(
+    api: Api, tenant_id: UUID, words: str | None, keys: list[str]
+) -> None:
+    assert [found["key"] for found in search(api, tenant_id, words)] == keys
+
+
+@pytest.mark.parametrize(
+    "words", ['"', "\\", 'a\\" OR b', "'; DROP", "日本語", "é" * 255]
+)
+def test_query_holds_no_sign_of_the_hostile(words: str) -> None:
+    query = jql_of("SCRUM", words)
+
+    assert "\\" not in query
+    assert query.count('"') == 2 + 4 * query.count(" OR ")
+
+
+def test_search_text_that_is_too_long_is_refused(api: Api, tenant_id: UUID) -> None:
+    response = api.request("GET", f"/api/jira/search/{tenant_id}?q={'x' * 256}")
+
+    assert "q" in assert_error(response, 400, "validation_error")["fields"]
+
+
+def test_search_without_jira_says_to_connect(api: Api, tenant_id: UUID) -> None:
+    Integration.objects.all().delete()
+
+    response = api.request("GET", f"/api/jira/search/{tenant_id}?q=x")
+
+    assert_error(response, 400, "no_active_integration")

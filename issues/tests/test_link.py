@@ -1,0 +1,162 @@
+"""A ticket that is there already is linked to a group, and unlinked again."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.tests.api import CONTENT, Api, assert_error
+from issues.tests.factories import GroupFactory, ReportFactory
+
+
+@pytest.fixture(autouse=True)
+def _ticket(jira: Sandbox) -> None:
+    fields = {"summary": "Known bug", "project": {"key": "SCRUM"}}
+    jira.state.add("SCRUM", fields, {})
+
+
+def link(api: Api, group: AIIssueGroup | str, body: Any) -> requests.Response:
+    group_id = group if isinstance(group, str) else group.pk
+    path = f"/api/issues/ai/{group_id}/link-jira-ticket"
+    return api.request("POST", path, json=body)
+
+
+def unlink(api: Api, group: AIIssueGroup | str, key: str) -> requests.Response:
+    group_id = group if isinstance(group, str) else group.pk
+    return api.request("DELETE", f"/api/issues/ai/{group_id}/jira-tickets/{key}")
+
+
+@pytest.mark.parametrize("key", ["SCRUM-1", " scrum-1 ", "1"])
+def test_linked_ticket_is_the_groups(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, key: str
+) -> None:
+    answers = [link(api, group, {"ticket_key": key}) for _ in range(2)]
+
+    for answer in answers:
+        assert answer.status_code == 200
+        assert answer.json()["data"] == {
+            "ticket_key": "SCRUM-1",
+            "ticket_url": f"{jira.url}/browse/SCRUM-1",
+        }
+    report = Report.objects.get()
+    assert (report.group, report.source) == (group, "jira")
+    assert (report.external_id, report.title) == ("SCRUM-1", "Known bug")
+    assert_error(api.create(group), 409, "ticket_exists")
+
+
+@pytest.mark.parametrize(
+    "key", ["SCRUM-99", "OPS-1", "NOPE-1", "SCRUM-1/../2", "SCRUM", "?x=1", "SCRUM-1#"]
+)
+def test_foreign_and_invisible_keys_are_refused(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, key: str
+) -> None:
+    jira.state.add("OPS", {"summary": "x", "project": {"key": "OPS"}}, {})
+
+    body = assert_error(
+        link(api, group, {"ticket_key": key}), 400, "ticket_not_in_jira"
+    )
+
+    assert body["fields"]["ticket_key"]
+    assert "SCRUM" in body["message"]
+    assert not Report.objects.exists()
+
+
+@pytest.mark.parametrize("key", [None, "", " ", 7, ["SCRUM-1"], "x" * 256])
+def test_odd_key_is_told(
+    api: Api, group: AIIssueGroup, integration: Integration, key: Any
+) -> None:
+    body = assert_error(link(api, group, {"ticket_key": key}), 400, "validation_error")
+
+    assert body["fields"]["ticket_key"]
+
+
+def test_ticket_that_was_moved_is_linked_by_the_key_it_has_now(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    jira.state.add("OPS", {"summary": "Moved in", "project": {"key": "OPS"}}, {})
+    jira.state.move("OPS-1", "SCRUM")
+
+    response = link(api, group, {"ticket_key": "OPS-1"})
+
+    assert response.json()["data"]["ticket_key"] == "SCRUM-2"
+
+
+@pytest.mark.parametrize("kind", ["server_error", "no_answer"])
+def test_silent_jira_links_nothing(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    kind: str,
+    settings: Any,
+) -> None:
+    settings.JIRA_READ_TIMEOUT_S = 0.2
+    jira.inject(kind, method="GET", path="/rest/api/3/issue/SCRUM-1")
+
+    body = assert_error(
+        link(api, group, {"ticket_key": "SCRUM-1"}), 500, "jira_unreachable"
+    )
+
+    assert body["retryable"] is True
+    assert "ticket_may_exist" not in body
+    assert not Report.objects.exists()
+
+
+def test_unlinked_ticket_stays_in_jira_and_on_record(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    key = api.create(group).json()["data"]["ticket_key"]
+    before = group.updated_at
+
+    assert unlink(api, group, key.lower()).status_code == 200
+
+    assert not Report.objects.exists()
+    assert jira.state.find(key)
+    row = TicketRequest.objects.get()
+    assert (row.state, row.ticket_key, row.report) == ("created", key, None)
+    group.refresh_from_db()
+    assert group.updated_at == before
+    assert_error(unlink(api, group, key), 404, "ticket_not_linked")
+
+
+def test_same_text_makes_a_new_ticket_after_an_unlink(
+    api: Api, group: AIIssueGroup, integration: Integration
+) -> None:
+    first = api.create(group).json()["data"]["ticket_key"]
+    unlink(api, group, first)
+
+    second = api.create(group, CONTENT).json()["data"]["ticket_key"]
+
+    assert second != first
+
+
+def test_unlink_takes_that_ticket_alone(
+    api: Api, group: AIIssueGroup, integration: Integration
+) -> None:
+    ReportFactory.create(group=group, source="slack", external_id="SCRUM-1")
+    ReportFactory.create(source="jira", external_id="SCRUM-1")
+    link(api, group, {"ticket_key": "SCRUM-1"})
+
+    assert unlink(api, group, "SCRUM-1").status_code == 200
+
+    assert Report.objects.count() == 2
+
+
+@pytest.mark.parametrize("call", [link, unlink])
+@pytest.mark.parametrize("odd_id", ["stranger", "unknown", "x", "%00"])
+def test_foreign_and_odd_groups_look_alike(
+    api: Api, integration: Integration, call: Any, odd_id: str
+) -> None:
+    stranger = GroupFactory.create()
+    ReportFactory.create(group=stranger, source="jira", external_id="SCRUM-1")
+    named = {"stranger": str(stranger.pk), "unknown": str(uuid4())}
+    given = {"ticket_key": "SCRUM-1"} if call is link else "SCRUM-1"
+
+    response = call(api, named.get(odd_id, odd_id), given)
+
+    assert_error(response, 404, "group_not_found")
+    assert Report.objects.count() == 1
