@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test chaos lock
+.PHONY: demo test chaos schema lock
 
 demo: $(INSTALLED) ## The product with a sandbox Jira; ONCE=1 ends after one ticket.
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
@@ -14,6 +14,9 @@ test: $(INSTALLED) ## The whole suite on PostgreSQL, or on DATABASE_URL.
 
 chaos: $(INSTALLED) ## N tickets (500) while everything fails; the books must balance.
 	@$(BIN)/python -m issues.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
+
+schema: $(INSTALLED) ## Write docs/openapi.yaml anew, after a change of the API.
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 lock: $(INSTALLED) ## Pin the newest versions that requirements/*.in allow.
 	$(BIN)/pip install --quiet uv

@@ -5,12 +5,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidSite
 from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.models import Integration, validate_project_key, validate_site
 from integrations.preflight import Preflight
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField
+from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
 
 MAX_TOKEN = 2000
@@ -113,12 +115,72 @@ class CheckSerializer(serializers.Serializer[dict[str, Any]]):
     check = serializers.BooleanField(default=False)
 
 
+class AccountSerializer(serializers.Serializer[Any]):
+    """Who Jira says that we are."""
+
+    account_id = serializers.CharField()
+    display_name = serializers.CharField(allow_blank=True)
+    email = serializers.CharField(allow_blank=True)
+
+
+class ConnectionStatusSerializer(serializers.Serializer[Any]):
+    """Whether Jira takes the credentials, and what is amiss."""
+
+    connected = serializers.BooleanField()
+    base_url = serializers.URLField()
+    error = serializers.CharField(required=False)
+    user = AccountSerializer(required=False)
+
+
+class NamedCheckSerializer(serializers.Serializer[Any]):
+    """One thing that was checked; the message says what to do unless it is ok."""
+
+    name = serializers.CharField()
+    ok = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class StatusSerializer(serializers.Serializer[Any]):
+    """Whether a ticket could be created now."""
+
+    connected = serializers.BooleanField()
+    base_url = serializers.URLField()
+    method = serializers.ChoiceField(["api_token"])
+    user = AccountSerializer(allow_null=True)
+    checks = NamedCheckSerializer(many=True)
+    error = serializers.CharField(required=False)
+
+
+class ProjectSerializer(serializers.Serializer[Any]):
+    """A project, with the names of its issue types that are no subtasks."""
+
+    id = serializers.CharField()
+    key = serializers.CharField()
+    name = serializers.CharField()
+    issue_types = serializers.ListField(child=serializers.CharField())
+
+
+class ProjectListSerializer(serializers.Serializer[Any]):
+    """Projects in the shape that the front end reads."""
+
+    success = TrueField()
+    projects = ProjectSerializer(many=True)
+
+
+class FoundTicketSerializer(serializers.Serializer[Any]):
+    """A ticket to pick."""
+
+    key = serializers.CharField()
+    summary = serializers.CharField()
+    status = serializers.CharField()
+    url = serializers.URLField()
+
+
 class IntegrationSerializer(serializers.ModelSerializer[Integration]):
-    """An integration, without its token.
+    """An integration, without its token."""
 
-    Its context may hold `preflights`, fresh ones by the integration's id.
-    """
-
+    # Its context may hold `preflights`, fresh ones by the integration's id.
+    settings = SettingsSerializer(read_only=True)
     connection_status = serializers.SerializerMethodField()
 
     class Meta:
@@ -127,7 +189,9 @@ class IntegrationSerializer(serializers.ModelSerializer[Integration]):
         fields += ["issue_type", "settings", "last_synced_at", "last_sync_status"]
         fields += ["sync_error_message", "created_at", "updated_at"]
         fields += ["connection_status"]
+        read_only_fields = fields
 
+    @extend_schema_field(ConnectionStatusSerializer)
     def get_connection_status(self, integration: Integration) -> dict[str, Any]:
         preflight = self.context.get("preflights", {}).get(integration.pk)
         return connection_status(integration, preflight)

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.jira.client import SPECIFIED
@@ -36,6 +37,33 @@ class JsonField(serializers.JSONField):
         return data
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class LabelsField(JsonField):
+    """`["noise"]`."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "examples": [{"5": "Highest"}],
+    }
+)
+class PrioritiesField(JsonField):
+    """`{"5": "Highest"}`."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "examples": [{"components": ["Backend"], "customfield_10010": "Acme"}],
+    }
+)
+class FieldsField(JsonField):
+    """`{"components": ["Backend"]}`."""
+
+
 class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     """What a ticket gets beside the specified fields; every key may be missing.
 
@@ -44,10 +72,10 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     "customfield_10010": <any JSON that Jira takes for it>}}`
     """
 
-    labels = JsonField(required=False)
-    priority_by_severity = JsonField(required=False)
+    labels = LabelsField(required=False)
+    priority_by_severity = PrioritiesField(required=False)
     # DRF takes it out of the class, so its own property of that name stays.
-    fields = JsonField(required=False)  # type: ignore[assignment]
+    fields = FieldsField(required=False)  # type: ignore[assignment]
 
     default_error_messages = {"invalid": "The settings must be a JSON object."}
 

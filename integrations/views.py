@@ -1,24 +1,35 @@
 """The endpoints of a tenant's Jira: connect it, look at it, pick from it."""
 
-from dataclasses import asdict
-
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations import connect, lookups
+from integrations.errors import (
+    IntegrationDisconnected,
+    IntegrationNotFound,
+    IntegrationPaused,
+    IntegrationRefused,
+    SecretUnreadable,
+)
 from integrations.models import Integration
 from integrations.preflight import check_integration
+from integrations.schema import INTEGRATION, READING_JIRA, TAG, TENANT, USING_JIRA
 from integrations.serializers import (
     CheckSerializer,
     ConnectSerializer,
+    FoundTicketSerializer,
     IntegrationSerializer,
+    ProjectListSerializer,
     QuerySerializer,
+    StatusSerializer,
     UpdateSerializer,
     status_of,
 )
 from integrations.services import get_integration
 from killthenoise.api.envelope import success, success_list
+from killthenoise.api.openapi import answered, listed, operation
 from killthenoise.api.requests import caller_of, validated, validated_query
 
 
@@ -30,9 +41,22 @@ def get_tenant_integration(request: Request, integration_id: str) -> Integration
 
 
 class IntegrationListView(APIView):
-    """GET: the tenant's integrations. POST: connect Jira."""
-
+    @operation(
+        "listIntegrations",
+        tag=TAG,
+        parameters=[*TENANT, CheckSerializer],
+        answers=listed(
+            "IntegrationList",
+            IntegrationSerializer(many=True),
+            integrations=IntegrationSerializer(many=True),
+        ),
+    )
     def get(self, request: Request, tenant: str) -> Response:
+        """List the tenant's Jira integrations, the active one first.
+
+        With `check=1` Jira is asked now; else the status is the last known one. The
+        list stands again under `integrations`.
+        """
         of_tenant = Integration.objects.for_tenant(caller_of(request).tenant_id)
         rows = list(of_tenant.jira().newest_first())
         asked = [row for row in rows if row.is_active]
@@ -44,7 +68,26 @@ class IntegrationListView(APIView):
         ).data
         return success_list(shown, "Jira integrations", integrations=shown)
 
+    @operation(
+        "connectJira",
+        tag=TAG,
+        parameters=TENANT,
+        takes=ConnectSerializer,
+        answers=answered(
+            "Connected",
+            IntegrationSerializer(),
+            integration_id=serializers.UUIDField(),
+            tenant_id=serializers.UUIDField(),
+        ),
+        raises=[IntegrationRefused],
+    )
     def post(self, request: Request, tenant: str) -> Response:
+        """Connect Jira with an API token, which Jira verifies before it is stored.
+
+        The same site again gets the new credentials; another site becomes the active
+        one. Without `project_key`, the default project or the only one is taken;
+        `message` says if one must be chosen.
+        """
         connection = connect.connect_jira(
             tenant_id=caller_of(request).tenant_id,
             **validated(ConnectSerializer, request),
@@ -58,9 +101,16 @@ class IntegrationListView(APIView):
 
 
 class IntegrationView(APIView):
-    """PATCH: change one. DELETE: disconnect it."""
-
+    @operation(
+        "updateIntegration",
+        tag=TAG,
+        parameters=INTEGRATION,
+        takes=UpdateSerializer,
+        answers=answered("Integration", IntegrationSerializer()),
+        raises=[IntegrationNotFound, IntegrationRefused],
+    )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
+        """Change where tickets go and what they get; Jira is asked first."""
         connection = connect.update_integration(
             integration=get_tenant_integration(request, integration_id),
             changes=validated(UpdateSerializer, request),
@@ -68,7 +118,15 @@ class IntegrationView(APIView):
         shown = IntegrationSerializer(connection.integration).data
         return success(shown, connection.message)
 
+    @operation(
+        "disconnectJira",
+        tag=TAG,
+        parameters=INTEGRATION,
+        answers=answered("Disconnected", IntegrationSerializer()),
+        raises=[IntegrationNotFound],
+    )
     def delete(self, request: Request, tenant: str, integration_id: str) -> Response:
+        """Disconnect Jira and erase its token; what it made stays on record."""
         integration = get_tenant_integration(request, integration_id)
         connect.disconnect(integration=integration)
         shown = IntegrationSerializer(integration).data
@@ -76,31 +134,62 @@ class IntegrationView(APIView):
 
 
 class StatusView(APIView):
-    """GET: ask Jira now whether a ticket could be created; a bare object."""
-
+    @operation(
+        "getJiraStatus",
+        tag=TAG,
+        parameters=INTEGRATION,
+        answers=StatusSerializer,
+        raises=[IntegrationNotFound],
+    )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
+        """Ask Jira now whether a ticket could be created.
+
+        The answer is a bare object, without the usual envelope.
+        """
         integration = get_tenant_integration(request, integration_id)
         preflight = check_integration(integration=integration)
         return Response(status_of(integration, preflight))
 
 
 class ProjectListView(APIView):
-    """GET: the projects in which the account may create tickets."""
-
+    @operation(
+        "listProjects",
+        tag=TAG,
+        parameters=INTEGRATION,
+        answers=ProjectListSerializer,
+        raises=[
+            IntegrationNotFound,
+            IntegrationDisconnected,
+            IntegrationPaused,
+            SecretUnreadable,
+            *READING_JIRA,
+        ],
+    )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
+        """List the projects in which the account may create tickets."""
         integration = get_tenant_integration(request, integration_id)
         projects = lookups.list_projects(integration=integration)
-        return Response({"success": True, "projects": [asdict(p) for p in projects]})
+        shown = ProjectListSerializer({"success": True, "projects": projects}).data
+        return Response(shown)
 
 
 class TicketSearchView(APIView):
-    """GET: tickets of the integration's project to pick from."""
-
+    @operation(
+        "searchTickets",
+        tag=TAG,
+        parameters=[*TENANT, QuerySerializer],
+        answers=listed("FoundTicketList", FoundTicketSerializer(many=True)),
+        raises=[*USING_JIRA, *READING_JIRA],
+    )
     def get(self, request: Request, tenant: str) -> Response:
+        """Search tickets of the integration's project to pick from, 20 at most.
+
+        `q` is a key, a number, or words of the summary; without it, the tickets that
+        changed last.
+        """
         words = validated_query(QuerySerializer, request)["q"]
         found = lookups.search_tickets(
             tenant_id=caller_of(request).tenant_id, words=words
         )
-        names = ("key", "summary", "status", "url")
-        shown = [{name: getattr(ticket, name) for name in names} for ticket in found]
+        shown = FoundTicketSerializer(found, many=True).data
         return success_list(shown, "Tickets in Jira")

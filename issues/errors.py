@@ -83,6 +83,8 @@ class TicketNotInJira(ServiceError):
 
 
 class TicketNotLinked(ServiceError):
+    """The group has no such ticket to unlink."""
+
     code = "ticket_not_linked"
     title = "Ticket not linked"
 

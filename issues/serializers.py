@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from issues.models import MAX_TITLE, AIIssueGroup, Report
@@ -36,15 +37,41 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         model = Report
         fields = ["id", "group_id", "source", "title", "url", "external_id"]
         fields += ["created_at"]
+        read_only_fields = fields
+
+
+class TicketSerializer(serializers.Serializer[Any]):
+    """A ticket of a group."""
+
+    ticket_key = serializers.CharField()
+    ticket_url = serializers.URLField()
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    """How many reports come from one source."""
+
+    source = serializers.CharField()  # type: ignore[assignment] # DRF takes it
+    count = serializers.IntegerField(min_value=1)
+
+
+class JiraTicketSerializer(serializers.Serializer[Any]):
+    """A linked ticket; `status` is null, since Jira is not asked by a list."""
+
+    key = serializers.CharField()
+    url = serializers.CharField()
+    status = serializers.CharField(allow_null=True)
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class TagsField(serializers.JSONField):
+    """A list of texts."""
 
 
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
-    """One group as the front end's table shows it; its context is `reports_of` it.
+    """One group as the front end's table shows it; `frequency` counts its reports."""
 
-    `sources` is `[{source, count}]`, `frequency` their sum, `jira_tickets`
-    `[{key, url, status}]`, of which `status` is null: Jira is not asked here.
-    """
-
+    # Its context is what `reports_of` returns for the groups.
+    tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()
     sources = serializers.SerializerMethodField()
     jira_tickets = serializers.SerializerMethodField()
@@ -54,14 +81,17 @@ class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
         fields = ["id", "tenant_id", "title", "summary", "severity", "status", "type"]
         fields += ["ai_type_confidence", "ai_type_reasoning", "tags", "frequency"]
         fields += ["sources", "team_id", "jira_tickets", "created_at", "updated_at"]
+        read_only_fields = fields
 
     def get_frequency(self, group: AIIssueGroup) -> int:
         return sum(source["count"] for source in self.get_sources(group))
 
+    @extend_schema_field(SourceSerializer(many=True))
     def get_sources(self, group: AIIssueGroup) -> list[dict[str, Any]]:
         sources: list[dict[str, Any]] = self.context["sources"][group.pk]
         return sources
 
+    @extend_schema_field(JiraTicketSerializer(many=True))
     def get_jira_tickets(self, group: AIIssueGroup) -> list[dict[str, Any]]:
         tickets: list[dict[str, Any]] = self.context["jira_tickets"][group.pk]
         return tickets

@@ -4,18 +4,36 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.schema import JIRA_ERRORS, READING_JIRA, USING_JIRA
 from issues import links, services
-from issues.errors import GroupNotFound
+from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
 from issues.models import AIIssueGroup
+from issues.schema import (
+    CREATING,
+    CREATION,
+    GROUP,
+    IDEMPOTENCY_KEY,
+    REPLAYED,
+    TAG,
+    TICKET_KEY,
+)
 from issues.serializers import (
     CreateJiraTicketSerializer,
     GroupSerializer,
     LinkJiraTicketSerializer,
     ReportSerializer,
+    TicketSerializer,
     reports_of,
 )
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list
+from killthenoise.api.openapi import (
+    TENANT_HEADER,
+    NothingField,
+    answered,
+    listed,
+    operation,
+)
 from killthenoise.api.pagination import PageSerializer, page_of
 from killthenoise.api.requests import (
     caller_of,
@@ -36,9 +54,14 @@ def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
 
 
 class GroupListView(APIView):
-    """GET: the tenant's groups, newest first, page by page."""
-
+    @operation(
+        "listGroups",
+        tag=TAG,
+        parameters=[TENANT_HEADER, PageSerializer],
+        answers=listed("GroupList", GroupSerializer(many=True)),
+    )
     def get(self, request: Request) -> Response:
+        """List the tenant's groups, newest first, page by page."""
         groups = AIIssueGroup.objects.for_tenant(caller_of(request).tenant_id)
         query = validated_query(PageSerializer, request)
         page, next_cursor = page_of(groups, "updated_at", **query)
@@ -47,9 +70,15 @@ class GroupListView(APIView):
 
 
 class ReportListView(APIView):
-    """GET: the reports of a group, newest first."""
-
+    @operation(
+        "listReports",
+        tag=TAG,
+        parameters=[*GROUP, PageSerializer],
+        answers=listed("ReportList", ReportSerializer(many=True)),
+        raises=[GroupNotFound],
+    )
     def get(self, request: Request, group_id: str) -> Response:
+        """List the reports of a group, newest first, page by page."""
         group = get_tenant_group(request, group_id)
         query = validated_query(PageSerializer, request)
         page, next_cursor = page_of(group.reports.all(), "created_at", **query)
@@ -58,9 +87,21 @@ class ReportListView(APIView):
 
 
 class CreateJiraTicketView(APIView):
-    """POST: create a Jira ticket from a group."""
-
+    @operation(
+        "createJiraTicket",
+        tag=TAG,
+        parameters=[*GROUP, IDEMPOTENCY_KEY, REPLAYED],
+        takes=CreateJiraTicketSerializer,
+        answers=answered("Ticket", TicketSerializer()),
+        raises=[GroupNotFound, *CREATING, *USING_JIRA, *JIRA_ERRORS],
+        examples=CREATION,
+    )
     def post(self, request: Request, group_id: str) -> Response:
+        """Create a Jira ticket from a group: exactly one, whatever fails.
+
+        The same request again, a second click or a retry, is answered with the same
+        ticket and the header `Idempotency-Replayed: true`.
+        """
         group = get_tenant_group(request, group_id)
         ticket = services.create_jira_ticket(
             group=group,
@@ -76,9 +117,19 @@ class CreateJiraTicketView(APIView):
 
 
 class LinkJiraTicketView(APIView):
-    """POST: link a ticket that is there already."""
-
+    @operation(
+        "linkJiraTicket",
+        tag=TAG,
+        parameters=GROUP,
+        takes=LinkJiraTicketSerializer,
+        answers=answered("LinkedTicket", TicketSerializer()),
+        raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
+    )
     def post(self, request: Request, group_id: str) -> Response:
+        """Link a ticket that is there already to a group.
+
+        `ticket_key` is its key or its number in the integration's project.
+        """
         ticket = links.link_jira_ticket(
             group=get_tenant_group(request, group_id),
             **validated(LinkJiraTicketSerializer, request),
@@ -87,9 +138,15 @@ class LinkJiraTicketView(APIView):
 
 
 class JiraTicketView(APIView):
-    """DELETE: unlink a ticket; in Jira it stays."""
-
+    @operation(
+        "unlinkJiraTicket",
+        tag=TAG,
+        parameters=[*GROUP, TICKET_KEY],
+        answers=answered("Unlinked", NothingField()),
+        raises=[GroupNotFound, TicketNotLinked],
+    )
     def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
+        """Unlink a ticket from a group; in Jira it stays."""
         group = get_tenant_group(request, group_id)
         links.unlink_jira_ticket(group=group, ticket_key=ticket_key)
         return success(None, "Jira ticket unlinked; it is still in Jira")

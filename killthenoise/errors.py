@@ -42,7 +42,7 @@ HTTP_STATUS: dict[type[ServiceError | jira.JiraError], int] = {
     jira.JiraTicketLost: 500,
 }
 
-_DATABASE_DOWN = ErrorAnswer(
+DATABASE_DOWN = ErrorAnswer(
     status=500,
     title="Database error",
     message="Our database did not answer, so nothing was sent to Jira and no ticket "
@@ -50,7 +50,7 @@ _DATABASE_DOWN = ErrorAnswer(
     code="database_error",
     retryable=True,
 )
-_BUG = ErrorAnswer(
+BUG = ErrorAnswer(
     status=500,
     title="Internal error",
     message="Something broke on our side. Try the same request again, which is safe; "
@@ -67,7 +67,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     if answer := framework_answer(exc):
         return answer.response()
     logger.error("unhandled %s", type(exc).__name__, exc_info=exc)
-    return (_DATABASE_DOWN if isinstance(exc, AnyDatabaseError) else _BUG).response()
+    return (DATABASE_DOWN if isinstance(exc, AnyDatabaseError) else BUG).response()
 
 
 def _service_answer(exc: ServiceError | jira.JiraError) -> ErrorAnswer:

@@ -7,7 +7,9 @@ needs nothing. Outside it, every missing or wrong variable is named at start, at
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from corsheaders.defaults import default_headers
 from cryptography.fernet import Fernet, MultiFernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
@@ -43,6 +45,16 @@ def are_keys(keys: list[str]) -> None:
         raise ValidationError(f"Must be Fernet keys, with commas: {exc}") from exc
 
 
+def are_origins(origins: list[str]) -> None:
+    for origin in origins:
+        is_web_address(origin)
+        if urlsplit(origin).path or not urlsplit(origin).netloc:
+            raise ValidationError(
+                f"Must be origins, with commas, such as https://app.example.com: "
+                f"{origin} is none."
+            )
+
+
 def is_web_address(text: str) -> None:
     if text and not text.startswith(("https://", "http://")):
         raise ValidationError("Must begin with https:// (or http://).")
@@ -68,6 +80,11 @@ DATABASE = env.dj_db_url(
     f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
     conn_max_age=600,
     conn_health_checks=True,
+)
+CORS_ALLOWED_ORIGINS = env.list(
+    "FRONTEND_ORIGINS",
+    ["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
+    validate=are_origins,
 )
 FRONTEND_URL = env.str("FRONTEND_URL", "", validate=is_web_address)
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
@@ -115,12 +132,16 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "corsheaders",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "integrations",
     "issues",
 ]
 MIDDLEWARE = [
     "killthenoise.api.middleware.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "killthenoise.api.middleware.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -137,6 +158,7 @@ APPEND_SLASH = False  # a redirect would lose the body; the routes take both for
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "killthenoise" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -154,10 +176,44 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["killthenoise.api.parsers.JSONBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "killthenoise.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "KillTheNoise",
+    "DESCRIPTION": "From an AI issue group to a Jira ticket: exactly one, always "
+    "linked, whatever fails.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "AUTHENTICATION_WHITELIST": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        }
+    },
+    "SECURITY": [{"token": []}, {}],
+    "PREPROCESSING_HOOKS": ["killthenoise.openapi.canonical_paths"],
+    "POSTPROCESSING_HOOKS": ["killthenoise.openapi.add_errors"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# The front end, which is served from another origin and sends credentials.
+CORS_URLS_REGEX = "^/api/"
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "idempotency-key",
+    "x-request-id",
+    "x-tenant-id",
+]
+CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Retry-After", "X-Request-ID"]
 
 # Security. TLS ends at a router that sets X-Forwarded-Proto; gunicorn decides whom
 # to believe (FORWARDED_ALLOW_IPS) and tells Django the scheme.

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 T = TypeVar("T", bound=models.Model)
@@ -40,6 +41,7 @@ class Cursor:
         return cursor
 
 
+@extend_schema_field({"type": "string"})
 class CursorField(serializers.Field[Cursor, str, str, Any]):
     """A cursor as `next_cursor` gave it."""
 

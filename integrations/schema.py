@@ -1,0 +1,41 @@
+"""What the OpenAPI document says of integrations."""
+
+from drf_spectacular.utils import OpenApiParameter
+
+from integrations.errors import (
+    IntegrationPaused,
+    NoActiveIntegration,
+    NoProjectChosen,
+    SecretUnreadable,
+)
+from integrations.jira import errors as jira
+from killthenoise.api.openapi import path_id
+
+TAG = "Jira"
+TENANT = [
+    OpenApiParameter(
+        "X-Tenant-ID",
+        {"type": "string", "format": "uuid"},
+        OpenApiParameter.HEADER,
+        description="The tenant; if it is there, the same as in the path.",
+    ),
+    path_id("tenant", "The tenant."),
+]
+INTEGRATION = [*TENANT, path_id("integration_id", "The integration.")]
+USING_JIRA = [NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable]
+READING_JIRA = [
+    jira.JiraAuthFailed,
+    jira.JiraPermissionDenied,
+    jira.JiraProjectInvalid,
+    jira.JiraFieldRejected,
+    jira.JiraRateLimited,
+    jira.JiraUnreachable,
+    jira.JiraBadResponse,
+]
+JIRA_ERRORS = [
+    *READING_JIRA,
+    jira.JiraIssueTypeInvalid,
+    jira.JiraContentTooLong,
+    jira.JiraOutcomeUnknown,
+    jira.JiraTicketLost,
+]

@@ -1,0 +1,58 @@
+"""What the OpenAPI document says of issue groups."""
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+
+from issues.errors import (
+    IdempotencyKeyReused,
+    TicketExists,
+    TicketInProgress,
+    TicketNotRecorded,
+)
+from killthenoise.api.openapi import TENANT_HEADER, path_id
+
+TAG = "Issue groups"
+GROUP = [TENANT_HEADER, path_id("group_id", "The group.")]
+TICKET_KEY = OpenApiParameter(
+    "ticket_key",
+    str,
+    OpenApiParameter.PATH,
+    required=True,
+    description="The key of a linked ticket.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    OpenApiParameter.HEADER,
+    description="Names this request: sent again with the same key, it is answered "
+    "with the same ticket. Without one, group, title and description name it.",
+)
+REPLAYED = OpenApiParameter(
+    "Idempotency-Replayed",
+    {"type": "string", "enum": ["true"]},
+    OpenApiParameter.HEADER,
+    response=[200],
+    description="There if an earlier request made this ticket.",
+)
+CREATING = [TicketExists, TicketInProgress, IdempotencyKeyReused, TicketNotRecorded]
+CREATION = [
+    OpenApiExample(
+        "A click",
+        {
+            "title": "Dark mode",
+            "description": "As a **user** I want a dark dashboard.",
+        },
+        request_only=True,
+    ),
+    OpenApiExample(
+        "The ticket",
+        {
+            "success": True,
+            "data": {
+                "ticket_key": "SCRUM-123",
+                "ticket_url": "https://killthenoise.atlassian.net/browse/SCRUM-123",
+            },
+            "message": "Jira ticket created successfully",
+        },
+        response_only=True,
+    ),
+]

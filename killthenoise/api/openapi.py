@@ -1,0 +1,96 @@
+"""How views say what they take and answer, for the OpenAPI document.
+
+What an operation raises is written as error classes; `killthenoise.openapi` makes
+answers of them.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+    inline_serializer,
+)
+from rest_framework import serializers
+from rest_framework.fields import Field
+
+RAISES = "x-raises"
+View = TypeVar("View", bound=Callable[..., Any])
+
+TENANT_HEADER = OpenApiParameter(
+    "X-Tenant-ID",
+    {"type": "string", "format": "uuid"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The tenant.",
+)
+
+
+@extend_schema_field({"type": "boolean", "enum": [True]})
+class TrueField(serializers.BooleanField):
+    """Always true."""
+
+
+@extend_schema_field({"type": "null"})
+class NothingField(serializers.Field[None, Any, Any, Any]):
+    """Always null."""
+
+
+def path_id(name: str, description: str) -> OpenApiParameter:
+    """Return a UUID in the path."""
+    kind = {"type": "string", "format": "uuid"}
+    return OpenApiParameter(
+        name, kind, OpenApiParameter.PATH, required=True, description=description
+    )
+
+
+def answered(name: str, data: Field[Any, Any, Any, Any], **more: Any) -> Any:
+    """Return the envelope of a success; `more` are fields beside `data`."""
+    fields = {"success": TrueField(), "data": data, "message": serializers.CharField()}
+    return inline_serializer(f"{name}Answer", fields | more)
+
+
+def listed(name: str, row: Field[Any, Any, Any, Any], **more: Any) -> Any:
+    """Return the envelope of a list of rows, which is made with `many=True`."""
+    counts = {
+        "count": serializers.IntegerField(min_value=0),
+        "next_cursor": serializers.CharField(allow_null=True),
+    }
+    return answered(name, row, **counts, **more)
+
+
+def operation(
+    name: str,
+    *,
+    answers: Any,
+    raises: Sequence[type[Exception]] = (),
+    takes: Any = None,
+    parameters: Sequence[Any] = (),
+    examples: Sequence[OpenApiExample] = (),
+    tag: str,
+) -> Callable[[View], View]:
+    """Describe a view's method; its summary and description are its docstring.
+
+    `answers` is the serializer of the success, `takes` that of the body.
+    """
+
+    def describe(view: View) -> View:
+        summary, _, description = inspect.cleandoc(view.__doc__ or "").partition("\n\n")
+        described: View = extend_schema(
+            operation_id=name,
+            summary=" ".join(summary.split()).rstrip("."),
+            description=description,
+            request=takes,
+            responses={200: answers},
+            parameters=list(parameters),
+            examples=list(examples),
+            tags=[tag],
+            extensions={RAISES: [getattr(kind, "code", "") for kind in raises]},
+        )(view)
+        return described
+
+    return describe
