@@ -9,19 +9,23 @@ from integrations.errors import (
     SecretUnreadable,
 )
 from integrations.jira import errors as jira
+from killthenoise.api import openapi
 from killthenoise.api.openapi import path_id
 
 TAG = "Jira"
 TENANT = [
     OpenApiParameter(
         "X-Tenant-ID",
-        {"type": "string", "format": "uuid"},
+        openapi.TENANT,
         OpenApiParameter.HEADER,
         description="The tenant; if it is there, the same as in the path.",
     ),
     path_id("tenant", "The tenant."),
 ]
 INTEGRATION = [*TENANT, path_id("integration_id", "The integration.")]
+SAME_TENANT = {"tenant": "$request.path.tenant"}
+FIRST_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/data/0/id"}
+THAT_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/integration_id"}
 USING_JIRA = [NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable]
 READING_JIRA = [
     jira.JiraAuthFailed,

@@ -109,10 +109,19 @@ class QuerySerializer(serializers.Serializer[dict[str, Any]]):
     )
 
 
+@extend_schema_field({"type": "string", "enum": ["1", "true", "0", "false"]})
+class FlagField(serializers.BooleanField):
+    """A yes or no in a query."""
+
+    TRUE_VALUES = {"1", "true"}
+    FALSE_VALUES = {"0", "false"}
+    default_error_messages = {"invalid": "Must be 1 or 0."}
+
+
 class CheckSerializer(serializers.Serializer[dict[str, Any]]):
     """`?check=1`: ask Jira now."""
 
-    check = serializers.BooleanField(default=False)
+    check = FlagField(default=False)
 
 
 class AccountSerializer(serializers.Serializer[Any]):

@@ -15,7 +15,15 @@ from integrations.errors import (
 )
 from integrations.models import Integration
 from integrations.preflight import check_integration
-from integrations.schema import INTEGRATION, READING_JIRA, TAG, TENANT, USING_JIRA
+from integrations.schema import (
+    FIRST_INTEGRATION,
+    INTEGRATION,
+    READING_JIRA,
+    TAG,
+    TENANT,
+    THAT_INTEGRATION,
+    USING_JIRA,
+)
 from integrations.serializers import (
     CheckSerializer,
     ConnectSerializer,
@@ -50,6 +58,11 @@ class IntegrationListView(APIView):
             IntegrationSerializer(many=True),
             integrations=IntegrationSerializer(many=True),
         ),
+        leads_to={
+            "getJiraStatus": FIRST_INTEGRATION,
+            "listProjects": FIRST_INTEGRATION,
+            "updateIntegration": FIRST_INTEGRATION,
+        },
     )
     def get(self, request: Request, tenant: str) -> Response:
         """List the tenant's Jira integrations, the active one first.
@@ -80,6 +93,7 @@ class IntegrationListView(APIView):
             tenant_id=serializers.UUIDField(),
         ),
         raises=[IntegrationRefused],
+        leads_to={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
         """Connect Jira with an API token, which Jira verifies before it is stored.

@@ -33,6 +33,9 @@ REPLAYED = OpenApiParameter(
     response=[200],
     description="There if an earlier request made this ticket.",
 )
+FIRST_GROUP = {"group_id": "$response.body#/data/0/id"}
+SAME_GROUP = {"group_id": "$request.path.group_id"}
+THAT_TICKET = SAME_GROUP | {"ticket_key": "$response.body#/data/ticket_key"}
 CREATING = [TicketExists, TicketInProgress, IdempotencyKeyReused, TicketNotRecorded]
 CREATION = [
     OpenApiExample(

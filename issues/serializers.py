@@ -67,10 +67,16 @@ class TagsField(serializers.JSONField):
     """A list of texts."""
 
 
+@extend_schema_field({"type": "string", "enum": [*AIIssueGroup.Type.values, ""]})
+class TypeField(serializers.CharField):
+    """What kind of noise it is; "" if that is not known."""
+
+
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     """One group as the front end's table shows it; `frequency` counts its reports."""
 
     # Its context is what `reports_of` returns for the groups.
+    type = TypeField(read_only=True)
     tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()
     sources = serializers.SerializerMethodField()

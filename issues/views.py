@@ -11,10 +11,13 @@ from issues.models import AIIssueGroup
 from issues.schema import (
     CREATING,
     CREATION,
+    FIRST_GROUP,
     GROUP,
     IDEMPOTENCY_KEY,
     REPLAYED,
+    SAME_GROUP,
     TAG,
+    THAT_TICKET,
     TICKET_KEY,
 )
 from issues.serializers import (
@@ -59,6 +62,7 @@ class GroupListView(APIView):
         tag=TAG,
         parameters=[TENANT_HEADER, PageSerializer],
         answers=listed("GroupList", GroupSerializer(many=True)),
+        leads_to={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
     )
     def get(self, request: Request) -> Response:
         """List the tenant's groups, newest first, page by page."""
@@ -95,6 +99,7 @@ class CreateJiraTicketView(APIView):
         answers=answered("Ticket", TicketSerializer()),
         raises=[GroupNotFound, *CREATING, *USING_JIRA, *JIRA_ERRORS],
         examples=CREATION,
+        leads_to={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
     )
     def post(self, request: Request, group_id: str) -> Response:
         """Create a Jira ticket from a group: exactly one, whatever fails.
@@ -123,6 +128,7 @@ class LinkJiraTicketView(APIView):
         parameters=GROUP,
         takes=LinkJiraTicketSerializer,
         answers=answered("LinkedTicket", TicketSerializer()),
+        leads_to={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
         raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
     )
     def post(self, request: Request, group_id: str) -> Response:

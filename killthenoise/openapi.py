@@ -15,7 +15,7 @@ from integrations.jira.errors import JiraError
 from killthenoise.api.authentication import TenantMalformed, TenantMissing
 from killthenoise.api.envelope import ErrorAnswer
 from killthenoise.api.errors import ServiceError, framework_answer
-from killthenoise.api.openapi import RAISES
+from killthenoise.api.openapi import LEADS_TO, RAISES
 from killthenoise.api.parsers import MalformedJSON, NotAnObject, PayloadTooLarge
 from killthenoise.errors import BUG, DATABASE_DOWN, HTTP_STATUS
 
@@ -96,6 +96,11 @@ def add_errors(result: Document, **_: Any) -> Document:
             answers = _answers(operation)
             examples |= {answer.code: {"value": _body(answer)} for answer in answers}
             _add(operation["responses"], answers)
+            if links := operation.pop(LEADS_TO, None):
+                operation["responses"]["200"]["links"] = {
+                    name: {"operationId": name, "parameters": dict(parameters)}
+                    for name, parameters in links.items()
+                }
     components["examples"] = dict(sorted(examples.items()))
     return result
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from killthenoise.api.request_id import current_request_id
 
-_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 @dataclass(frozen=True)
@@ -80,4 +80,4 @@ class TenantHeaderAuthentication(BaseAuthentication):
 
 def parse_uuid(text: str) -> UUID | None:
     """Read a UUID in its canonical form; None for anything else."""
-    return UUID(text) if _uuid.fullmatch(text) else None
+    return UUID(text) if re.fullmatch(UUID_PATTERN, text) else None

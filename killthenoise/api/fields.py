@@ -10,21 +10,22 @@ from rest_framework.fields import empty
 class TextField(serializers.CharField):
     """Text from a person: strings only, cleaned before anything is checked.
 
-    `name` is how sentences call it, `limit` its length in characters.
+    `name` is how sentences call it, `limit` its length in characters once it is clean.
     """
 
     def __init__(
         self, *, name: str, clean: Callable[[str], str], limit: int, **options: Any
     ) -> None:
-        self.clean = clean
+        self.clean, self.limit = clean, limit
         super().__init__(
-            max_length=limit,
+            help_text=f"At most {limit} characters, without those that are removed: "
+            "control characters, and spaces around the text.",
             error_messages={
                 "required": f"Enter a {name}.",
                 "null": f"Enter a {name}.",
                 "blank": f"The {name} is empty. Enter a {name}.",
                 "invalid": f"The {name} must be a text (a JSON string).",
-                "max_length": f"The {name} is longer than {{max_length}} characters. "
+                "max_length": f"The {name} is longer than {limit} characters. "
                 "Shorten it.",
             },
             **options,
@@ -38,6 +39,8 @@ class TextField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if len(data) > self.limit:
+            self.fail("max_length")
         return super().to_internal_value(data)
 
 

@@ -5,7 +5,7 @@ answers of them.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import (
@@ -18,12 +18,16 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 from rest_framework.fields import Field
 
-RAISES = "x-raises"
+from killthenoise.api.authentication import UUID_PATTERN
+
+RAISES, LEADS_TO = "x-raises", "x-leads-to"
 View = TypeVar("View", bound=Callable[..., Any])
 
+TENANT = {"type": "string", "pattern": f"^{UUID_PATTERN}$"}
+"""Not of the format uuid, since generators of clients send text in headers alone."""
 TENANT_HEADER = OpenApiParameter(
     "X-Tenant-ID",
-    {"type": "string", "format": "uuid"},
+    TENANT,
     OpenApiParameter.HEADER,
     required=True,
     description="The tenant.",
@@ -71,11 +75,14 @@ def operation(
     takes: Any = None,
     parameters: Sequence[Any] = (),
     examples: Sequence[OpenApiExample] = (),
+    leads_to: Mapping[str, Mapping[str, str]] | None = None,
     tag: str,
 ) -> Callable[[View], View]:
     """Describe a view's method; its summary and description are its docstring.
 
-    `answers` is the serializer of the success, `takes` that of the body.
+    `answers` is the serializer of the success, `takes` that of the body. `leads_to`
+    names operations that take something of the answer, and where their parameters are:
+    https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
     """
 
     def describe(view: View) -> View:
@@ -89,7 +96,10 @@ def operation(
             parameters=list(parameters),
             examples=list(examples),
             tags=[tag],
-            extensions={RAISES: [getattr(kind, "code", "") for kind in raises]},
+            extensions={
+                RAISES: [getattr(kind, "code", "") for kind in raises],
+                LEADS_TO: leads_to or {},
+            },
         )(view)
         return described
 

@@ -42,17 +42,17 @@ class Cursor:
 
 
 @extend_schema_field({"type": "string"})
-class CursorField(serializers.Field[Cursor, str, str, Any]):
-    """A cursor as `next_cursor` gave it."""
+class CursorField(serializers.Field[Cursor | None, str, str, Any]):
+    """A cursor as `next_cursor` gave it; "" begins anew."""
 
     default_error_messages = {
         "invalid": "The cursor is not one of ours. Send next_cursor of the last page, "
         "or none to begin."
     }
 
-    def to_internal_value(self, data: str) -> Cursor:
+    def to_internal_value(self, data: str) -> Cursor | None:
         try:
-            return Cursor.parse(data)
+            return Cursor.parse(data) if data else None
         except ValueError:
             self.fail("invalid")
 

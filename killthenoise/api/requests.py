@@ -31,7 +31,7 @@ def validated_query(
     serializer: type[serializers.Serializer[Any]], request: Request
 ) -> dict[str, Any]:
     """Return the query's validated values. Raises ValidationError (400)."""
-    bound = serializer(data=request.query_params)
+    bound = serializer(data=request.query_params.dict())
     bound.is_valid(raise_exception=True)
     return dict(bound.validated_data)
 
