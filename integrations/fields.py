@@ -21,6 +21,11 @@ def _cipher() -> MultiFernet:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
+def decrypt(stored: str) -> str:
+    """Return the text. Raises InvalidToken if no key fits."""
+    return _cipher().decrypt(stored).decode()
+
+
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text in Python, a Fernet token in the database. Cannot be searched.
 
@@ -36,7 +41,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         self, value: str | None, expression: Any, connection: BaseDatabaseWrapper
     ) -> str | None:
         try:
-            return value and _cipher().decrypt(value).decode()
+            return value and decrypt(value)
         except InvalidToken as exc:
             raise SecretUnreadable from exc
 

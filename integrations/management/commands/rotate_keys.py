@@ -1,0 +1,33 @@
+"""Encrypt every stored token with the newest key."""
+
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from integrations.models import Integration
+from integrations.rotation import Rotated, rotate_tokens
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypt every stored API token with the first of FIELD_ENCRYPTION_KEYS, so "
+        "that the other keys can be taken away. Broken off, it can be run again. Ends "
+        "with 1 if no key reads a token."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        total = Integration.objects.count()
+        counts: Counter[Rotated] = Counter()
+        for pk, rotated in tqdm(rotate_tokens(), total=total, unit="token"):
+            counts[rotated] += 1
+            if rotated is Rotated.UNREADABLE:
+                self.stderr.write(f"integration {pk}: no key reads its token")
+        for rotated, count in counts.items():
+            self.stdout.write(f"{count} {rotated.value}")
+        if counts[Rotated.UNREADABLE]:
+            raise CommandError(
+                "Keep the old keys, add the key that is missing, and run this again; "
+                "or reconnect these integrations."
+            )

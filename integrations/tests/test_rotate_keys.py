@@ -1,0 +1,83 @@
+"""A new key, every token under it, and the old key taken away."""
+
+from io import StringIO
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django import Settings
+
+from integrations import rotation
+from integrations.models import Integration
+from integrations.tests.factories import IntegrationFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def stored() -> dict[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT email, api_token FROM integrations_integration")
+        return dict(cursor.fetchall())
+
+
+def rotate() -> str:
+    out = StringIO()
+    call_command("rotate_keys", stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def test_old_key_can_be_taken_away_after_a_rotation(settings: Settings) -> None:
+    IntegrationFactory.create_batch(3, api_token="canary-token")
+    IntegrationFactory.create(api_token="")
+    before = Integration.objects.values("updated_at").first()
+    new, old = new_key(), settings.FIELD_ENCRYPTION_KEYS
+
+    settings.FIELD_ENCRYPTION_KEYS = [new, *old]
+    printed = rotate()
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+
+    tokens = [row.api_token for row in Integration.objects.order_by("api_token")]
+    assert sorted(tokens) == ["", *["canary-token"] * 3]
+    assert "3 re-encrypted" in printed
+    assert "1 no token" in printed
+    assert "canary-token" not in printed
+    assert Integration.objects.values("updated_at").first() == before
+
+
+def test_rotation_that_was_broken_off_is_finished_by_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        IntegrationFactory.create(email=f"{number}@example.com")
+    settings.FIELD_ENCRYPTION_KEYS = [new_key(), *settings.FIELD_ENCRYPTION_KEYS]
+    monkeypatch.setattr(rotation, "BATCH", 2)
+    running = rotation.rotate_tokens()
+    next(running)  # its batch is committed, and then the process dies
+    del running
+    after_death = stored()
+
+    printed = rotate()
+
+    assert "3 re-encrypted" in printed
+    assert "2 under the newest key already" in printed
+    assert sum(after_death[email] == token for email, token in stored().items()) == 2
+
+
+def test_token_that_no_key_reads_is_named_and_stays(settings: Settings) -> None:
+    lost = IntegrationFactory.create()
+    old = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [new_key()]
+    IntegrationFactory.create(email="other@example.com")
+    before = stored()[lost.email]
+
+    with pytest.raises(CommandError, match="reconnect"):
+        rotate()
+
+    assert stored()[lost.email] == before
+    settings.FIELD_ENCRYPTION_KEYS = [*settings.FIELD_ENCRYPTION_KEYS, *old]
+    assert Integration.objects.get(pk=lost.pk).api_token == "an-api-token"
