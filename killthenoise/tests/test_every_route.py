@@ -1,0 +1,176 @@
+"""One door: on every route of the API, what is a stranger's looks as if it were not.
+
+The routes are read from the URL map. A route, a method or a parameter that this test
+does not know how to call fails it, so that a new one is covered the day it is born.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django.live_server_helper import LiveServer
+from rest_framework.views import APIView
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.tests.factories import IntegrationFactory
+from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.tests.factories import GroupFactory, ReportFactory
+from killthenoise.tests.api import Api
+
+TITLE, DESCRIPTION = {"title": "Stolen"}, {"description": "Stolen."}
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("create-jira-ticket", "post"): TITLE | DESCRIPTION,
+    ("link-jira-ticket", "post"): {"ticket_key": "SCRUM-1"},
+    ("integrations", "post"): {
+        "base_url": "http://127.0.0.1:9",
+        "email": "x@example.com",
+        "access_token": "x",
+    },
+    ("integration", "patch"): {"is_active": False},
+}
+"""What each method that takes a body is sent."""
+LISTS = {"groups", "schema", "docs"}
+"""Routes that name nothing of anybody's."""
+ODD = [
+    "x",
+    "7",
+    "%00",
+    "%0a",
+    "null",
+    "-",
+    "é",
+    "0" * 32,
+    "{id}",
+    "'--",
+    "x" * 500,
+]
+
+
+class Route(NamedTuple):
+    name: str
+    method: str
+    parameters: tuple[str, ...]
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        takes = self.method in ("post", "put", "patch")
+        return BODIES[self.name, self.method] if takes else None
+
+
+class Ids(NamedTuple):
+    """One value for every parameter of a path."""
+
+    tenant: str
+    group_id: str
+    integration_id: str
+    ticket_key: str = "SCRUM-1"
+
+
+def routes() -> list[Route]:
+    return [
+        Route(str(pattern.name), method, tuple(pattern.pattern.regex.groupindex))
+        for pattern in _patterns(get_resolver().url_patterns, "")
+        for method in _methods(pattern)
+    ]
+
+
+def _patterns(patterns: list[Any], above: str) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        path = above + str(pattern.pattern).removeprefix("^")
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern.url_patterns, path)
+        elif path.startswith("api/"):
+            yield pattern
+
+
+def _methods(pattern: URLPattern) -> list[str]:
+    view: type[APIView] = getattr(pattern.callback, "view_class")  # noqa: B009
+    return [m for m in view.http_method_names if m != "options" and hasattr(view, m)]
+
+
+@pytest.fixture
+def stranger(transactional_db: None) -> Ids:
+    """All that another tenant has."""
+    integration = IntegrationFactory.create()
+    group = GroupFactory.create(tenant_id=integration.tenant_id)
+    ReportFactory.create(group=group, source="jira", external_id="SCRUM-1")
+    return Ids(str(group.tenant_id), str(group.pk), str(integration.pk))
+
+
+@pytest.fixture
+def api(live_server: LiveServer, tenant_id: UUID, jira: Sandbox) -> Api:
+    """The API as a tenant who has a connection, a group and a ticket too."""
+    IntegrationFactory.create(
+        tenant_id=tenant_id,
+        base_url=jira.url,
+        email=jira.email,
+        api_token=jira.api_token,
+    )
+    return Api(live_server.url, tenant_id)
+
+
+def call(api: Api, route: Route, ids: Ids) -> tuple[int, dict[str, Any]]:
+    """Return status and body, without what differs between any two answers."""
+    named = {name: f"__{name}__" for name in route.parameters}
+    path = reverse(route.name, kwargs=named)
+    for name in route.parameters:
+        path = path.replace(f"__{name}__", getattr(ids, name))
+    response = api.request(route.method.upper(), path, json=route.body)
+    body = response.json()
+    body.pop("request_id", None)
+    return response.status_code, body
+
+
+def snapshot() -> list[Any]:
+    models = (Integration, AIIssueGroup, Report, TicketRequest)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_every_route_is_known() -> None:
+    found = routes()
+
+    assert {route.name for route in found if not route.parameters} == LISTS
+    assert {name for route in found for name in route.parameters} <= set(Ids._fields)
+    bodies = {(r.name, r.method) for r in found if r.method in ("post", "put", "patch")}
+    assert bodies == set(BODIES)
+
+
+@pytest.mark.parametrize(
+    ("route", "field"),
+    [
+        pytest.param(route, field, id=f"{route.method} {route.name} {field}")
+        for route in routes()
+        for field in route.parameters
+        if field != "ticket_key"  # of our own group, which has none
+    ],
+)
+def test_strangers_and_odd_ids_look_unknown(
+    api: Api, tenant_id: UUID, stranger: Ids, jira: Sandbox, route: Route, field: str
+) -> None:
+    ours = stranger._replace(tenant=str(tenant_id))
+    unknown = call(api, route, ours._replace(**{field: str(uuid4())}))
+    before = snapshot()
+    assert unknown[0] == 404
+
+    for value in (getattr(stranger, field), *ODD):
+        answer = call(api, route, ours._replace(**{field: value}))
+        assert answer == unknown, value
+
+    assert snapshot() == before
+    assert not jira.requests
+
+
+def test_lists_show_nothing_of_a_stranger(
+    api: Api, tenant_id: UUID, stranger: Ids
+) -> None:
+    ours = stranger._replace(tenant=str(tenant_id))
+    for route in routes():
+        if route.method == "get" and "id" not in " ".join(route.parameters):
+            if route.name in ("schema", "docs"):
+                continue
+            status, body = call(api, route, ours)
+            assert status == 200
+            assert not any(value in str(body) for value in stranger[:3])
