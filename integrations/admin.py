@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
 
+from integrations.jira.secret import Secret
 from integrations.models import Integration
 from integrations.preflight import check_integration
 from integrations.ticket_settings import SettingsSerializer
@@ -45,7 +46,7 @@ class IntegrationForm(forms.ModelForm):
         }
 
     def clean_new_api_token(self) -> str:
-        token: str = self.cleaned_data["new_api_token"]
+        token = Secret(self.cleaned_data["new_api_token"])
         if self.instance._state.adding and not token:
             raise forms.ValidationError("Enter the API token of the Jira account.")
         return token

@@ -176,11 +176,10 @@ def _as_the_active(tenant_id: UUID, row: Callable[[], Integration]) -> Integrati
 
 
 def _save_active(tenant_id: UUID, row: Callable[[], Integration]) -> Integration:
-    others = Integration.objects.for_tenant(tenant_id).jira()
-    list(others.select_for_update().order_by("pk").values_list("pk"))  # lock them
-    integration = row()
+    rows = Integration.objects.for_tenant(tenant_id).jira()
+    list(rows.select_for_update().order_by("pk").values_list("pk"))  # lock them
+    rows.active_jira().update(is_active=False, updated_at=timezone.now())
+    integration = row()  # looked up last: what was inserted till now is seen
     integration.is_active = True
-    active = others.active_jira().exclude(pk=integration.pk)
-    active.update(is_active=False, updated_at=timezone.now())
     integration.save()
     return integration

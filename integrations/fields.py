@@ -9,6 +9,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integrations.errors import SecretUnreadable
+from integrations.jira.secret import Secret
 
 
 @lru_cache(maxsize=4)
@@ -21,9 +22,9 @@ def _cipher() -> MultiFernet:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
-def decrypt(stored: str) -> str:
+def decrypt(stored: str) -> Secret:
     """Return the text. Raises InvalidToken if no key fits."""
-    return _cipher().decrypt(stored).decode()
+    return Secret(_cipher().decrypt(stored).decode())
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]

@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key, validate_site
 from integrations.preflight import Preflight
 from integrations.ticket_settings import SettingsSerializer
@@ -40,6 +41,13 @@ class SiteField(TextField):
         return site
 
 
+class SecretField(TextField):
+    """Text that no report of an error shows."""
+
+    def to_internal_value(self, data: Any) -> Secret:
+        return Secret(super().to_internal_value(data))
+
+
 class WishesSerializer(serializers.Serializer[dict[str, Any]]):
     """Where tickets go, as what, and with which fields; each may be left out."""
 
@@ -69,7 +77,7 @@ class ConnectSerializer(WishesSerializer):
             "invalid": "Enter the e-mail address of your Atlassian account.",
         },
     )
-    access_token = TextField(
+    access_token = SecretField(
         name="API token",
         clean=str.strip,
         limit=MAX_TOKEN,

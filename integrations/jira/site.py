@@ -1,6 +1,7 @@
 """One account on one Jira site: requests out, answers in, whatever they are for."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -8,6 +9,7 @@ from urllib3.exceptions import HTTPError
 from integrations.jira.answers import Answer
 from integrations.jira.errors import JiraUnreachable
 from integrations.jira.refusals import Refusal
+from integrations.jira.secret import Secret, forgetting_variables
 from integrations.jira.transport import Exchange, watching
 
 USER_AGENT = "KillTheNoise/1.0"
@@ -38,9 +40,8 @@ class Site:
         read_timeout: float,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        credentials = b64encode(f"{email}:{api_token}".encode()).decode("ascii")
-        self._authorization = f"Basic {credentials}"
-        self._secrets = (api_token.encode(), credentials.encode())
+        self._authorization = _basic(email, api_token)
+        self._secrets = (Secret(api_token), Secret(self._authorization.split()[1]))
         self._session = session
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -54,18 +55,14 @@ class Site:
     ) -> Answer:
         """Send one request and read its answer. Raises NoAnswer."""
         try:
-            with watching(exchange), self._request(exchange, method, path, json) as got:
-                body = got.raw.read(MAX_ANSWER_BYTES, decode_content=True)
+            with forgetting_variables():
+                status, headers, body = self._exchanged(exchange, method, path, json)
         except requests.ConnectTimeout as exc:
             exchange.sent = False
             raise NoAnswer from exc
         except (requests.RequestException, HTTPError, OSError) as exc:
             raise NoAnswer from exc
-        return Answer(
-            status=got.status_code,
-            headers=got.headers,
-            body=self._without_secrets(body),
-        )
+        return Answer(status=status, headers=headers, body=self._without_secrets(body))
 
     def read(
         self, method: str, path: str, *, deadline: float, json: object = None
@@ -90,6 +87,13 @@ class Site:
             )
         raise Refusal(answer=answer, site=self.base_url).as_error()
 
+    def _exchanged(
+        self, exchange: Exchange, method: str, path: str, json: object
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        with watching(exchange), self._request(exchange, method, path, json) as got:
+            body: bytes = got.raw.read(MAX_ANSWER_BYTES, decode_content=True)
+            return got.status_code, got.headers, body
+
     def _request(
         self, exchange: Exchange, method: str, path: str, json: object
     ) -> requests.Response:
@@ -113,5 +117,10 @@ class Site:
         """Drop our credentials from an answer that repeats what it was sent."""
         for secret in self._secrets:
             if len(secret) >= SHORTEST_SECRET:
-                body = body.replace(secret, b"***")
+                body = body.replace(secret.encode(), b"***")
         return body
+
+
+def _basic(email: str, api_token: str) -> Secret:
+    """Return the value of the header Authorization."""
+    return Secret("Basic " + b64encode(f"{email}:{api_token}".encode()).decode("ascii"))

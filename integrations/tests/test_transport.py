@@ -35,7 +35,7 @@ def make_client(jira: Sandbox) -> Iterator[MakeClient]:
                 "api_token": jira.api_token,
                 "session": session,
                 "connect_timeout": 1,
-                "read_timeout": 1,
+                "read_timeout": 2,
             }
             return JiraClient(**given | changes)
 

@@ -1,0 +1,265 @@
+"""A canary for a token: driven through every path, it is seen nowhere but in Jira."""
+
+import logging
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from io import StringIO
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django.views.debug import ExceptionReporter
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from integrations.jira.sandbox import Sandbox
+from integrations.jira.sandbox.faults import KINDS
+from integrations.models import Integration
+from issues.models import AIIssueGroup
+from issues.reconcile import recover_due
+from issues.tests.factories import GroupFactory
+from killthenoise.tests.api import Api
+
+CANARY = "ATATT-canary-0123456789"
+EMAIL = "owner@example.com"
+BASIC = b64encode(f"{EMAIL}:{CANARY}".encode()).decode()
+
+
+class Seen:
+    """Everything that was put out, as text."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def add(self, *things: object) -> None:
+        self.texts += [str(thing) for thing in things]
+
+    def add_answer(self, response: requests.Response) -> None:
+        self.add(response.text, dict(response.headers))
+
+    def add_error(self, exc: BaseException) -> None:
+        """Add what reports of errors show: Django's, and every frame's variables."""
+        request = RequestFactory().get("/")
+        reporter = ExceptionReporter(request, type(exc), exc, exc.__traceback__)
+        self.add(reporter.get_traceback_text(), reporter.get_traceback_html())
+        for one in chain_of(exc):
+            self.add(one, repr(one), *variables(one.__traceback__))
+
+    @property
+    def everything(self) -> str:
+        return "\n".join(self.texts)
+
+
+def chain_of(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def variables(traceback: TracebackType | None) -> Iterator[str]:
+    """Yield the variables of our frames, as a report shows them."""
+    while traceback:
+        frame = traceback.tb_frame
+        if "/tests/" not in frame.f_code.co_filename:
+            yield from (f"{name}={value!r}" for name, value in frame.f_locals.items())
+        traceback = traceback.tb_next
+
+
+class Listener(logging.Handler):
+    """Hears every logger, whatever its level, and looks into errors as it does."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__(logging.DEBUG)
+        self.seen = seen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.add(self.format(record), record.__dict__)
+        if record.exc_info and record.exc_info[1]:
+            self.seen.add_error(record.exc_info[1])
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    seen = Seen()
+    root, listener = logging.getLogger(), Listener(seen)
+    level = root.level
+    root.addHandler(listener)
+    root.setLevel(logging.DEBUG)
+    yield seen
+    root.removeHandler(listener)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def jira(jira: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox, which takes the canary."""
+    kept = jira.state.email, jira.state.api_token
+    jira.state.email, jira.state.api_token = EMAIL, CANARY
+    yield jira
+    jira.state.email, jira.state.api_token = kept
+
+
+@pytest.fixture
+def api(transactional_db: None, live_server: LiveServer, tenant_id: UUID) -> Api:
+    return Api(live_server.url, tenant_id)
+
+
+def connect(api: Api, tenant_id: UUID, **form: Any) -> requests.Response:
+    form = {"access_token": CANARY, "email": EMAIL, "project_key": "SCRUM"} | form
+    return api.request("POST", f"/api/jira/integrations/{tenant_id}", json=form)
+
+
+def create(api: Api, group: AIIssueGroup, **more: Any) -> requests.Response:
+    path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
+    body = {"title": "A", "description": "B", **more}
+    return api.request("POST", path, json=body)
+
+
+def assert_unseen(seen: Seen) -> None:
+    everything = seen.everything
+    assert len(everything) > 1000
+    for secret in (CANARY, BASIC):
+        at = everything.find(secret)
+        assert at < 0, everything[max(0, at - 500) : at + 100]
+
+
+def test_canary_is_not_seen_when_jira_is_connected(
+    api: Api, tenant_id: UUID, jira: Sandbox, seen: Seen
+) -> None:
+    for form in (
+        {"base_url": jira.url},
+        {"base_url": jira.url, "email": "other@example.com"},
+        {"base_url": "http://127.0.0.1:9"},
+        {"base_url": f"http://{CANARY.lower()}"},
+        {"base_url": jira.url, "access_token": f"{CANARY} x"},
+        {"base_url": jira.url, "access_token": [CANARY]},
+        {"base_url": jira.url, "project_key": "NOPE"},
+        {"base_url": jira.url, "settings": {"labels": ["a b"]}},
+    ):
+        seen.add_answer(connect(api, tenant_id, **form))
+    row = Integration.objects.get()
+    for path in (
+        f"integrations/{tenant_id}?check=1",
+        f"status/{tenant_id}/{row.pk}",
+        f"projects/{tenant_id}/{row.pk}",
+        f"search/{tenant_id}?q=x",
+    ):
+        seen.add_answer(api.request("GET", f"/api/jira/{path}"))
+    seen.add(repr(row), vars(row))
+
+    assert_unseen(seen)
+
+
+@pytest.mark.parametrize("fault", sorted(KINDS))
+def test_canary_is_not_seen_when_a_ticket_fails(
+    api: Api,
+    tenant_id: UUID,
+    jira: Sandbox,
+    seen: Seen,
+    settings: Settings,
+    fault: str,
+) -> None:
+    settings.JIRA_READ_TIMEOUT_S, settings.RECONCILE_HORIZON_S = 0.5, 0
+    group = GroupFactory.create(tenant_id=tenant_id)
+    connect(api, tenant_id, base_url=jira.url)
+    jira.inject(fault)
+
+    seen.add_answer(create(api, group))
+    recover_due()
+
+    assert_unseen(seen)
+
+
+def test_canary_is_not_seen_when_our_code_breaks(
+    api: Api,
+    tenant_id: UUID,
+    jira: Sandbox,
+    seen: Seen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    group = GroupFactory.create(tenant_id=tenant_id)
+    connect(api, tenant_id, base_url=jira.url)
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("integrations.jira.transport._Watched.send", broken)
+    answers = [create(api, group), connect(api, tenant_id, base_url=jira.url)]
+
+    assert [answer.status_code for answer in answers] == [500, 500]
+    assert "RuntimeError" in seen.everything
+    assert_unseen(seen)
+
+
+def test_canary_is_not_seen_when_jira_repeats_it(
+    api: Api, tenant_id: UUID, jira: Sandbox, seen: Seen
+) -> None:
+    group = GroupFactory.create(tenant_id=tenant_id)
+    connect(api, tenant_id, base_url=jira.url)
+    said = f"No such account: {EMAIL}:{CANARY}, {BASIC}"
+    jira.inject("answer", status=400, body={"errorMessages": [said]})
+
+    answer = create(api, group)
+
+    assert "No such account" in answer.text
+    seen.add_answer(answer)
+    assert_unseen(seen)
+
+
+def test_canary_is_not_seen_in_admin_database_and_commands(
+    api: Api, tenant_id: UUID, jira: Sandbox, seen: Seen, admin_client: Client
+) -> None:
+    connect(api, tenant_id, base_url=jira.url)
+    row = Integration.objects.get()
+    group = GroupFactory.create(tenant_id=tenant_id)
+    create(api, group)
+    change = reverse("admin:integrations_integration_change", args=[row.pk])
+    lists = [
+        reverse(f"admin:{name}_changelist")
+        for name in (
+            "integrations_integration",
+            "issues_ticketrequest",
+            "issues_report",
+        )
+    ]
+    for path in (change, *lists):
+        seen.add(admin_client.get(path).content.decode())
+    refused = admin_client.post(change, {"new_api_token": CANARY, "base_url": "x"})
+    assert refused.status_code == 200
+    seen.add(refused.content.decode())
+    for command in (["dumpdata"], ["check_jira"], ["rotate_keys"]):
+        out = StringIO()
+        try:
+            call_command(*command, stdout=out, stderr=out)
+        except CommandError as exc:
+            seen.add(exc)
+        seen.add(out.getvalue())
+    seen.add(*database())
+
+    assert_unseen(seen)
+    assert EMAIL in seen.everything
+
+
+def database() -> Iterator[str]:
+    """Yield every row of every table."""
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 (our own tables)
+            yield from map(str, cursor.fetchall())
+
+
+def test_test_itself_would_see_it(seen: Seen) -> None:
+    try:
+        token = CANARY  # a variable of a frame that no test has
+        exec(compile("[][0]", "ours.py", "exec"), {}, {"token": token})  # noqa: S102
+    except IndexError:
+        logging.getLogger("x").debug("failed", exc_info=sys.exc_info())
+
+    assert CANARY in seen.everything
