@@ -1,0 +1,188 @@
+"""What a client may send to break us, and what is left of it: nothing."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+from zlib import compress
+
+import pytest
+import requests
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from issues.models import AIIssueGroup, TicketRequest
+from issues.processes import Processes, free_port
+from issues.tests.api import CONTENT, Api, assert_error
+
+GOOD = json.dumps(CONTENT).encode()
+
+
+def post(api: Api, group: AIIssueGroup, body: bytes, **kw: Any) -> requests.Response:
+    headers = {"Content-Type": "application/json"} | kw.pop("headers", {})
+    path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
+    return api.request("POST", path, data=body, headers=headers, **kw)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"title": "a", "title": "b", "description": "c"}', id="twice"),
+        pytest.param(b'{"title": "a", "x": {"y": 1, "y": 2}}', id="twice-inside"),
+        pytest.param(b'{"title": Infinity}', id="infinity"),
+        pytest.param(b'{"x": -Infinity}', id="minus-infinity"),
+        pytest.param(b'{"x": ' + b"9" * 100_000 + b"}", id="huge-integer"),
+        pytest.param(b'{"x": ' * 50_000 + b"1" + b"}" * 50_000, id="deep"),
+        pytest.param(b'{"title": "a\x00"}', id="raw-nul"),
+        pytest.param(b'{"title": "\xed\xa0\x80"}', id="surrogate-in-utf-8"),
+        pytest.param(b'{"title": "\xc0\xaf"}', id="overlong-utf-8"),
+        pytest.param(GOOD + b"{}", id="two-values"),
+        pytest.param(GOOD.decode().encode("utf-16"), id="utf-16"),
+        pytest.param(b"\x1f\x8b" + GOOD, id="gzip"),
+        pytest.param(b"//\n" + GOOD, id="comment"),
+    ],
+)
+def test_body_that_is_no_strict_json_is_refused(
+    api: Api, group: AIIssueGroup, integration: Integration, body: bytes
+) -> None:
+    response = post(api, group, body)
+
+    assert_error(response, 400, "malformed_json")
+    assert not TicketRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "charset", ["latin-1", "utf-16", "utf-7", "zlib", "rot13", "idna", "x\x7f", "none"]
+)
+def test_charset_that_is_named_changes_nothing(
+    api: Api, group: AIIssueGroup, integration: Integration, charset: str
+) -> None:
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+
+    packed = post(api, group, compress(GOOD), headers=headers)
+    plain = post(api, group, GOOD, headers=headers)
+
+    assert packed.json()["code"] == "malformed_json"
+    assert plain.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain;charset=UTF-8",
+        "application/jsonp",
+        "application/json-patch+json",
+        "application/xml",
+    ],
+)
+def test_json_in_a_form_is_refused(
+    api: Api, group: AIIssueGroup, integration: Integration, content_type: str
+) -> None:
+    """So no other site's form can send it, which needs no preflight."""
+    response = post(api, group, GOOD, headers={"Content-Type": content_type})
+
+    assert_error(response, 415, "unsupported_media_type")
+
+
+def test_characters_that_mislead_are_neither_stored_nor_sent(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    removed = "\x00\x07\x1b\x7f\x85\u202a\u202e\u2066\u2069\ud800\udfff"
+    text = "".join(f"{char}{number}" for number, char in enumerate(removed))
+    kept = "".join(str(number) for number in range(len(removed)))
+
+    api.create(group, {"title": text, "description": f"{text}\r\n\t<b>&amp;"})
+
+    (row,), (ticket,) = TicketRequest.objects.all(), jira.tickets
+    assert row.title == ticket.fields["summary"] == kept
+    assert row.description == f"{kept}\n\t<b>&amp;"
+    sent = json.dumps(ticket.fields, ensure_ascii=False)
+    assert not any(char in sent for char in removed)
+    assert "<b>&amp;" in sent
+
+
+def test_ten_megabytes_are_refused(api: Api, group: AIIssueGroup) -> None:
+    response = post(api, group, b'{"title": "' + b"x" * 10_000_000 + b'"}')
+
+    assert_error(response, 413, "payload_too_large")
+
+
+@pytest.mark.parametrize(
+    "key", ["' OR 1=1 --", "../../etc/passwd", "{{7*7}}", "%s%n", "<script>", "a\\b"]
+)
+def test_idempotency_key_is_nothing_but_a_key(
+    api: Api, group: AIIssueGroup, integration: Integration, key: str
+) -> None:
+    answers = [api.create(group, headers={"Idempotency-Key": key}) for _ in range(2)]
+
+    assert answers[0].json() == answers[1].json()
+    assert TicketRequest.objects.get().idempotency_key == key
+    assert key not in str(answers[0].headers)
+
+
+@pytest.fixture(scope="module")
+def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server as it runs in production, on an empty database."""
+    folder = tmp_path_factory.mktemp("gunicorn")
+    url = f"http://127.0.0.1:{free_port(0)}"
+    with ExitStack() as running:
+        database = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}"}
+        processes = Processes(running, folder, database)
+        processes.manage("migrate")
+        processes.start_server(url)
+        yield url
+
+
+def talk(url: str, data: bytes) -> bytes:
+    """Send the bytes and return all that comes back."""
+    place = urlsplit(url)
+    with socket.create_connection((place.hostname or "", place.port or 0), 10) as wire:
+        wire.sendall(data)
+        wire.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: wire.recv(65536), b""))
+
+
+HEAD = b"POST /api/issues/ai HTTP/1.1\r\nHost: localhost\r\n"
+SECOND = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(
+            b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="length-and-chunked",
+        ),
+        pytest.param(b"Content-Length: 5\r\nContent-Length: 0\r\n\r\n", id="lengths"),
+        pytest.param(b"Content-Length: +0\r\n\r\n", id="signed-length"),
+        pytest.param(
+            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+            id="encodings",
+        ),
+        pytest.param(b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", id="space"),
+        pytest.param(b"X-Tenant-ID: a\r\n b\r\n\r\n", id="folded"),
+        pytest.param(b"X-Tenant-ID: a\x00b\r\n\r\n", id="nul"),
+        pytest.param(b"X_Tenant_ID: a\nX: y\r\n\r\n", id="bare-newline"),
+    ],
+)
+def test_request_that_can_be_read_in_two_ways_is_refused_whole(
+    gunicorn: str, headers: bytes
+) -> None:
+    answer = talk(gunicorn, HEAD + headers + SECOND)
+
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501"))
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_header_with_underscores_is_not_the_one_with_dashes(gunicorn: str) -> None:
+    sent = b"X_Tenant_ID: 550e8400-e29b-41d4-a716-446655440000\r\n"
+
+    answer = talk(
+        gunicorn, HEAD.replace(b"POST", b"GET") + sent + b"Connection: close\r\n\r\n"
+    )
+
+    assert b"tenant_missing" in answer
