@@ -1,9 +1,7 @@
 """Who calls: the tenant that a request names, and what the audit notes of it."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 from uuid import UUID
 
 from rest_framework.authentication import BaseAuthentication
@@ -45,16 +43,10 @@ class TenantMalformed(APIException):
 
 
 class TenantHeaderAuthentication(BaseAuthentication):
-    """Trust the header `X-Tenant-ID`, as set by a gateway or in development.
-
-    Where the path names the tenant, the header may be absent.
-
-    Raises TenantMissing and TenantMalformed (400), and NotFound (404) where header,
-    path and query do not name the same tenant.
-    """
+    """Trust the tenant that is named, as by a gateway or in development."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
-        tenant_id = self._tenant_id(request)
+        tenant_id = named_tenant(request)
         return Caller(
             tenant_id=tenant_id,
             actor=f"tenant:{tenant_id}",
@@ -62,20 +54,26 @@ class TenantHeaderAuthentication(BaseAuthentication):
             request_id=current_request_id(),
         ), None
 
-    def _tenant_id(self, request: Request) -> UUID:
-        path: Mapping[str, str] = request.parser_context["kwargs"]
-        header = request.headers.get("X-Tenant-ID", "").strip()
-        if not header and "tenant" not in path:
-            raise TenantMissing
-        if header and parse_uuid(header) is None:
-            raise TenantMalformed
-        query = request.query_params.get("tenant_id")
-        named = {
-            parse_uuid(text) for text in (header, path.get("tenant"), query) if text
-        }
-        if len(named) > 1 or None in named:
-            raise NotFound
-        return cast(UUID, named.pop())
+
+def named_tenant(request: Request) -> UUID:
+    """Return the one tenant of the header X-Tenant-ID, the path and the query.
+
+    The path names it in the kwarg `tenant`, and then the header may be absent. Raises
+    TenantMissing and TenantMalformed (400) about the header, and NotFound (404) where
+    the path is no tenant's or two names differ.
+    """
+    header = request.headers.get("X-Tenant-ID", "").strip()
+    path = request.parser_context["kwargs"].get("tenant", "")
+    if not (header or path):
+        raise TenantMissing
+    if header and not parse_uuid(header):
+        raise TenantMalformed
+    query = request.query_params.getlist("tenant_id")
+    named = {parse_uuid(name) for name in (header, path, *query) if name}
+    tenant_id = named.pop()
+    if named or tenant_id is None:
+        raise NotFound
+    return tenant_id
 
 
 def parse_uuid(text: str) -> UUID | None:

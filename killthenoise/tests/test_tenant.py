@@ -1,0 +1,93 @@
+"""The tenant of a request: header, path and query must name one."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from killthenoise.tests.api import Api, assert_error
+
+pytestmark = pytest.mark.urls("killthenoise.tests.urls")
+
+
+@pytest.fixture
+def api(live_server: LiveServer, tenant_id: UUID) -> Api:
+    """The routes that answer who calls, asked as the tenant."""
+    return Api(live_server.url, tenant_id)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/{}", "?tenant_id=", "?tenant_id={}", "/{}?tenant_id={}"]
+)
+def test_tenant_may_be_named_again_and_in_capitals(
+    api: Api, tenant_id: UUID, path: str
+) -> None:
+    again = path.format(*[str(tenant_id).upper()] * 2)
+
+    answer = api.request("GET", f"/api/who{again}")
+
+    assert answer.json()["tenant_id"] == str(tenant_id)
+
+
+def test_path_alone_names_the_tenant(api: Api) -> None:
+    other = str(uuid4())
+
+    answer = api.request("GET", f"/api/who/{other}", headers={"X-Tenant-ID": None})
+
+    assert answer.json()["tenant_id"] == other
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/{uuid4()}",
+        f"?tenant_id={uuid4()}",
+        f"?tenant_id={uuid4()}&tenant_id={{}}",
+        "?tenant_id=acme",
+        f"/{{}}?tenant_id={uuid4()}",
+        f"/{uuid4()}?tenant_id={{}}",
+    ],
+)
+def test_another_tenant_than_the_headers_is_not_found(
+    api: Api, tenant_id: UUID, path: str
+) -> None:
+    answer = api.request("GET", "/api/who" + path.format(tenant_id))
+
+    assert_error(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("header", [None, "550e8400-e29b-41d4-a716-446655440000"])
+@pytest.mark.parametrize("path", ["acme", "550e8400e29b41d4a716446655440000", "%20"])
+def test_path_that_is_no_uuid_is_not_found(
+    api: Api, header: str | None, path: str
+) -> None:
+    answer = api.request("GET", f"/api/who/{path}", headers={"X-Tenant-ID": header})
+
+    assert_error(answer, 404, "not_found")
+
+
+def test_query_does_not_contradict_the_path(api: Api, tenant_id: UUID) -> None:
+    path = f"/api/who/{tenant_id}?tenant_id={uuid4()}"
+
+    answer = api.request("GET", path, headers={"X-Tenant-ID": None})
+
+    assert_error(answer, 404, "not_found")
+
+
+def test_query_alone_names_no_tenant(api: Api, tenant_id: UUID) -> None:
+    path = f"/api/who?tenant_id={tenant_id}"
+
+    answer = api.request("GET", path, headers={"X-Tenant-ID": None})
+
+    assert_error(answer, 400, "tenant_missing")
+
+
+@pytest.mark.parametrize("header", ["acme", f"{uuid4()}, {uuid4()}"])
+def test_malformed_header_is_told_of_even_where_the_path_names_the_tenant(
+    api: Api, tenant_id: UUID, header: str
+) -> None:
+    path = f"/api/who/{tenant_id}"
+
+    answer = api.request("GET", path, headers={"X-Tenant-ID": header})
+
+    assert_error(answer, 400, "tenant_malformed")

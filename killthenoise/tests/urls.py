@@ -1,0 +1,22 @@
+"""Routes that answer who calls, one as most are and one that names the tenant."""
+
+from django.urls import path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from killthenoise.api.requests import caller_of
+
+
+class WhoView(APIView):
+    """GET: the tenant and the actor that the request was taken to be of."""
+
+    def get(self, request: Request, tenant: str = "") -> Response:
+        caller = caller_of(request)
+        return Response({"tenant_id": str(caller.tenant_id), "actor": caller.actor})
+
+
+urlpatterns = [
+    path("api/who", WhoView.as_view()),
+    path("api/who/<str:tenant>", WhoView.as_view()),
+]
