@@ -14,9 +14,11 @@ from uuid import UUID
 
 import django
 import pytest
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from integrations.jira.sandbox import Sandbox
+from killthenoise.tests.issuer import AUDIENCE, NAME, Issuer
 
 
 def start_postgres() -> str:
@@ -65,3 +67,19 @@ def jira(sandbox: Sandbox) -> Sandbox:
 def tenant_id() -> UUID:
     """The tenant whose data the tests are about."""
     return UUID("550e8400-e29b-41d4-a716-446655440000")
+
+
+@pytest.fixture
+def issuer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    """An issuer of tokens, which the API then requires: TENANT_AUTH=jwt."""
+    from rest_framework.views import APIView
+
+    from killthenoise.api.authentication import TenantTokenAuthentication
+
+    with Issuer() as running:
+        settings.JWT_JWKS_URL, settings.JWT_ALGORITHM = running.url, "RS256"
+        settings.JWT_ISSUER, settings.JWT_AUDIENCE = NAME, AUDIENCE
+        # Views take this setting when they are defined.
+        required = [TenantTokenAuthentication]
+        monkeypatch.setattr(APIView, "authentication_classes", required)
+        yield running

@@ -14,9 +14,16 @@ from cryptography.fernet import Fernet, MultiFernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 from marshmallow import ValidationError
-from marshmallow.validate import Length, OneOf, Range
+from marshmallow.validate import OneOf, Range
 
 from killthenoise.development import development_secret
+from killthenoise.variables import (
+    is_https,
+    is_long_secret,
+    not_empty,
+    unused,
+    used_if,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -24,7 +31,6 @@ VAR_DIR = BASE_DIR / "var"
 env = Env(eager=False)  # collects every error; `seal()` reports them together
 positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
 not_negative = Range(min=0, error="Must be 0 or more.")
-not_empty = Length(min=1, error="Must not be empty.")
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
 
@@ -87,6 +93,21 @@ CORS_ALLOWED_ORIGINS = env.list(
     validate=are_origins,
 )
 FRONTEND_URL = env.str("FRONTEND_URL", "", validate=is_web_address)
+TENANT_AUTH = env.str("TENANT_AUTH", "header", validate=OneOf(["header", "jwt"]))
+JWT_ALGORITHM = env.str(
+    "JWT_ALGORITHM", "RS256", validate=OneOf(["RS256", "ES256", "HS256"])
+)
+by_token, shared = TENANT_AUTH == "jwt", JWT_ALGORITHM == "HS256"
+GATEWAY_SECRET = env.str("GATEWAY_SECRET", "", validate=unused if by_token else None)
+JWT_JWKS_URL = env.str(
+    "JWT_JWKS_URL",
+    **used_if(by_token and not shared, is_web_address if DEBUG else is_https),
+)
+JWT_SECRET = env.str("JWT_SECRET", **used_if(by_token and shared, is_long_secret))
+JWT_ISSUER = env.str("JWT_ISSUER", **used_if(by_token))
+JWT_AUDIENCE = env.str("JWT_AUDIENCE", **used_if(by_token))
+JWT_LEEWAY_S = env.float("JWT_LEEWAY_S", 30, validate=not_negative)
+JWT_TENANT_CLAIM = env.str("JWT_TENANT_CLAIM", "tenant_id", validate=not_empty)
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
 JIRA_DEFAULT_PROJECT_KEY = env.str("JIRA_DEFAULT_PROJECT_KEY", "")
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
@@ -171,7 +192,9 @@ TEMPLATES = [
 ]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "killthenoise.api.authentication.TenantHeaderAuthentication"
+        "killthenoise.api.authentication.TenantTokenAuthentication"
+        if by_token
+        else "killthenoise.api.authentication.TenantHeaderAuthentication"
     ],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["killthenoise.api.parsers.JSONBodyParser"],

@@ -1,14 +1,30 @@
-"""Who calls: the tenant that a request names, and what the audit notes of it."""
+"""Who calls: the tenant that a request names, and what the audit notes of it.
+
+TENANT_AUTH chooses who vouches for the tenant: a gateway, or a token.
+"""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.utils.crypto import constant_time_compare
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import (
+    APIException,
+    NotAuthenticated,
+    NotFound,
+    PermissionDenied,
+)
 from rest_framework.request import Request
 
 from killthenoise.api.request_id import current_request_id
+from killthenoise.api.text import clean_title
+from killthenoise.api.tokens import bearer_token, verified_claims
+
+MAX_ACTOR = 255  # characters
 
 UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
@@ -42,17 +58,81 @@ class TenantMalformed(APIException):
     default_code = "tenant_malformed"
 
 
+class NotFromGateway(NotAuthenticated):
+    """The same for a secret that is wrong and for none: nothing to learn by trying."""
+
+    default_detail = (
+        "The request did not come through the gateway. Send it to the gateway's "
+        "address; if you are the gateway, send this API's GATEWAY_SECRET in the header "
+        "X-Gateway-Secret."
+    )
+
+
+class TenantForbidden(PermissionDenied):
+    default_detail = (
+        "Your access token is not for this tenant. Choose a tenant that you belong to, "
+        "or ask its administrator for access and sign in again."
+    )
+    default_code = "tenant_forbidden"
+
+
 class TenantHeaderAuthentication(BaseAuthentication):
-    """Trust the tenant that is named, as by a gateway or in development."""
+    """Trust the tenant that is named: in development, or by a gateway.
+
+    With a GATEWAY_SECRET only the gateway, which proves itself by it.
+    """
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
+        sent = request.headers.get("X-Gateway-Secret", "")
+        secret = settings.GATEWAY_SECRET
+        if secret and not constant_time_compare(sent, secret):
+            raise NotFromGateway
         tenant_id = named_tenant(request)
-        return Caller(
-            tenant_id=tenant_id,
-            actor=f"tenant:{tenant_id}",
-            client_ip=request.META.get("REMOTE_ADDR") or None,
-            request_id=current_request_id(),
-        ), None
+        return _caller(request, tenant_id, actor=f"tenant:{tenant_id}"), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Gateway-Secret"  # a 401 must name a scheme; there is no registered one
+
+
+class TenantTokenAuthentication(BaseAuthentication):
+    """Let the bearer of a verified token in, to the tenants that the token lists."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, None]:
+        claims = verified_claims(bearer_token(request))
+        tenant_id = named_tenant(request)
+        if tenant_id not in _tenants(claims):
+            raise TenantForbidden
+        return _caller(request, tenant_id, actor=_actor(claims)), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def _caller(request: Request, tenant_id: UUID, *, actor: str) -> Caller:
+    return Caller(
+        tenant_id=tenant_id,
+        actor=actor,
+        client_ip=request.META.get("REMOTE_ADDR") or None,
+        request_id=current_request_id(),
+    )
+
+
+def _tenants(claims: Mapping[str, Any]) -> set[UUID | None]:
+    """Read the tenant claim, which is one UUID or a list of them."""
+    value = claims.get(settings.JWT_TENANT_CLAIM)
+    listed = value if isinstance(value, list) else [value]
+    return {parse_uuid(item) for item in listed if isinstance(item, str)}
+
+
+def _actor(claims: Mapping[str, Any]) -> str:
+    """Return the e-mail address, else the subject, else "", fit for the audit.
+
+    An address that the issuer says is not verified could be somebody else's.
+    """
+    verified = claims.get("email_verified", True) in (True, "true")
+    names = [claims.get("email") if verified else None, claims.get("sub")]
+    fit = [clean_title(name)[:MAX_ACTOR] for name in names if isinstance(name, str)]
+    return next(filter(None, fit), "")
 
 
 def named_tenant(request: Request) -> UUID:

@@ -33,7 +33,7 @@ class ErrorAnswer:
 
     `title` is short, `message` a sentence for a person: what happened and what to do.
     `code` is a stable slug, `retry_after` in whole seconds, `fields` the sentences by
-    input field, `data` names a ticket that exists.
+    input field, `data` names a ticket that exists, `challenge` the scheme of a 401.
     """
 
     status: int
@@ -42,6 +42,7 @@ class ErrorAnswer:
     code: str
     retryable: bool = False
     retry_after: int | None = None
+    challenge: str | None = None
     fields: Mapping[str, Sequence[str]] | None = None
     ticket_may_exist: bool = False
     data: Any = None
@@ -67,10 +68,9 @@ class ErrorAnswer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Retry-After`, where waiting helps."""
-        if self.retry_after is None:
-            return {}
-        return {"Retry-After": str(self.retry_after)}
+        """`Retry-After` where waiting helps, `WWW-Authenticate` where a login does."""
+        hints = {"Retry-After": self.retry_after, "WWW-Authenticate": self.challenge}
+        return {name: str(value) for name, value in hints.items() if value is not None}
 
     def response(self) -> Response:
         """Build the answer of a DRF view."""

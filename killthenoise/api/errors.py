@@ -94,6 +94,7 @@ def _api_exception(exc: drf.APIException) -> ErrorAnswer:
         title=_TITLES.get(code, HTTPStatus(exc.status_code).phrase),
         message=_MESSAGES.get(type(exc), str(exc.detail)),
         code=code,
-        retryable=isinstance(exc, drf.Throttled),
+        retryable=exc.status_code in (429, 503),
         retry_after=getattr(exc, "wait", None),  # of Throttled, in whole seconds
+        challenge=getattr(exc, "auth_header", None),  # set by the view, on 401
     )

@@ -11,7 +11,29 @@ PRODUCTION = {
     "DJANGO_ALLOWED_HOSTS": "api.example.com",
     "FIELD_ENCRYPTION_KEYS": "ZmRmZHNmZHNmZHNmZHNmZHNmZHNmZHNmZHNmZHNmZHM=",
     "DATABASE_URL": "postgres://user:word@db.example.com/killthenoise",
+    "GATEWAY_SECRET": "between the gateway and us",
 }
+BY_KEYS = {
+    "TENANT_AUTH": "jwt",
+    "JWT_JWKS_URL": "https://login.example.com/jwks.json",
+    "JWT_ISSUER": "https://login.example.com/",
+    "JWT_AUDIENCE": "killthenoise",
+}
+BY_SECRET = {
+    "TENANT_AUTH": "jwt",
+    "JWT_ALGORITHM": "HS256",
+    "JWT_SECRET": "x" * 32,
+    "JWT_ISSUER": "https://login.example.com/",
+    "JWT_AUDIENCE": "killthenoise",
+}
+ASK_WITHOUT_A_TOKEN = """
+import logging
+from killthenoise.wsgi import application
+from django.test import Client
+logging.disable()
+answer = Client(SERVER_NAME="localhost").get("/api/issues/ai")
+print(answer.status_code, answer.headers["WWW-Authenticate"])
+"""
 
 
 def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +77,7 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("WEB_THREADS", "many"),
         ("LOG_LEVEL", "LOUD"),
         ("FRONTEND_URL", "javascript:alert(1)"),
+        ("TENANT_AUTH", "none"),
         ("DJANGO_DEBUG", "perhaps"),
         ("JIRA_ALLOW_INSECURE", "true"),
     ],
@@ -63,6 +86,67 @@ def test_wrong_value_stops_the_start_with_the_name_of_its_variable(
     name: str, value: str
 ) -> None:
     started = start_wsgi(**PRODUCTION | {name: value})
+
+    assert started.returncode != 0
+    assert name in started.stderr
+
+
+@pytest.mark.parametrize("auth", [BY_KEYS, BY_SECRET], ids=["keys", "secret"])
+def test_with_tokens_the_start_and_the_deployment_check_are_clean(
+    auth: dict[str, str],
+) -> None:
+    variables = PRODUCTION | {"GATEWAY_SECRET": ""} | auth
+
+    checked = run("manage.py", "check", "--deploy", "--fail-level", "INFO", **variables)
+
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_with_tokens_every_view_asks_for_one() -> None:
+    asked = run("-c", ASK_WITHOUT_A_TOKEN, DJANGO_DEBUG="true", **BY_KEYS)
+
+    assert (asked.stdout, asked.stderr) == ("401 Bearer\n", "")
+
+
+@pytest.mark.parametrize("auth", [BY_KEYS, BY_SECRET], ids=["keys", "secret"])
+def test_with_tokens_everything_that_is_missing_is_named_at_once(
+    auth: dict[str, str],
+) -> None:
+    needed = [name for name in auth if name not in ("TENANT_AUTH", "JWT_ALGORITHM")]
+    chosen = {name: value for name, value in auth.items() if name not in needed}
+
+    started = start_wsgi(**PRODUCTION | {"GATEWAY_SECRET": ""} | chosen)
+
+    assert started.returncode != 0
+    assert all(name in started.stderr for name in needed)
+
+
+@pytest.mark.parametrize(
+    ("auth", "name", "value"),
+    [
+        (BY_KEYS, "JWT_ISSUER", ""),
+        (BY_KEYS, "JWT_AUDIENCE", ""),
+        (BY_KEYS, "JWT_ALGORITHM", "none"),
+        (BY_KEYS, "JWT_ALGORITHM", "HS256"),
+        (BY_KEYS, "JWT_JWKS_URL", "http://login.example.com/jwks.json"),
+        (BY_KEYS, "JWT_JWKS_URL", "file:///etc/keys.json"),
+        (BY_KEYS, "JWT_LEEWAY_S", "-1"),
+        (BY_KEYS, "JWT_TENANT_CLAIM", ""),
+        (BY_KEYS, "JWT_SECRET", "x" * 32),
+        (BY_KEYS, "GATEWAY_SECRET", "between the gateway and us"),
+        (BY_SECRET, "JWT_SECRET", "x" * 31),
+        (BY_SECRET, "JWT_JWKS_URL", "https://login.example.com/jwks.json"),
+        ({}, "JWT_JWKS_URL", "https://login.example.com/jwks.json"),
+        ({}, "JWT_SECRET", "x" * 32),
+        ({}, "JWT_ISSUER", "https://login.example.com/"),
+    ],
+)
+def test_wrong_and_contradictory_variables_of_tokens_stop_the_start(
+    auth: dict[str, str], name: str, value: str
+) -> None:
+    mode = {"GATEWAY_SECRET": ""} | auth if auth else {}
+
+    started = start_wsgi(**PRODUCTION | mode | {name: value})
 
     assert started.returncode != 0
     assert name in started.stderr

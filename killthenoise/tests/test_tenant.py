@@ -3,17 +3,10 @@
 from uuid import UUID, uuid4
 
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
 from killthenoise.tests.api import Api, assert_error
 
 pytestmark = pytest.mark.urls("killthenoise.tests.urls")
-
-
-@pytest.fixture
-def api(live_server: LiveServer, tenant_id: UUID) -> Api:
-    """The routes that answer who calls, asked as the tenant."""
-    return Api(live_server.url, tenant_id)
 
 
 @pytest.mark.parametrize(

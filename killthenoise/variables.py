@@ -1,0 +1,32 @@
+"""Rules for variables of the environment that depend on each other."""
+
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import ValidationError
+from marshmallow.validate import Length
+
+not_empty = Length(min=1, error="Must not be empty.")
+# A secret without an effect is a protection that somebody believes in.
+unused = Length(
+    max=0,
+    error="Has no effect with this TENANT_AUTH and JWT_ALGORITHM. Unset it, or set "
+    "those to what uses it.",
+)
+
+
+def used_if(used: bool, *rules: Callable[[str], Any]) -> dict[str, Any]:
+    """Return the options of a text that is required if `used` and else refused."""
+    if used:
+        return {"default": ..., "validate": [not_empty, *rules]}
+    return {"default": "", "validate": unused}
+
+
+def is_long_secret(text: str) -> None:
+    if len(text.encode()) < 32:
+        raise ValidationError("Must have at least 32 bytes.")
+
+
+def is_https(text: str) -> None:
+    if not text.startswith("https://"):
+        raise ValidationError("Must begin with https://.")
