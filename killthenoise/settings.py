@@ -159,6 +159,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "integrations",
     "issues",
+    "killthenoise",
 ]
 MIDDLEWARE = [
     "killthenoise.api.middleware.RequestIdMiddleware",

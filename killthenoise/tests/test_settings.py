@@ -152,6 +152,16 @@ def test_wrong_and_contradictory_variables_of_tokens_stop_the_start(
     assert name in started.stderr
 
 
+def test_deployment_check_refuses_tenants_that_are_taken_on_trust() -> None:
+    checked = run(
+        "manage.py", "check", "--deploy", **PRODUCTION | {"GATEWAY_SECRET": ""}
+    )
+
+    assert checked.returncode != 0
+    assert "killthenoise.E001" in checked.stderr
+    assert "Set TENANT_AUTH=jwt" in checked.stderr
+
+
 def test_deployment_check_is_clean_with_production_variables() -> None:
     checked = run(
         "manage.py", "check", "--deploy", "--fail-level", "INFO", **PRODUCTION
