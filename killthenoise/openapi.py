@@ -12,11 +12,21 @@ from typing import Any
 from rest_framework import exceptions as drf
 
 from integrations.jira.errors import JiraError
-from killthenoise.api.authentication import TenantMalformed, TenantMissing
+from killthenoise.api.authentication import (
+    TenantForbidden,
+    TenantMalformed,
+    TenantMissing,
+)
 from killthenoise.api.envelope import ErrorAnswer
 from killthenoise.api.errors import ServiceError, framework_answer
 from killthenoise.api.openapi import LEADS_TO, RAISES
 from killthenoise.api.parsers import MalformedJSON, NotAnObject, PayloadTooLarge
+from killthenoise.api.tokens import (
+    AuthUnavailable,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+)
 from killthenoise.errors import BUG, DATABASE_DOWN, HTTP_STATUS
 
 Document = dict[str, Any]
@@ -48,9 +58,11 @@ ERROR: Document = {
     },
 }
 EVERYWHERE = [
-    drf.NotAuthenticated(),
-    drf.AuthenticationFailed(),
-    drf.PermissionDenied(),
+    TokenMissing(),
+    TokenExpired(),
+    TokenInvalid(),
+    TenantForbidden(),
+    AuthUnavailable(),
     drf.NotFound(),
     drf.NotAcceptable(),
     drf.Throttled(wait=5),
@@ -148,6 +160,6 @@ def _response(status: int, codes: list[str]) -> Document:
         "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
         "content": {"application/json": {"schema": schema, "examples": examples}},
     }
-    if status in (409, 429, 500):
+    if status in (409, 429, 500, 503):
         response["headers"] = RETRY_AFTER
     return response
