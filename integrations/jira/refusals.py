@@ -85,7 +85,7 @@ class Refusal:
         if self.answer.says("Connect Session Auth Token"):
             return self._error(
                 JiraAuthFailed,
-                f"Jira at {self.site} did not read the stored e-mail and API token as "
+                f"Jira at {self.site} did not read the e-mail and API token as "
                 f"such. {_RENEW} If that does not help, ask who runs the network "
                 "whether it changes the Authorization header.",
             )
@@ -94,7 +94,7 @@ class Refusal:
     def _expired(self) -> JiraError:
         return self._error(
             JiraAuthFailed,
-            f"Jira at {self.site} does not accept the stored e-mail and API token; a "
+            f"Jira at {self.site} does not accept the e-mail and API token; a "
             f"token lasts a year at most. {_RENEW}",
         )
 
