@@ -13,6 +13,7 @@ from integrations.errors import (
     NoProjectChosen,
 )
 from integrations.jira.client import JiraClient
+from integrations.jira.network import Network
 from integrations.jira.transport import make_session
 from integrations.models import Integration
 from killthenoise.api.authentication import parse_uuid
@@ -64,13 +65,14 @@ def jira_client(integration: Integration) -> JiraClient:
         base_url=integration.base_url,
         email=integration.email,
         api_token=integration.api_token,
-        session=_session(),
+        session=_session(allow_insecure=settings.JIRA_ALLOW_INSECURE),
         connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,
         read_timeout=settings.JIRA_READ_TIMEOUT_S,
     )
 
 
 @cache
-def _session() -> requests.Session:
+def _session(*, allow_insecure: bool) -> requests.Session:
     """The one pool of connections of this process, as wide as its threads are many."""
-    return make_session(threads=settings.WEB_THREADS)
+    network = Network(allow_insecure=allow_insecure)
+    return make_session(threads=settings.WEB_THREADS, network=network)

@@ -202,7 +202,7 @@ class JiraClient:
         """
         try:
             answer = self._site.send(Exchange(deadline), "GET", "/rest/api/3/myself")
-        except NoAnswer:
+        except (NoAnswer, JiraUnreachable):
             return True
         return not answer.credentials_refused
 

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from socket import socket
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from integrations.jira.network import PUBLIC_ONLY, Network
 
 MAX_HOSTS = 64
 
@@ -84,10 +87,26 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
 
 
-class _Watched(http.client.HTTPConnection):
-    """Tells the exchange when the first byte is about to leave."""
+class _Watched(HTTPConnection):
+    """Goes where the network allows; tells when the first byte is about to leave."""
 
     response_class = _Response
+
+    def __init__(self, *args: Any, network: Network, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._network = network
+
+    def _new_conn(self) -> socket:
+        return self._network.connect(
+            self.host,
+            self.port,
+            options=self.socket_options or (),
+            patience=self._patience,
+        )
+
+    def _patience(self) -> float:
+        remaining = _exchange.get().remaining()
+        return min(self.timeout or remaining, remaining)
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -100,8 +119,10 @@ class _Watched(http.client.HTTPConnection):
         super().send(data)
 
 
-class _WatchedHTTP(_Watched, HTTPConnection):
-    pass
+class _WatchedHTTP(_Watched):
+    def _new_conn(self) -> socket:
+        self._network.require_plain(self.host)
+        return super()._new_conn()
 
 
 class _WatchedHTTPS(_Watched, HTTPSConnection):
@@ -117,26 +138,35 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    def __init__(self, network: Network, **kwargs: Any) -> None:
+        self._network = network
+        super().__init__(**kwargs)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        manager: Any = self.poolmanager
+        pools = {"http": _HTTPPool, "https": _HTTPSPool}
+        manager.pool_classes_by_scheme = {
+            scheme: partial(pool, network=self._network)
+            for scheme, pool in pools.items()
+        }
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         _exchange.get().sent = False
         return super().send(*args, **kwargs)
 
 
-def make_session(*, threads: int) -> requests.Session:
+def make_session(*, threads: int, network: Network = PUBLIC_ONLY) -> requests.Session:
     """Make the session that `threads` threads of this process share.
 
+    It connects to nothing but what `network` allows.
     It keeps no cookie, since tenants must not share any, and reads neither proxies nor
     .netrc from the environment. It never retries: a POST may have made a ticket.
     """
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Adapter(pool_connections=MAX_HOSTS, pool_maxsize=threads)
+    adapter = _Adapter(network, pool_connections=MAX_HOSTS, pool_maxsize=threads)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

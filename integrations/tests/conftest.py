@@ -1,13 +1,22 @@
-"""The API over HTTP, and an integration that works."""
+"""The API with an integration that works, and clients of servers that do as told."""
 
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from integrations.jira.client import JiraClient
+from integrations.jira.network import Network
 from integrations.jira.sandbox import Sandbox
+from integrations.jira.transport import make_session
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
+from integrations.tests.wire import Dns, MakeClient, Serve
 from killthenoise.tests.api import Api
 
 
@@ -26,3 +35,75 @@ def integration(transactional_db: None, tenant_id: UUID, jira: Sandbox) -> Integ
         email=jira.email,
         api_token=jira.api_token,
     )
+
+
+@pytest.fixture
+def make_client(jira: Sandbox) -> Iterator[MakeClient]:
+    """Makes clients that share a session, which may go to this machine."""
+    with make_session(threads=4, network=Network(allow_insecure=True)) as session:
+
+        def make(**changes: Any) -> JiraClient:
+            given: dict[str, Any] = {
+                "base_url": jira.url,
+                "email": jira.email,
+                "api_token": jira.api_token,
+                "session": session,
+                "connect_timeout": 5,
+                "read_timeout": 5,
+            }
+            return JiraClient(**given | changes)
+
+        yield make
+
+
+@pytest.fixture
+def server() -> Iterator[Serve]:
+    """Answers one connection with the given bytes, then drips one byte at a time."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def answer(reply: bytes) -> str:
+            def serve() -> None:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    try:
+                        connection.sendall(reply)
+                        while True:
+                            time.sleep(0.01)
+                            connection.sendall(b"x")
+                    except OSError:
+                        return
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            threads.append(thread)
+            return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        threads: list[threading.Thread] = []
+        yield answer
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def dns(monkeypatch: pytest.MonkeyPatch) -> Dns:
+    """The addresses of `*.example` names."""
+    return Dns(monkeypatch)
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that sockets connected to; only this machine is there."""
+    made: list[str] = []
+    connect = socket.socket.connect
+
+    def connect_here(sock: socket.socket, address: tuple[Any, ...]) -> None:
+        made.append(address[0])
+        if address[0] not in ("127.0.0.1", "::1"):
+            raise ConnectionRefusedError
+        connect(sock, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)
+    return made

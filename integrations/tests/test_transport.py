@@ -1,80 +1,13 @@
 """The wire: what is shared, what is not, and when it is given up."""
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from integrations.jira.adf import text_to_adf
-from integrations.jira.client import JiraClient, NewIssue
+from integrations.jira.client import JiraClient
 from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
 from integrations.jira.sandbox import Sandbox
-from integrations.jira.transport import make_session
-
-ISSUE = NewIssue(
-    project_key="SCRUM",
-    issue_type="Task",
-    summary="Export fails",
-    description=text_to_adf("The file is empty."),
-    properties={},
-)
-MakeClient = Callable[..., JiraClient]
-
-
-@pytest.fixture
-def make_client(jira: Sandbox) -> Iterator[MakeClient]:
-    with make_session(threads=4) as session:
-
-        def make(**changes: Any) -> JiraClient:
-            given: dict[str, Any] = {
-                "base_url": jira.url,
-                "email": jira.email,
-                "api_token": jira.api_token,
-                "session": session,
-                "connect_timeout": 1,
-                "read_timeout": 2,
-            }
-            return JiraClient(**given | changes)
-
-        yield make
-
-
-def soon(seconds: float = 5) -> float:
-    return time.monotonic() + seconds
-
-
-@pytest.fixture
-def server() -> Iterator[Callable[[bytes], str]]:
-    """Answers one connection with the given bytes, then drips one byte at a time."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-
-        def answer(reply: bytes) -> str:
-            def serve() -> None:
-                connection, _ = listening.accept()
-                with connection:
-                    connection.recv(65536)
-                    try:
-                        connection.sendall(reply)
-                        while True:
-                            time.sleep(0.01)
-                            connection.sendall(b"x")
-                    except OSError:
-                        return
-
-            thread = threading.Thread(target=serve)
-            thread.start()
-            threads.append(thread)
-            return f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-        threads: list[threading.Thread] = []
-        yield answer
-        for thread in threads:
-            thread.join()
+from integrations.tests.wire import ISSUE, MakeClient, Serve, soon
 
 
 def test_connection_is_kept_and_used_again(
@@ -129,7 +62,7 @@ def test_redirect_is_not_followed(make_client: MakeClient, jira: Sandbox) -> Non
     "reply", [b"HTTP/1.1 201 Created\r\nX-Slow: ", b"HTTP/1.1 201 Created\r\n\r\n"]
 )
 def test_answer_that_drips_forever_ends_at_the_deadline(
-    make_client: MakeClient, server: Callable[[bytes], str], reply: bytes
+    make_client: MakeClient, server: Serve, reply: bytes
 ) -> None:
     client = make_client(base_url=server(reply))
 
@@ -138,7 +71,7 @@ def test_answer_that_drips_forever_ends_at_the_deadline(
 
 
 def test_answer_without_end_is_not_read_to_its_end(
-    make_client: MakeClient, server: Callable[[bytes], str]
+    make_client: MakeClient, server: Serve
 ) -> None:
     endless = b"HTTP/1.1 201 Created\r\nContent-Length: 99999999\r\n\r\n"
     client = make_client(base_url=server(endless + b" " * 2 * 1024 * 1024))

@@ -1,0 +1,142 @@
+"""The network guard: where a connection may go, checked on the one that is made.
+
+What a name leads to is its owner's choice, who may choose our own network, and may
+choose again between a check and its use (DNS rebinding). So a name is resolved once,
+and the connection goes to an address of that very answer.
+
+https://www.iana.org/assignments/iana-ipv4-special-registry/
+https://www.iana.org/assignments/iana-ipv6-special-registry/
+"""
+
+import logging
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from integrations.jira.errors import JiraUnreachable
+
+logger = logging.getLogger(__name__)
+
+
+def _networks(*texts: str) -> list[Any]:
+    return [ip_network(text) for text in texts]
+
+
+# In IPv6 only 2000::/3 is given out. All the rest is refused unseen: link-local,
+# site-local, unique-local, and what has an IPv4 address inside (mapped, NAT64).
+PUBLIC = _networks("0.0.0.0/0", "2000::/3")
+SPECIAL = _networks(
+    "0.0.0.0/8",  # this network; 0.0.0.0 is this machine
+    "10.0.0.0/8",  # private
+    "100.64.0.0/10",  # shared by the customers of a carrier
+    "127.0.0.0/8",  # loopback
+    "168.63.129.16/32",  # what a cloud's machines ask about themselves
+    "169.254.0.0/16",  # link-local, and the metadata of clouds
+    "172.16.0.0/12",  # private
+    "192.0.0.0/24",  # protocol assignments
+    "192.0.2.0/24",  # documentation
+    "192.88.99.0/24",  # relays of 6to4
+    "192.168.0.0/16",  # private
+    "198.18.0.0/15",  # benchmarking
+    "198.51.100.0/24",  # documentation
+    "203.0.113.0/24",  # documentation
+    "224.0.0.0/4",  # multicast
+    "240.0.0.0/4",  # reserved, broadcast
+    "2001::/23",  # protocol assignments: Teredo, benchmarking, ORCHID
+    "2001:db8::/32",  # documentation
+    "2002::/16",  # 6to4
+    "3fff::/20",  # documentation
+)
+OWN = _networks(
+    "127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What may be connected to: public addresses, by TLS.
+
+    `allow_insecure` is for development: plain http, this machine, private networks.
+    """
+
+    allow_insecure: bool = False
+
+    def allows(self, address: str) -> bool:
+        """Whether connections may go to an address; not if it cannot be read."""
+        try:
+            ip = ip_address(address)
+        except ValueError:
+            return False
+        if self.allow_insecure and _in(ip, OWN):
+            return True
+        return _in(ip, PUBLIC) and not _in(ip, SPECIAL)
+
+    def require_plain(self, host: str) -> None:
+        """Raise JiraUnreachable unless plain http is allowed."""
+        if not self.allow_insecure:
+            raise JiraUnreachable(
+                f"The site {host} is stored with http, so nothing was sent. Store its "
+                "https address in the Jira integration."
+            )
+
+    def connect(
+        self,
+        host: str,
+        port: int,
+        *,
+        options: Iterable[Sequence[Any]],
+        patience: Callable[[], float],
+    ) -> socket.socket:
+        """Return a socket that is connected to a checked address of the host.
+
+        `patience` gives the seconds for the next try. Raises JiraUnreachable for an
+        address that is not allowed, OSError if none is there or none answers.
+        """
+        failure = OSError(f"{host} has no address")
+        for found in self._resolve(host, port):
+            try:
+                return _open(found, options, patience)
+            except OSError as exc:
+                failure = exc
+        raise failure
+
+    def _resolve(self, host: str, port: int) -> list[Any]:
+        """Return what the host's name leads to. One bad address condemns them all."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError as exc:
+            raise OSError(f"{host} is no name") from exc
+        for *_, address in found:
+            if not self.allows(str(address[0])):
+                # The log may tell where our network is, the sentence may not.
+                logger.warning("%s leads to %s: refused", host, address[0])
+                raise JiraUnreachable(
+                    f"{host} is not at a public internet address, so nothing was sent. "
+                    "Correct the site in the Jira integration, or ask who runs its DNS."
+                )
+        return found
+
+
+def _open(
+    found: Any, options: Iterable[Sequence[Any]], patience: Callable[[], float]
+) -> socket.socket:
+    family, kind, protocol, _, address = found
+    sock = socket.socket(family, kind, protocol)
+    try:
+        for option in options:
+            sock.setsockopt(*option)
+        sock.settimeout(patience())
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _in(ip: Any, networks: list[Any]) -> bool:
+    return any(ip in network for network in networks)
+
+
+PUBLIC_ONLY = Network()

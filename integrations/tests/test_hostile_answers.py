@@ -1,0 +1,184 @@
+"""What a hostile server answers costs no more than its limits in space and time."""
+
+import gzip
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from integrations.jira.errors import (
+    JiraBadResponse,
+    JiraError,
+    JiraOutcomeUnknown,
+    JiraUnreachable,
+)
+from integrations.jira.site import MAX_ANSWER_BYTES
+from integrations.tests.wire import ISSUE, MakeClient, Serve, soon
+
+OK = b"HTTP/1.1 201 Created\r\n"
+KEY = b'{"id": "1", "key": "SCRUM-1"}'
+MEMORY = 16 * MAX_ANSWER_BYTES
+"""Bytes; what reading the largest answer may take."""
+
+
+def with_body(body: bytes, *headers: str, head: bytes = OK) -> bytes:
+    given = [f"Content-Length: {len(body)}", "Connection: close", *headers]
+    return head + "\r\n".join(given).encode() + b"\r\n\r\n" + body
+
+
+def bomb() -> bytes:
+    """Return 1 MiB that unpacks to 1 GiB, in many members of gzip."""
+    member = gzip.compress(bytes(16 * 1024 * 1024))
+    return member * 64
+
+
+@contextmanager
+def little_memory() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MEMORY
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(OK + b"A: b\r\n" * 101 + b"\r\n", id="101 headers"),
+        pytest.param(OK + b"A: b\r\n" * 100_000 + b"\r\n", id="very many headers"),
+        pytest.param(OK + b"A: " + b"b" * 70_000 + b"\r\n\r\n", id="long header"),
+        pytest.param(OK + b"A" * 10_000_000, id="header without end"),
+        pytest.param(b"HTTP/1.1 201 " + b"C" * 70_000 + b"\r\n\r\n", id="long reason"),
+        pytest.param(b"<html>\n" * 1000, id="no HTTP"),
+        pytest.param(b"\0" * 100_000, id="zeros"),
+        pytest.param(
+            with_body(b"{}", "Content-Encoding: " + "gzip, " * 20 + "gzip"),
+            id="packed twenty times",
+        ),
+        pytest.param(with_body(b"x", "Content-Encoding: gzip"), id="not packed"),
+        pytest.param(
+            OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 100_000,
+            id="chunk of endless size",
+        ),
+    ],
+)
+def test_answer_past_the_limits_is_no_answer(
+    make_client: MakeClient, server: Serve, reply: bytes
+) -> None:
+    client = make_client(base_url=server(reply))
+
+    with little_memory(), pytest.raises(JiraOutcomeUnknown):
+        client.create_issue(ISSUE, deadline=soon(2))
+
+
+def test_answer_may_have_many_headers(make_client: MakeClient, server: Serve) -> None:
+    reply = with_body(KEY, *["A: b"] * 97)
+    client = make_client(base_url=server(reply))
+
+    assert client.create_issue(ISSUE, deadline=soon()).key == "SCRUM-1"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_answer_that_unpacks_to_very_much_is_read_to_the_limit(
+    make_client: MakeClient, server: Serve, times: int
+) -> None:
+    body = bomb() if times == 1 else gzip.compress(bomb())
+    encoding = ", ".join(["gzip"] * times)
+    reply = with_body(body, f"Content-Encoding: {encoding}")
+    client = make_client(base_url=server(reply))
+
+    started = time.monotonic()
+    with little_memory(), pytest.raises(JiraOutcomeUnknown):
+        client.create_issue(ISSUE, deadline=soon())
+
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize(
+    ("size", "created"), [(MAX_ANSWER_BYTES, True), (MAX_ANSWER_BYTES + 1, False)]
+)
+def test_answer_is_understood_up_to_the_limit(
+    make_client: MakeClient, server: Serve, size: int, created: bool
+) -> None:
+    body = b" " * (size - len(KEY)) + KEY
+    client = make_client(base_url=server(with_body(body)))
+
+    if created:
+        assert client.create_issue(ISSUE, deadline=soon()).key == "SCRUM-1"
+    else:
+        with pytest.raises(JiraOutcomeUnknown):
+            client.create_issue(ISSUE, deadline=soon())
+
+
+def test_list_that_is_cut_at_the_limit_is_not_taken_for_an_empty_one(
+    make_client: MakeClient, server: Serve
+) -> None:
+    body = b'{"issues": [' + b'"x", ' * MAX_ANSWER_BYTES
+    reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
+    client = make_client(base_url=server(reply))
+
+    with pytest.raises(JiraBadResponse):
+        list(client.marked_issues("k", project_key="S", minutes=1, deadline=soon()))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(b"", id="status line"),
+        pytest.param(OK + b"X-Slow: ", id="header"),
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000 + b"H", id="continue"),
+        pytest.param(OK + b"\r\n", id="body without length"),
+        pytest.param(OK + b"Content-Length: 9999\r\n\r\n", id="body"),
+        pytest.param(
+            OK + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n", id="chunk of a body"
+        ),
+        pytest.param(
+            OK + b"Transfer-Encoding: chunked\r\n\r\n5;", id="extension of a chunk"
+        ),
+        pytest.param(
+            OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Slow: ", id="trailer"
+        ),
+        pytest.param(
+            OK + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\0",
+            id="name in a packed body",
+        ),
+    ],
+)
+def test_answer_that_drips_ends_at_the_deadline(
+    make_client: MakeClient, server: Serve, reply: bytes
+) -> None:
+    client = make_client(base_url=server(reply))
+
+    started = time.monotonic()
+    with pytest.raises(JiraOutcomeUnknown):
+        client.create_issue(ISSUE, deadline=soon(0.2))
+
+    assert time.monotonic() - started < 2
+
+
+def test_handshake_that_drips_ends_at_the_deadline_and_nothing_is_sent(
+    make_client: MakeClient, server: Serve
+) -> None:
+    record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03"
+    site = server(record).replace("http:", "https:")
+
+    started = time.monotonic()
+    with pytest.raises(JiraUnreachable):
+        make_client(base_url=site).create_issue(ISSUE, deadline=soon(0.2))
+
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 100_000, "{" * 100_000])
+def test_json_that_is_made_to_break_readers_is_no_ticket(
+    make_client: MakeClient, server: Serve, text: str
+) -> None:
+    reply = with_body(b'{"id": 1, "key": ' + text.encode() + b"}")
+    client = make_client(base_url=server(reply))
+
+    with pytest.raises(JiraError):
+        client.create_issue(ISSUE, deadline=soon())

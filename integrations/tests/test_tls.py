@@ -1,0 +1,92 @@
+"""TLS: the certificate must be for the site's name, wherever the name leads."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socket import create_server
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from integrations.jira.errors import JiraError, JiraUnreachable
+from integrations.jira.network import Network
+from integrations.jira.transport import make_session
+from integrations.tests.wire import ISSUE, Dns, MakeClient, soon
+
+REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def certificate(name: str, folder: Path) -> Path:
+    """Make a certificate for a name that signs itself, in a file with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    today = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path = folder / "server.pem"
+    path.write_bytes(key.private_bytes(pem, *private) + made.public_bytes(pem))
+    return path
+
+
+@contextmanager
+def tls_server(path: Path, heard: list[str | bytes]) -> Iterator[int]:
+    """Serve TLS once on a port; notes the name that was asked for, and what it read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    context.sni_callback = lambda _, name, __: heard.append(name)
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            try:
+                with context.wrap_socket(connection, server_side=True) as secure:
+                    heard.append(secure.recv(65536))
+                    secure.sendall(REFUSAL)
+                    while secure.recv(65536):  # to close with bytes unread is a reset
+                        pass
+            except OSError:
+                return
+
+    with create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["jira.example", "other.example"])
+def test_certificate_must_be_for_the_name_and_not_for_the_address(
+    make_client: MakeClient, dns: Dns, tmp_path: Path, name: str
+) -> None:
+    heard: list[str | bytes] = []
+    path = certificate(name, tmp_path)
+    dns.answers = [["127.0.0.1"]]
+    with (
+        tls_server(path, heard) as port,
+        make_session(threads=1, network=Network(allow_insecure=True)) as session,
+    ):
+        session.verify = str(path)
+        site = f"https://jira.example:{port}"
+        client = make_client(base_url=site, session=session)
+        with pytest.raises(JiraError) as failed:
+            client.create_issue(ISSUE, deadline=soon())
+
+    if name == "jira.example":
+        assert failed.value.jira_status == 401
+    else:
+        assert isinstance(failed.value, JiraUnreachable)
+        assert heard == ["jira.example"]  # and not one byte of ours

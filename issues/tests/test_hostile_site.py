@@ -1,0 +1,49 @@
+"""A stored site that leads into our own network: nothing is sent, nothing told."""
+
+import pytest
+from pytest_django import Settings
+
+from integrations.jira.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.tests.wire import Dns
+from issues.models import AIIssueGroup, TicketRequest
+from issues.tests.api import Api, assert_error
+
+
+@pytest.fixture(autouse=True)
+def in_production(settings: Settings) -> None:
+    settings.JIRA_ALLOW_INSECURE = False
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "fd00:ec2::254"])
+def test_site_that_moved_into_our_network_gets_nothing_and_tells_nothing(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+) -> None:
+    dns = Dns(monkeypatch)
+    dns.answers = [[address]]
+    site = jira.url.replace("http://127.0.0.1", "https://jira.example")
+    Integration.objects.update(base_url=site)
+
+    body = assert_error(api.create(group), 500, "jira_unreachable")
+
+    assert body["message"].startswith("jira.example is not at a public")
+    assert address not in str(body)
+    assert "ticket_may_exist" not in body
+    request = TicketRequest.objects.get()
+    assert (request.state, request.attempts) == ("failed", 0)
+    assert dns.asked == ["jira.example"]
+    assert not jira.requests
+
+
+def test_site_that_was_stored_in_insecure_mode_gets_nothing_outside_of_it(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    body = assert_error(api.create(group), 500, "jira_unreachable")
+
+    assert "Store its https address" in body["message"]
+    assert not jira.requests
