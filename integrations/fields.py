@@ -1,4 +1,4 @@
-"""A text column that is encrypted at rest."""
+"""Columns of our own: text that is encrypted at rest, and the address of a site."""
 
 from functools import lru_cache
 from typing import Any
@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integrations.errors import SecretUnreadable
 from integrations.jira.secret import Secret
+from integrations.sites import normalize_site
 
 
 @lru_cache(maxsize=4)
@@ -51,3 +52,11 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 
     def value_to_string(self, obj: models.Model) -> str:
         return ""
+
+
+class SiteField(models.CharField):  # type: ignore[type-arg]
+    """The origin of a site; what a form or `full_clean` accepts becomes normal."""
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> str:
+        cleaned: str = super().clean(normalize_site(str(value or "")), model_instance)
+        return cleaned

@@ -1,34 +1,15 @@
 """The connection of a tenant to another system."""
 
 from typing import Self
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from integrations.fields import EncryptedTextField
-
-
-def validate_site(value: str) -> None:
-    """Accept an https origin; http too where JIRA_ALLOW_INSECURE is on."""
-    schemes = {"https", "http"} if settings.JIRA_ALLOW_INSECURE else {"https"}
-    try:
-        parts = urlsplit(value)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        valid = parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        valid = False
-    if not valid or parts.scheme not in schemes or value.lower() != origin.lower():
-        raise ValidationError(
-            "Enter the address of the Jira site alone, for example "
-            "https://example.atlassian.net, with nothing after it.",
-            code="invalid_site",
-        )
-
+from integrations.fields import EncryptedTextField, SiteField
+from integrations.sites import MAX_LENGTH
 
 validate_project_key = RegexValidator(
     r"\A[A-Z][A-Z0-9_]*\Z",
@@ -71,7 +52,7 @@ class Integration(models.Model):
     tenant_id = models.UUIDField()
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.JIRA)
     is_active = models.BooleanField(default=True)
-    base_url = models.CharField(max_length=255, validators=[validate_site])
+    base_url = SiteField(max_length=MAX_LENGTH)
     email = models.EmailField()
     api_token = EncryptedTextField(blank=True)
     project_key = models.CharField(

@@ -9,8 +9,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.jira.secret import Secret
-from integrations.models import Integration, validate_project_key, validate_site
+from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
+from integrations.sites import MAX_LENGTH, normalize_site
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField
 from killthenoise.api.openapi import TrueField
@@ -27,18 +28,18 @@ def clean_key(text: str) -> str:
 
 
 class SiteField(TextField):
-    """The address of a site, with or without the slash at its end."""
+    """The address of a site, which becomes the one form of it that is stored."""
 
     def __init__(self) -> None:
-        super().__init__(name="address of your Jira site", clean=clean_title, limit=255)
+        super().__init__(
+            name="address of your Jira site", clean=clean_title, limit=MAX_LENGTH
+        )
 
     def to_internal_value(self, data: Any) -> str:
-        site = super().to_internal_value(data).rstrip("/")
         try:
-            validate_site(site)
+            return normalize_site(super().to_internal_value(data))
         except InvalidSite as exc:
             raise serializers.ValidationError(exc.messages) from exc
-        return site
 
 
 class SecretField(TextField):

@@ -18,6 +18,7 @@ from marshmallow.validate import OneOf, Range
 
 from killthenoise.development import development_secret
 from killthenoise.variables import (
+    are_host_patterns,
     is_https,
     is_long_secret,
     not_empty,
@@ -108,6 +109,9 @@ JWT_ISSUER = env.str("JWT_ISSUER", **used_if(by_token))
 JWT_AUDIENCE = env.str("JWT_AUDIENCE", **used_if(by_token))
 JWT_LEEWAY_S = env.float("JWT_LEEWAY_S", 30, validate=not_negative)
 JWT_TENANT_CLAIM = env.str("JWT_TENANT_CLAIM", "tenant_id", validate=not_empty)
+JIRA_ALLOWED_HOSTS = env.list(
+    "JIRA_ALLOWED_HOSTS", ["*.atlassian.net"], validate=[not_empty, are_host_patterns]
+)
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
 JIRA_DEFAULT_PROJECT_KEY = env.str("JIRA_DEFAULT_PROJECT_KEY", "")
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)

@@ -1,5 +1,6 @@
-"""Rules for variables of the environment that depend on each other."""
+"""Rules for variables of the environment, some of which depend on each other."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,3 +31,13 @@ def is_long_secret(text: str) -> None:
 def is_https(text: str) -> None:
     if not text.startswith("https://"):
         raise ValidationError("Must begin with https://.")
+
+
+def are_host_patterns(patterns: list[str]) -> None:
+    """Refuse what would let too much in, such as `*` and `*.net`."""
+    for pattern in patterns:
+        if not re.fullmatch(r"(\*\.)?([a-z0-9-]+\.)+[a-z][a-z0-9-]+", pattern):
+            raise ValidationError(
+                "Must be host names in lower case, such as jira.example.com or "
+                "*.atlassian.net, with commas and no spaces between."
+            )

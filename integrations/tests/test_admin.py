@@ -79,6 +79,25 @@ def test_wrong_input_is_explained_and_not_stored(
     assert not Integration.objects.exists()
 
 
+def test_hostile_site_is_explained_and_not_stored(
+    admin_client: Client, settings: Settings
+) -> None:
+    settings.JIRA_ALLOW_INSECURE = False
+    typed = form(new_api_token="x", base_url="https://169.254.169.254")
+
+    page = admin_client.post(reverse(ADD), typed).content.decode()
+
+    assert "Enter the https address of the Jira site" in page
+    assert not Integration.objects.exists()
+
+
+def test_site_is_stored_in_its_normal_form(admin_client: Client) -> None:
+    typed = "HTTPS://Example.atlassian.net:443/"
+    admin_client.post(reverse(ADD), form(new_api_token="x", base_url=typed))
+
+    assert Integration.objects.get().base_url == "https://example.atlassian.net"
+
+
 def test_wrong_settings_are_explained_where_they_are(admin_client: Client) -> None:
     settings = '{"labels": ["two words"], "colour": "red"}'
     page = admin_client.post(reverse(ADD), form(new_api_token="x", settings=settings))

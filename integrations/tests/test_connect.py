@@ -11,6 +11,7 @@ from pytest_django import Settings
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
+from integrations.tests.wire import Dns
 from killthenoise.tests.api import Api, assert_error
 
 
@@ -101,6 +102,48 @@ def test_what_is_refused_is_said_and_not_stored(
     assert words in body["message"]
     assert field in body["fields"]
     assert jira.api_token not in response.text
+    assert not Integration.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("site", "words"),
+    [
+        ("https://169.254.169.254", "no IP address"),
+        ("http://127.0.0.1:8081", "no IP address"),
+        ("https://evil.example", "JIRA_ALLOWED_HOSTS"),
+    ],
+)
+def test_hostile_site_is_refused_and_not_asked(
+    api: Api,
+    tenant_id: UUID,
+    jira: Sandbox,
+    settings: Settings,
+    dns: Dns,
+    site: str,
+    words: str,
+) -> None:
+    settings.JIRA_ALLOW_INSECURE = False
+
+    response = connect(api, tenant_id, jira, base_url=site)
+
+    body = assert_error(response, 400, "validation_error")
+    assert words in body["fields"]["base_url"][0]
+    assert dns.asked == []
+    assert not Integration.objects.exists()
+
+
+def test_site_that_leads_into_our_network_is_refused_without_its_address(
+    api: Api, tenant_id: UUID, jira: Sandbox, settings: Settings, dns: Dns
+) -> None:
+    settings.JIRA_ALLOW_INSECURE = False
+    settings.JIRA_ALLOWED_HOSTS = ["jira.example"]
+    dns.answers = [["10.1.2.3"]]
+
+    response = connect(api, tenant_id, jira, base_url="https://JIRA.example./")
+
+    body = assert_error(response, 400, "jira_unreachable")
+    assert "jira.example is not at a public" in body["message"]
+    assert "10.1.2.3" not in response.text
     assert not Integration.objects.exists()
 
 

@@ -3,12 +3,12 @@
 import pytest
 from cryptography.fernet import Fernet
 from django.core import serializers
-from django.core.exceptions import FieldError, ValidationError
+from django.core.exceptions import FieldError
 from django.db import IntegrityError, connection
 from pytest_django import Settings
 
 from integrations.errors import SecretUnreadable
-from integrations.models import Integration, validate_site
+from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 
 pytestmark = pytest.mark.django_db
@@ -80,37 +80,3 @@ def test_token_is_in_no_dump_and_no_repr() -> None:
 def test_token_cannot_be_searched() -> None:
     with pytest.raises(FieldError):
         Integration.objects.filter(api_token="canary-token")
-
-
-@pytest.mark.parametrize(
-    "site", ["https://example.atlassian.net", "https://EXAMPLE.atlassian.net:8443"]
-)
-def test_site_is_an_https_origin(site: str, settings: Settings) -> None:
-    settings.JIRA_ALLOW_INSECURE = False
-
-    validate_site(site)
-
-
-@pytest.mark.parametrize(
-    "site",
-    [
-        "",
-        "example.atlassian.net",
-        "http://example.atlassian.net",
-        "ftp://example.atlassian.net",
-        "https://",
-        "https://user@example.atlassian.net",
-        "https://example.atlassian.net/",
-        "https://example.atlassian.net/jira",
-        "https://example.atlassian.net?x=1",
-        "https://example.atlassian.net#x",
-        "https://example.atlassian.net:port",
-        "https://[::1",
-        " https://example.atlassian.net",
-    ],
-)
-def test_anything_but_an_https_origin_is_refused(site: str, settings: Settings) -> None:
-    settings.JIRA_ALLOW_INSECURE = False
-
-    with pytest.raises(ValidationError):
-        validate_site(site)

@@ -80,6 +80,11 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("TENANT_AUTH", "none"),
         ("DJANGO_DEBUG", "perhaps"),
         ("JIRA_ALLOW_INSECURE", "true"),
+        ("JIRA_ALLOWED_HOSTS", ""),
+        ("JIRA_ALLOWED_HOSTS", "*"),
+        ("JIRA_ALLOWED_HOSTS", "*.net"),
+        ("JIRA_ALLOWED_HOSTS", "*.atlassian.net,10.0.0.1"),
+        ("JIRA_ALLOWED_HOSTS", "https://example.atlassian.net"),
     ],
 )
 def test_wrong_value_stops_the_start_with_the_name_of_its_variable(
