@@ -1,7 +1,8 @@
 """Links from tickets back to their groups: work beside the ticket, never in its way.
 
-A BackLink is written with the ticket's record and deleted once Jira has the link. Jira
-takes a link with the same globalId as the same link, so to make one twice is harmless.
+A BackLink is written with the ticket's record and deleted once Jira has the link, which
+recovery sees to. Jira takes a link with the same globalId as the same link, so to make
+one twice is harmless.
 """
 
 import logging
@@ -9,76 +10,73 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import Error as AnyDatabaseError
 from django.utils import timezone
 
 from integrations.errors import SecretUnreadable
-from integrations.health import note_refused_login
-from integrations.jira.client import JiraClient
-from integrations.jira.errors import JiraAuthFailed, JiraError
+from integrations.health import noting_refused_logins
+from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.services import find_jira_account, jira_client
 from issues.models import BackLink, TicketRequest
 
-PATIENCE_S = 3
-"""Seconds that a creation waits for its link, within its own budget."""
-RETRY_S = 5
-"""Seconds for one link of a recovery."""
+LINK_S = 5
+"""Seconds for one link."""
+ROUND_S = 20
+"""Seconds after which a round begins no other link: the lost tickets go first."""
 BATCH = 100
 
 logger = logging.getLogger(__name__)
 
 
-def link_back(request: TicketRequest, client: JiraClient, *, deadline: float) -> None:
-    """Link the ticket just created; what fails is left to recovery. Raises nothing.
-
-    `deadline` is a reading of `time.monotonic()`.
-    """
-    if not settings.FRONTEND_URL:
-        return
-    patience = min(deadline, time.monotonic() + PATIENCE_S)
-    try:
-        link = BackLink.objects.select_related("request").get(request=request.pk)
-        _make(link, client, patience)
-    except (JiraError, AnyDatabaseError, BackLink.DoesNotExist) as exc:
-        logger.warning("the link of ticket request %s is put off: %s", request.pk, exc)
+class _NotNow(Exception):
+    """The link cannot be made; `str()` says why."""
 
 
 def link_back_due() -> None:
-    """Make the links that failed before, each as often as BackLink.MAX_ATTEMPTS."""
+    """Make the links that are due. One that fails is due again, ever later.
+
+    Safe to run many times at once: each takes other links.
+    """
+    if not settings.FRONTEND_URL:
+        return
+    ends = time.monotonic() + ROUND_S
     for link in BackLink.objects.due().select_related("request")[:BATCH]:
-        try:
-            _retry(link)
-        except (JiraError, SecretUnreadable) as exc:
-            logger.warning("the link of %s is put off: %s", link.request, exc)
+        if time.monotonic() >= ends:
+            return
+        if _take(link):
+            _deliver(link)
 
 
-def _retry(link: BackLink) -> None:
-    row = link.request
+def _take(link: BackLink) -> bool:
+    """Count the attempt before it is made; False if another round has the link."""
+    attempts = link.attempts + 1
+    ours = BackLink.objects.filter(pk=link.pk, attempts=link.attempts)
+    again = timezone.now() + timedelta(minutes=2**attempts)
+    return bool(ours.update(attempts=attempts, due_at=again))
+
+
+def _deliver(link: BackLink) -> None:
+    this = BackLink.objects.filter(pk=link.pk)
+    try:
+        _make(link.request)
+    except (JiraError, SecretUnreadable, _NotNow) as exc:
+        logger.warning("the link of %s is put off: %s", link.request, exc)
+        this.update(error_message=str(exc))
+    else:
+        this.delete()
+
+
+def _make(row: TicketRequest) -> None:
     account = find_jira_account(tenant_id=row.tenant_id, base_url=row.base_url)
     if account is None:
-        return
+        raise _NotNow(f"There is no account on {row.base_url} to make it with.")
     try:
-        _make(link, jira_client(account), time.monotonic() + RETRY_S)
-    except JiraAuthFailed as error:
-        note_refused_login(account, error)
-        raise
-
-
-def _make(link: BackLink, client: JiraClient, deadline: float) -> None:
-    """Make the link. A JiraError is noted and raised."""
-    row = link.request
-    try:
-        client.link_issue(
-            row.jira_issue_id,
-            global_id=f"killthenoise:{row.group_id}",
-            url=f"{settings.FRONTEND_URL.rstrip('/')}/issues/{row.group_id}",
-            title=f"KillTheNoise: {row.title}"[:255],
-            deadline=deadline,
-        )
-    except JiraError as error:
-        link.attempts += 1
-        link.due_at = timezone.now() + timedelta(minutes=2**link.attempts)
-        link.error_message = str(error)
-        link.save()
-        raise
-    link.delete()
+        with noting_refused_logins(account):
+            jira_client(account).link_issue(
+                row.jira_issue_id,
+                global_id=f"killthenoise:{row.group_id}",
+                url=f"{settings.FRONTEND_URL.rstrip('/')}/issues/{row.group_id}",
+                title=f"KillTheNoise: {row.title}"[:255],
+                deadline=time.monotonic() + LINK_S,
+            )
+    except JiraProjectInvalid as exc:  # so Jira answers where it shows no such ticket
+        raise _NotNow(f"The account sees no ticket {row.ticket_key}.") from exc

@@ -34,7 +34,6 @@ from integrations.jira.errors import (
 from integrations.models import Integration
 from integrations.services import get_active_jira, jira_client
 from issues import ledger, reconcile
-from issues.back_links import link_back
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
 from issues.ledger import History
 from issues.models import AIIssueGroup, TicketRequest
@@ -184,7 +183,6 @@ def _create(
         jira_trace_id=issue.trace_id,
     )
     note_success(integration)
-    link_back(request, client, deadline=deadline)
     return Ticket(issue.key, url)
 
 

@@ -1,11 +1,11 @@
 """A ticket links back to its group, and never waits or fails for it."""
 
-import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
+from requests_mock import ANY, Mocker
 
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
@@ -31,33 +31,52 @@ def expected(group: AIIssueGroup) -> list[tuple[str, str]]:
     return [(f"killthenoise:{group.pk}", url)]
 
 
-def test_ticket_links_back_to_its_group(
+def test_recovery_links_a_ticket_back_to_its_group(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     assert api.create(group).status_code == 200
+    assert links(jira) == []
+
+    recover_due()
 
     assert links(jira) == expected(group)
     assert not BackLink.objects.exists()
 
 
+def test_click_waits_for_no_link(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    jira.inject("no_answer", **LINK)
+
+    assert api.create(group).status_code == 200
+
+    assert [sent.path for sent in jira.requests] == ["/rest/api/3/issue"]
+
+
+@pytest.mark.parametrize("when", ["before the ticket", "after the ticket"])
 def test_without_a_front_end_nothing_is_linked(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
     jira: Sandbox,
     settings: Settings,
+    when: str,
 ) -> None:
-    settings.FRONTEND_URL = ""
+    if when == "before the ticket":
+        settings.FRONTEND_URL = ""
     api.create(group)
+    settings.FRONTEND_URL = ""
 
-    assert len(jira.requests) == 1
-    assert not BackLink.objects.exists()
+    recover_due()
+
+    assert links(jira) == []
+    assert BackLink.objects.exists() == (when == "after the ticket")
 
 
 @pytest.mark.parametrize(
     "fault", ["forbidden", "unauthorized", "server_error", "reset_after_create", "html"]
 )
-def test_link_that_fails_is_kept_and_made_by_recovery(
+def test_link_that_fails_is_kept_and_made_later(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -65,8 +84,9 @@ def test_link_that_fails_is_kept_and_made_by_recovery(
     fault: str,
 ) -> None:
     jira.inject(fault, **LINK, **({"status": 404} if fault == "html" else {}))
+    api.create(group)
 
-    assert api.create(group).status_code == 200
+    recover_due()
 
     link = BackLink.objects.get()
     assert (link.attempts, bool(link.error_message)) == (1, True)
@@ -78,21 +98,65 @@ def test_link_that_fails_is_kept_and_made_by_recovery(
     assert not BackLink.objects.exists()
 
 
-def test_link_that_hangs_delays_no_answer_beyond_the_budget(
+def test_link_without_an_account_is_put_off_too(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    api.create(group)
+    Integration.objects.all().delete()
+
+    recover_due()
+
+    link = BackLink.objects.get()
+    assert link.attempts == 1
+    assert jira.url in link.error_message
+
+
+def test_link_of_a_ticket_that_is_gone_says_so(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    api.create(group)
+    jira.state.delete("SCRUM-1")
+
+    recover_due()
+
+    link = BackLink.objects.get()
+    assert link.error_message == "The account sees no ticket SCRUM-1."
+
+
+def test_rounds_at_the_same_time_make_a_link_once(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
     jira: Sandbox,
-    settings: Settings,
+    requests_mock: Mocker,
 ) -> None:
-    settings.REQUEST_BUDGET_S = 1
-    jira.inject("no_answer", **LINK)
-    began = time.monotonic()
+    requests_mock.post(ANY, real_http=True)
+    api.create(group)
 
-    assert api.create(group).status_code == 200
+    def answer(request: object, context: object) -> str:
+        recover_due()
+        return "{}"
 
-    assert time.monotonic() - began < 2.5
-    assert BackLink.objects.get().attempts == 1
+    made = requests_mock.post(jira.url + LINK["path"], text=answer)
+    recover_due()
+
+    assert made.call_count == 1
+    assert not BackLink.objects.exists()
+
+
+def test_round_that_took_long_leaves_the_rest_to_the_next(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("issues.back_links.ROUND_S", 0)
+    api.create(group)
+
+    recover_due()
+
+    assert BackLink.objects.get().attempts == 0
 
 
 def test_ticket_that_recovery_finds_is_linked_too(
@@ -109,7 +173,6 @@ def test_ticket_that_recovery_finds_is_linked_too(
 def test_link_is_given_up_after_some_attempts(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
-    jira.inject("forbidden", **LINK)
     api.create(group)
     past = timezone.now() - timedelta(seconds=1)
     BackLink.objects.update(due_at=past, attempts=BackLink.MAX_ATTEMPTS)
