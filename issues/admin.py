@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.models import AIIssueGroup, BackLink, Report, TicketRequest
 
 
 def external_link(url: str, text: str) -> str | SafeString:
@@ -90,3 +90,23 @@ class TicketRequestAdmin(AuditAdmin):
     @admin.display(ordering="ticket_key")
     def ticket(self, request: TicketRequest) -> str:
         return external_link(request.ticket_url, request.ticket_key)
+
+
+@admin.register(BackLink)
+class BackLinkAdmin(AuditAdmin):
+    """The links that Jira does not have yet; recovery makes them and takes them out."""
+
+    list_display = ["ticket", "attempts", "due_at", "error_message", "tenant"]
+    list_filter = ["attempts"]
+    list_select_related = ["request"]
+    search_fields = ["request__ticket_key", "request__title", "request__tenant_id"]
+    search_help_text = "Ticket key, title, tenant"
+    ordering = ["due_at"]
+
+    @admin.display(ordering="request__ticket_key")
+    def ticket(self, link: BackLink) -> str:
+        return external_link(link.request.ticket_url, link.request.ticket_key)
+
+    @admin.display(ordering="request__tenant_id")
+    def tenant(self, link: BackLink) -> str:
+        return str(link.request.tenant_id)

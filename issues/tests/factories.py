@@ -7,7 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from integrations.tests.factories import IntegrationFactory
-from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.models import AIIssueGroup, BackLink, Report, TicketRequest
 
 
 class GroupFactory(DjangoModelFactory[AIIssueGroup]):
@@ -63,3 +63,10 @@ class TicketRequestFactory(DjangoModelFactory[TicketRequest]):
     base_url = "https://example.atlassian.net"
     project_key = "SCRUM"
     lease_until = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))
+
+
+class BackLinkFactory(DjangoModelFactory[BackLink]):
+    class Meta:
+        model = BackLink
+
+    request = factory.SubFactory(TicketRequestFactory, created=True)

@@ -7,7 +7,12 @@ from django.test import Client
 from django.urls import reverse
 
 from issues.models import Report, TicketRequest
-from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
+from issues.tests.factories import (
+    BackLinkFactory,
+    GroupFactory,
+    ReportFactory,
+    TicketRequestFactory,
+)
 
 AUDIT = [TicketRequestFactory, ReportFactory]
 
@@ -66,6 +71,26 @@ def test_ticket_requests_are_filtered_by_state(admin_client: Client) -> None:
     )
 
     assert [row.pk for row in found.context["cl"].queryset] == [failed.pk]
+
+
+def test_links_that_jira_lacks_are_listed_with_the_reason_and_only_read(
+    admin_client: Client,
+) -> None:
+    late = BackLinkFactory.create(attempts=3, error_message="Jira denied it.")
+    BackLinkFactory.create(request__ticket_key="SCRUM-8")
+    change = admin_url(late, "change", late.pk)
+
+    listed = admin_client.get(admin_url(late, "changelist"), {"q": "SCRUM-7"})
+    deleted = admin_client.post(admin_url(late, "delete", late.pk), {"post": "yes"})
+
+    assert list(listed.context["cl"].queryset) == [late]
+    page = listed.content.decode()
+    assert '<a href="https://example.atlassian.net/browse/SCRUM-7" ' in page
+    assert '<td class="field-attempts">3</td>' in page
+    assert "Jira denied it." in page
+    assert "Jira denied it." in admin_client.get(change).content.decode()
+    assert admin_client.post(change, {"attempts": 0}).status_code == 403
+    assert deleted.status_code == 403
 
 
 def test_ticket_links_to_jira_and_a_script_never_does(admin_client: Client) -> None:
