@@ -199,6 +199,8 @@ class _Run:
         choice = f"Choose one of {', '.join(usable)} in the integration."
         found = next((one for one in types if one.name == wanted), None)
         if found is None:
+            alike = [name for name in usable if name.lower() == wanted.lower()]
+            choice = f"Write it as “{alike[0]}”." if alike else choice
             raise _Problem(f"{self._project} has no issue type “{wanted}”. {choice}")
         if found.subtask:
             raise _Problem(f"“{wanted}” is a subtask, which needs a parent. {choice}")

@@ -65,6 +65,7 @@ def test_all_is_well(integration: Integration, jira: Sandbox) -> None:
         ({"project_key": "SCRU"}, "project", ["SCRU does not exist"]),
         ({"project_key": "LOCKED"}, "permission", ["LOCKED", "Create issues"]),
         ({"issue_type": "Nope"}, "issue_type", ["“Nope”", "Task, Bug, Story, Epic "]),
+        ({"issue_type": "tASK"}, "issue_type", ["Write it as “Task”"]),
         ({"issue_type": "Subtask"}, "issue_type", ["is a subtask", "Task, Bug"]),
         (
             {"settings": {"fields": {"customfield_9": 1}}},
