@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.errors import IntegrationRefused
@@ -20,7 +20,6 @@ from integrations.models import Integration
 from integrations.preflight import Preflight, ask_jira
 from integrations.services import jira_client
 
-TRIES = 3
 INPUTS = {
     "site": "base_url",
     "login": "access_token",
@@ -162,24 +161,26 @@ def _refuse(preflight: Preflight, asked_for: Collection[str]) -> None:
 def _as_the_active(tenant_id: UUID, row: Callable[[], Integration]) -> Integration:
     """Save what `row` returns, as the one active Jira of the tenant.
 
-    Of connections made at the same time the last one stays active: who inserts one
-    meets the constraint, and begins again.
+    Of connections made at the same time the last one stays active.
     """
-    for last in (*[False] * (TRIES - 1), True):
-        try:
-            with transaction.atomic():
-                return _save_active(tenant_id, row)
-        except IntegrityError:
-            if last:
-                raise
-    raise AssertionError  # the last try returned or raised
-
-
-def _save_active(tenant_id: UUID, row: Callable[[], Integration]) -> Integration:
-    rows = Integration.objects.for_tenant(tenant_id).jira()
-    list(rows.select_for_update().order_by("pk").values_list("pk"))  # lock them
-    rows.active_jira().update(is_active=False, updated_at=timezone.now())
-    integration = row()  # looked up last: what was inserted till now is seen
-    integration.is_active = True
-    integration.save()
+    with transaction.atomic():
+        _lock(tenant_id)
+        integration = row()
+        integration.is_active = True
+        active = Integration.objects.for_tenant(tenant_id).active_jira()
+        others = active.exclude(pk=integration.pk)
+        others.update(is_active=False, updated_at=timezone.now())
+        integration.save()
     return integration
+
+
+def _lock(tenant_id: UUID) -> None:
+    """Let no other transaction connect this tenant's Jira until ours ends.
+
+    There may be no row yet that could be locked. SQLite has one writer at a time.
+
+    https://www.postgresql.org/docs/18/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [tenant_id.int >> 65])
