@@ -30,6 +30,11 @@ class Request:
         pairs = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
         return {name: values[-1] for name, values in pairs.items()}
 
+    @property
+    def origin(self) -> str:
+        """The address that the client asks at."""
+        return f"http://{self.headers.get('Host', 'localhost')}"
+
     def json(self) -> Any:
         """The body as JSON. Raises ValueError."""
         return json.loads(self.body)
