@@ -57,8 +57,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def jira(sandbox: Sandbox) -> Sandbox:
-    """An empty sandbox Jira without faults."""
+def jira(sandbox: Sandbox, settings: Settings) -> Sandbox:
+    """An empty sandbox Jira without faults, which is its own gateway too."""
+    settings.JIRA_GATEWAY_URL = sandbox.url
     sandbox.reset()
     return sandbox
 

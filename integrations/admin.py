@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
@@ -90,6 +91,7 @@ class IntegrationAdmin(admin.ModelAdmin):
     list_filter = ["is_active", "provider", "last_sync_status"]
     search_fields = ["base_url", "email", "project_key", "tenant_id"]
     readonly_fields = [
+        "cloud_id",
         "auth_failures",
         "last_synced_at",
         "last_sync_status",
@@ -106,8 +108,18 @@ class IntegrationAdmin(admin.ModelAdmin):
         self, request: HttpRequest, integrations: QuerySet[Integration]
     ) -> None:
         for integration in integrations:
-            result = check_integration(integration=integration)
-            for check in result.checks:
-                level = messages.SUCCESS if check.ok else messages.ERROR
-                text = f"{integration}, {check.name}: {check.message}"
-                self.message_user(request, text, level)
+            self._check(request, integration)
+
+    def save_model(
+        self, request: HttpRequest, obj: Integration, form: Any, change: bool
+    ) -> None:
+        """Save it and, once that is committed, ask Jira if the credentials are new."""
+        super().save_model(request, obj, form, change)
+        if obj.is_active and CREDENTIALS & set(form.changed_data):
+            transaction.on_commit(lambda: self._check(request, obj))
+
+    def _check(self, request: HttpRequest, integration: Integration) -> None:
+        for check in check_integration(integration=integration).checks:
+            level = messages.SUCCESS if check.ok else messages.ERROR
+            text = f"{integration}, {check.name}: {check.message}"
+            self.message_user(request, text, level)

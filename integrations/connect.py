@@ -74,6 +74,7 @@ def connect_jira(
     if preflight.account and "project_key" not in wishes:
         preflight = _with_some_project(candidate, preflight)
         changes["project_key"] = candidate.project_key
+    changes["cloud_id"] = candidate.cloud_id
     _refuse(preflight, {*CREDENTIALS, *wishes})
     stored = _as_the_active(
         tenant_id, lambda: _change(_on_site(tenant_id, base_url), changes)
@@ -115,9 +116,9 @@ def disconnect(*, integration: Integration) -> None:
 
 def _change(row: Integration, changes: Mapping[str, Any]) -> Integration:
     """Give the row new credentials and more; it is not saved."""
+    row.forget_failures()
     for name, value in changes.items():
         setattr(row, name, value)
-    row.forget_failures()
     row.updated_at = timezone.now()
     return row
 

@@ -30,9 +30,10 @@ def note_success(integration: Integration) -> None:
 
 
 def note_login(integration: Integration, *, problem: str = "") -> None:
-    """Note that Jira knew the account, and what is wrong all the same."""
+    """Note that Jira knew the account, where, and what is wrong all the same."""
     _note(
         integration,
+        cloud_id=integration.cloud_id,
         auth_failures=0,
         last_synced_at=timezone.now(),
         last_sync_status=Status.ERROR if problem else Status.SUCCESS,

@@ -55,6 +55,8 @@ class Integration(models.Model):
     base_url = SiteField(max_length=MAX_LENGTH)
     email = models.EmailField()
     api_token = EncryptedTextField(blank=True)
+    # Set where the token works on Atlassian's gateway alone; see integrations.login.
+    cloud_id = models.UUIDField(null=True, editable=False)
     project_key = models.CharField(
         max_length=100, blank=True, validators=[validate_project_key]
     )
@@ -91,7 +93,8 @@ class Integration(models.Model):
         return self.auth_failures >= settings.JIRA_AUTH_FAILURES_MAX
 
     def forget_failures(self) -> None:
-        """Start anew, with credentials that Jira has not refused; does not save."""
+        """Start anew, with credentials that Jira does not know yet; does not save."""
+        self.cloud_id = None
         self.auth_failures = 0
         self.last_sync_status = self.SyncStatus.NEVER
         self.sync_error_message = ""

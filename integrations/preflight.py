@@ -28,6 +28,7 @@ from integrations.jira.errors import (
     JiraProjectInvalid,
 )
 from integrations.jira.metadata import Account, Field, IssueType
+from integrations.login import log_in
 from integrations.models import Integration
 from integrations.services import jira_client
 from killthenoise.api.errors import ServiceError
@@ -154,7 +155,8 @@ class _Run:
 
     def _check_site(self) -> str:
         try:
-            self._account = self._jira.myself(deadline=self._deadline)
+            self._account = log_in(self._integration, deadline=self._deadline)
+            self._jira = jira_client(self._integration).metadata  # where it let us in
         except JiraAuthFailed as exc:
             self._login_error = exc
         except JiraError as exc:
@@ -167,7 +169,8 @@ class _Run:
         if self._account is None:
             raise self._login_error or AssertionError
         email = self._account.email or self._integration.email
-        return f"Jira knows us as {self._account.display_name} ({email})."
+        token = ", by a scoped API token" if self._integration.cloud_id else ""
+        return f"Jira knows us as {self._account.display_name} ({email}){token}."
 
     def _check_project(self) -> str:
         if not self._project:

@@ -14,6 +14,7 @@ from integrations.errors import (
 )
 from integrations.jira.client import JiraClient
 from integrations.jira.network import Network
+from integrations.jira.site import Site
 from integrations.jira.transport import make_session
 from integrations.models import Integration
 from killthenoise.api.authentication import parse_uuid
@@ -60,15 +61,21 @@ def find_jira_account(*, tenant_id: UUID, base_url: str) -> Integration | None:
 
 
 def jira_client(integration: Integration) -> JiraClient:
-    """Return a client for the integration's site and account."""
-    return JiraClient(
+    """Return a client for the integration's site and account.
+
+    https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
+    """
+    gateway = f"{settings.JIRA_GATEWAY_URL}/ex/jira/{integration.cloud_id}"
+    site = Site(
         base_url=integration.base_url,
         email=integration.email,
         api_token=integration.api_token,
+        api_url=gateway if integration.cloud_id else "",
         session=_session(allow_insecure=settings.JIRA_ALLOW_INSECURE),
         connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,
         read_timeout=settings.JIRA_READ_TIMEOUT_S,
     )
+    return JiraClient(site)
 
 
 @cache

@@ -67,6 +67,16 @@ def is_web_address(text: str) -> None:
         raise ValidationError("Must begin with https:// (or http://).")
 
 
+def is_safe_origin(text: str) -> None:
+    schemes = ("https", "http") if JIRA_ALLOW_INSECURE else ("https",)
+    scheme, host, *_ = urlsplit(text)
+    if scheme not in schemes or not host or text != f"{scheme}://{host}":
+        raise ValidationError(
+            "Must be an https:// origin, with nothing after it; http:// is for "
+            "JIRA_ALLOW_INSECURE."
+        )
+
+
 # The environment: everything that README's table of variables names.
 SECRET_KEY = env.str(
     "DJANGO_SECRET_KEY",
@@ -113,6 +123,9 @@ JIRA_ALLOWED_HOSTS = env.list(
     "JIRA_ALLOWED_HOSTS", ["*.atlassian.net"], validate=[not_empty, are_host_patterns]
 )
 JIRA_ALLOW_INSECURE = env.bool("JIRA_ALLOW_INSECURE", False)
+JIRA_GATEWAY_URL = env.str(
+    "JIRA_GATEWAY_URL", "https://api.atlassian.com", validate=is_safe_origin
+)
 JIRA_DEFAULT_PROJECT_KEY = env.str("JIRA_DEFAULT_PROJECT_KEY", "")
 JIRA_CONNECT_TIMEOUT_S = env.float("JIRA_CONNECT_TIMEOUT_S", 3, validate=positive)
 JIRA_READ_TIMEOUT_S = env.float("JIRA_READ_TIMEOUT_S", 20, validate=positive)

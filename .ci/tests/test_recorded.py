@@ -12,6 +12,7 @@ from integrations.jira import errors
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import JiraClient, NewIssue
 from integrations.jira.sandbox.rest import _ROUTES
+from integrations.jira.site import Site
 from integrations.jira.transport import make_session
 
 SHARED = Path(__file__).parents[3] / "shared" / "jira"
@@ -85,12 +86,14 @@ def test_recorded_refusal_has_its_code_and_a_sentence_without_markup(
         f"{SITE}/rest/api/3/issue/createmeta/SCRUM/issuetypes", json={"issueTypes": []}
     )
     client = JiraClient(
-        base_url=SITE,
-        email="jira@example.com",
-        api_token="canary-token",
-        session=make_session(threads=1),
-        connect_timeout=1,
-        read_timeout=1,
+        Site(
+            base_url=SITE,
+            email="jira@example.com",
+            api_token="canary-token",
+            session=make_session(threads=1),
+            connect_timeout=1,
+            read_timeout=1,
+        )
     )
     issue = NewIssue(
         project_key="SCRUM",

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-import requests
-
 from integrations.jira.answers import Answer
 from integrations.jira.errors import (
     JiraBadResponse,
@@ -81,31 +79,14 @@ class CreatedIssue:
 class JiraClient:
     """One Jira site and one account on it. The constructor does no network.
 
-    `base_url` is the site's origin, `session` the process's pooled session, timeouts
-    are in seconds. Not to be shared between tenants; cheap to make.
+    Not to be shared between tenants; cheap to make.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        email: str,
-        api_token: str,
-        session: requests.Session,
-        connect_timeout: float,
-        read_timeout: float,
-    ) -> None:
-        self._site = Site(
-            base_url=base_url,
-            email=email,
-            api_token=api_token,
-            session=session,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-        )
-        self.base_url = self._site.base_url
-        self.metadata = Metadata(self._site)
-        self.tickets = Tickets(self._site)
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.base_url = site.base_url
+        self.metadata = Metadata(site)
+        self.tickets = Tickets(site)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class JiraError(Exception):
@@ -59,10 +59,19 @@ class MayExist(JiraError):
 
 
 class JiraAuthFailed(NothingCreated):
-    """The token is wrong, expired or revoked, or Jira wants a captcha first."""
+    """The token is wrong, expired or revoked, or Jira wants a captcha first.
+
+    `misses_scopes`: Jira knows the token, which may not do this.
+    """
 
     code = "jira_auth_failed"
     title = "Jira rejected the credentials"
+
+    def __init__(
+        self, message: str, *, misses_scopes: bool = False, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.misses_scopes = misses_scopes
 
 
 class JiraPermissionDenied(NothingCreated):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from integrations.jira.errors import JiraBadResponse
 from integrations.jira.site import Site
@@ -80,6 +81,18 @@ class Metadata:
             display_name=str(answer.get("displayName") or ""),
             email=str(answer.get("emailAddress") or ""),
         )
+
+    def cloud_id(self, *, deadline: float) -> UUID:
+        """Return Atlassian's id of the site, which it tells anybody.
+
+        https://support.atlassian.com/jira/kb/retrieve-my-atlassian-sites-cloud-id/
+        """
+        answer = self._site.read_openly("/_edge/tenant_info", deadline=deadline)
+        try:
+            return UUID(str(answer.json.get("cloudId")))
+        except ValueError as exc:
+            site = self._site.base_url
+            raise JiraBadResponse(f"{site} answered without its cloud id.") from exc
 
     def projects(
         self, *, deadline: float, query: str = "", action: str = "view"

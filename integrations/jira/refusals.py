@@ -77,6 +77,7 @@ class Refusal:
                 f"The stored API token lacks scopes that Jira asks for. Make one at "
                 f"{TOKENS} with the scopes read:jira-work, write:jira-work and "
                 "read:jira-user, and reconnect Jira with it.",
+                misses_scopes=True,
             )
         if self.answer.says("authentication with passwords"):
             return self._error(

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -22,29 +23,22 @@ class NoAnswer(Exception):
     """No answer came; the exchange knows whether the request left."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Site:
-    """Sends requests as the account. The constructor does no network.
+    """Sends requests as the account; without one, as nobody. Making it does no network.
 
-    `base_url` is the site's origin, `session` the process's pooled session, timeouts
-    are in seconds.
+    `base_url` is the site's origin. `api_url` is where its API is if not there itself,
+    as for scoped tokens. `session` is the process's pooled session, timeouts are in
+    seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        email: str,
-        api_token: str,
-        session: requests.Session,
-        connect_timeout: float,
-        read_timeout: float,
-    ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._authorization = _basic(email, api_token)
-        self._secrets = (Secret(api_token), Secret(self._authorization.split()[1]))
-        self._session = session
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
+    base_url: str
+    email: str = ""
+    api_token: str = field(default="", repr=False)
+    api_url: str = ""
+    session: requests.Session = field(repr=False)
+    connect_timeout: float
+    read_timeout: float
 
     def browse_url(self, key: str) -> str:
         """Return the address of a ticket's page."""
@@ -87,6 +81,11 @@ class Site:
             )
         raise Refusal(answer=answer, site=self.base_url).as_error()
 
+    def read_openly(self, path: str, *, deadline: float) -> Answer:
+        """As `read`, of the site itself, which is told nothing of the account."""
+        stranger = replace(self, email="", api_token="", api_url="")
+        return stranger.read("GET", path, deadline=deadline)
+
     def _exchanged(
         self, exchange: Exchange, method: str, path: str, json: object
     ) -> tuple[int, Mapping[str, str], bytes]:
@@ -99,28 +98,29 @@ class Site:
     ) -> requests.Response:
         left = exchange.remaining()
         exchange.sent = True
-        return self._session.request(
+        return self.session.request(
             method,
-            self.base_url + path,
+            (self.api_url or self.base_url) + path,
             json=json,
             headers={
                 "Accept": "application/json",
-                "Authorization": self._authorization,
                 "User-Agent": USER_AGENT,
+                **({"Authorization": self._authorization} if self.email else {}),
             },
-            timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
+            timeout=(min(self.connect_timeout, left), min(self.read_timeout, left)),
             allow_redirects=False,
             stream=True,
         )
 
     def _without_secrets(self, body: bytes) -> bytes:
         """Drop our credentials from an answer that repeats what it was sent."""
-        for secret in self._secrets:
+        basic = Secret(self._authorization.split()[1])
+        for secret in (Secret(self.api_token), basic):
             if len(secret) >= SHORTEST_SECRET:
                 body = body.replace(secret.encode(), b"***")
         return body
 
-
-def _basic(email: str, api_token: str) -> Secret:
-    """Return the value of the header Authorization."""
-    return Secret("Basic " + b64encode(f"{email}:{api_token}".encode()).decode("ascii"))
+    @property
+    def _authorization(self) -> Secret:
+        pair = Secret(f"{self.email}:{self.api_token}")
+        return Secret("Basic " + b64encode(pair.encode()).decode("ascii"))

@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ('base_url', integrations.fields.SiteField(max_length=255)),
                 ('email', models.EmailField(max_length=254)),
                 ('api_token', integrations.fields.EncryptedTextField(blank=True)),
+                ('cloud_id', models.UUIDField(editable=False, null=True)),
                 ('project_key', models.CharField(blank=True, max_length=100, validators=[django.core.validators.RegexValidator('\\A[A-Z][A-Z0-9_]*\\Z', "Enter the key of the Jira project, the part of its tickets' keys before the number, for example SCRUM.", code='invalid_project_key')])),
                 ('issue_type', models.CharField(default='Task', max_length=100)),
                 ('settings', models.JSONField(blank=True, default=dict)),

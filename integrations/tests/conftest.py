@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from integrations.jira.client import JiraClient
 from integrations.jira.network import Network
 from integrations.jira.sandbox import Sandbox
+from integrations.jira.site import Site
 from integrations.jira.transport import make_session
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
@@ -51,7 +52,7 @@ def make_client(jira: Sandbox) -> Iterator[MakeClient]:
                 "connect_timeout": 5,
                 "read_timeout": 5,
             }
-            return JiraClient(**given | changes)
+            return JiraClient(Site(**given | changes))
 
         yield make
 

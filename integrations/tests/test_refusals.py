@@ -10,6 +10,7 @@ from requests_mock import Mocker
 from integrations.jira import errors
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import JiraClient, NewIssue
+from integrations.jira.site import Site
 from integrations.jira.transport import make_session
 
 SITE = "https://example.atlassian.net"
@@ -31,12 +32,14 @@ def said(*messages: str, **by_field: str) -> str:
 @pytest.fixture
 def client() -> JiraClient:
     return JiraClient(
-        base_url=SITE,
-        email="jira@example.com",
-        api_token="canary-token",
-        session=make_session(threads=1),
-        connect_timeout=1,
-        read_timeout=1,
+        Site(
+            base_url=SITE,
+            email="jira@example.com",
+            api_token="canary-token",
+            session=make_session(threads=1),
+            connect_timeout=1,
+            read_timeout=1,
+        )
     )
 
 

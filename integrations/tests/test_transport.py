@@ -127,5 +127,5 @@ def test_client_shows_no_token(make_client: MakeClient, jira: Sandbox) -> None:
 
 
 def pools(client: JiraClient) -> list[Any]:
-    manager = client._site._session.get_adapter(client.base_url).poolmanager  # type: ignore[attr-defined]
+    manager = client._site.session.get_adapter(client.base_url).poolmanager  # type: ignore[attr-defined]
     return [manager.pools[key] for key in list(manager.pools.keys())]

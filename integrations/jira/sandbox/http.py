@@ -1,6 +1,7 @@
 """Requests and answers of the sandbox, whatever the wire does with them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
@@ -8,6 +9,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
+
+GATEWAY = re.compile(r"/ex/jira/([^/]+)(?=/rest/)")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,17 @@ class Request:
     def path(self) -> str:
         """The path without the query."""
         return urlsplit(self.target).path
+
+    @property
+    def cloud_id(self) -> str:
+        """The site that is asked for at the gateway; "" on the site itself."""
+        found = GATEWAY.match(self.path)
+        return found[1] if found else ""
+
+    @property
+    def operation(self) -> str:
+        """The path on the site, whichever way the request came."""
+        return GATEWAY.sub("", self.path)
 
     @property
     def query(self) -> dict[str, str]:

@@ -6,7 +6,6 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from uuid import NAMESPACE_URL, uuid5
 
 from integrations.jira.sandbox.http import Answer, Request, errors
 from integrations.jira.sandbox.metadata import (
@@ -17,7 +16,7 @@ from integrations.jira.sandbox.metadata import (
     search_projects,
 )
 from integrations.jira.sandbox.search import search
-from integrations.jira.sandbox.state import State
+from integrations.jira.sandbox.state import CLOUD_ID, State
 from integrations.jira.sandbox.tickets import (
     NO_ISSUE,
     create_issue,
@@ -44,9 +43,10 @@ def answer(state: State, request: Request, *, trapped: bool = False) -> Answer:
     if browser and request.method == "POST":
         return Answer(403, "XSRF check failed")
     for method, pattern, operation, anonymously in _ROUTES:
-        found = pattern.fullmatch(request.path)
+        found = pattern.fullmatch(request.operation)
         if found and method == request.method:
-            refused = _check_account(state, request, anonymously, trapped)
+            check = _check_at_gateway if request.cloud_id else _check_account
+            refused = check(state, request, anonymously, trapped)
             return refused or operation(state, request, **found.groupdict())
     return _no_endpoint(request)
 
@@ -62,8 +62,26 @@ def _check_account(
     given = request.headers.get("Authorization")
     if given is None:
         return anonymously
-    expected = b64encode(f"{state.email}:{state.api_token}".encode()).decode()
-    return None if given == f"Basic {expected}" else Answer(401, UNKNOWN.body, TRAP)
+    expected = _basic(state.email, state.api_token)
+    return None if given == expected else Answer(401, UNKNOWN.body, TRAP)
+
+
+def _check_at_gateway(
+    state: State, request: Request, anonymously: Answer | None, trapped: bool
+) -> Answer | None:
+    """As _check_account, at the gateway, which takes the scoped token alone."""
+    if request.cloud_id != CLOUD_ID:
+        body = {"status": 404, "error": "Not Found", "message": "No message available"}
+        return Answer(404, body | {"path": request.path})
+    expected = _basic(state.email, state.scoped_token)
+    known = request.headers.get("Authorization") == expected
+    if known and not (trapped or state.expired):
+        return None
+    return Answer(401, {"code": 401, "message": "Unauthorized"})
+
+
+def _basic(email: str, token: str) -> str:
+    return f"Basic {b64encode(f'{email}:{token}'.encode()).decode()}"
 
 
 UNKNOWN = errors(401, "Client must be authenticated to access this resource.")
@@ -82,7 +100,7 @@ def _no_endpoint(request: Request) -> Answer:
 
 def get_tenant_info(state: State, request: Request) -> Answer:
     """GET /_edge/tenant_info, which needs no login."""
-    return Answer(200, {"cloudId": str(uuid5(NAMESPACE_URL, request.origin))})
+    return Answer(200, {"cloudId": CLOUD_ID})
 
 
 def refuse_old_search(state: State, request: Request) -> Answer:

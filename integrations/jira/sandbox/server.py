@@ -14,6 +14,7 @@ from integrations.jira.sandbox.http import Answer, Request
 from integrations.jira.sandbox.state import (
     DEFAULT_API_TOKEN,
     DEFAULT_EMAIL,
+    DEFAULT_SCOPED_TOKEN,
     RecordedRequest,
     State,
     Ticket,
@@ -40,9 +41,11 @@ class Sandbox:
         *,
         email: str = DEFAULT_EMAIL,
         api_token: str = DEFAULT_API_TOKEN,
+        scoped_token: str = DEFAULT_SCOPED_TOKEN,
     ) -> None:
         self.email, self.api_token = email, api_token
-        self.state = State(email=email, api_token=api_token)
+        self.scoped_token = scoped_token
+        self.state = State(email=email, api_token=api_token, scoped_token=scoped_token)
         self.faults = Faults()
         self.released = threading.Event()  # ends every wait of a fault
         self._server = _Server((host, port), self)
@@ -169,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, self.path, self.headers, body)
         sandbox.state.arrive(request.method, request.path)
-        faults = sandbox.faults.take(request.method, request.path)
+        faults = sandbox.faults.take(request.method, request.operation)
         for fault in faults:
             if fault.kind == "latency":
                 released.wait(fault.parameters["seconds"])

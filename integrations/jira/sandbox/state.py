@@ -8,6 +8,8 @@ from typing import Any
 
 DEFAULT_EMAIL = "demo@killthenoise.example"
 DEFAULT_API_TOKEN = "sandbox-api-token"  # noqa: S105 (opens nothing but the sandbox)
+DEFAULT_SCOPED_TOKEN = "sandbox-scoped-token"  # noqa: S105 (nor this one)
+CLOUD_ID = "8f1a6c2e-5b7d-4e0b-9c3a-2d4f6a8b0c1e"
 REQUESTS_KEPT = 20_000
 FIRST_ID = 10_000
 CUSTOMER = "customfield_10010"
@@ -76,8 +78,9 @@ class RecordedRequest:
 class State:
     """All that one sandbox keeps, in memory, behind one lock."""
 
-    def __init__(self, *, email: str, api_token: str) -> None:
+    def __init__(self, *, email: str, api_token: str, scoped_token: str) -> None:
         self.email, self.api_token = email, api_token
+        self.scoped_token = scoped_token
         self.lock = threading.RLock()
         self.reset()
 

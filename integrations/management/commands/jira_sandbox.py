@@ -33,6 +33,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Jira sandbox at {sandbox.url}\n"
             f"  e-mail {sandbox.email}, API token {sandbox.api_token}\n"
+            f"  a scoped API token: {sandbox.scoped_token}\n"
             f"  faults and tickets: {sandbox.url}/_sandbox/\n"
             "Ctrl-C ends it."
         )

@@ -63,6 +63,7 @@ class Demo:
             "DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3",
             "DJANGO_SUPERUSER_PASSWORD": self.password,
             "JIRA_ALLOW_INSECURE": "true",
+            "JIRA_GATEWAY_URL": self.jira,
         }
         self.processes = Processes(running, Path(folder), environment)
 

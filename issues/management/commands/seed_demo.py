@@ -42,9 +42,10 @@ class Command(BaseCommand):
             tenant_id=TENANT_ID,
             is_active=True,
             defaults={
-                "base_url": options["jira_url"],
+                "base_url": options["jira_url"].rstrip("/"),
                 "email": options["jira_email"],
                 "api_token": options["jira_token"],
+                "cloud_id": None,
                 "project_key": "SCRUM",
             },
         )

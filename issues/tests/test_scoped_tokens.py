@@ -1,0 +1,56 @@
+"""With a scoped token all goes through the gateway, and links stay on the site."""
+
+import pytest
+from pytest_django import Settings
+
+from integrations.jira.sandbox import CLOUD_ID, Sandbox
+from integrations.models import Integration
+from issues.models import AIIssueGroup, BackLink
+from issues.reconcile import recover_due
+from issues.tests.api import Api, assert_error
+from issues.tests.recovery import CREATE, SEARCH, assert_linked
+
+AT_GATEWAY = f"/ex/jira/{CLOUD_ID}"
+
+
+@pytest.fixture(autouse=True)
+def _scoped_token(integration: Integration, jira: Sandbox) -> None:
+    Integration.objects.update(api_token=jira.scoped_token, cloud_id=CLOUD_ID)
+
+
+def test_ticket_is_created_at_the_gateway_and_linked_on_the_site(
+    api: Api, group: AIIssueGroup, jira: Sandbox
+) -> None:
+    data = api.create(group).json()["data"]
+
+    assert data["ticket_url"] == f"{jira.url}/browse/SCRUM-1"
+    assert [sent.path for sent in jira.requests] == [AT_GATEWAY + CREATE]
+    assert_linked(jira)
+
+
+def test_lost_answer_is_recovered_through_the_gateway_and_linked_back(
+    api: Api, group: AIIssueGroup, jira: Sandbox, settings: Settings
+) -> None:
+    settings.FRONTEND_URL = "https://app.killthenoise.example"
+    jira.inject("reset_after_create")
+    assert_error(api.create(group), 500, "jira_outcome_unknown")
+
+    assert recover_due() == {"created": 1}
+
+    assert_linked(jira)
+    assert not BackLink.objects.exists()
+    assert [sent.path for sent in jira.requests] == [
+        AT_GATEWAY + CREATE,
+        AT_GATEWAY + SEARCH,
+        AT_GATEWAY + CREATE + "/10000/remotelink",
+    ]
+
+
+def test_refused_scoped_token_is_said_in_the_name_of_the_site(
+    api: Api, group: AIIssueGroup, jira: Sandbox
+) -> None:
+    jira.state.expired = True
+
+    body = assert_error(api.create(group), 500, "jira_auth_failed")
+
+    assert f"Jira at {jira.url} does not accept" in body["message"]
