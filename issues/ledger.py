@@ -203,13 +203,12 @@ def _report(row: TicketRequest, outcome: dict[str, Any]) -> Report | None:
     groups = AIIssueGroup.objects.filter(pk=row.group_id)
     if not groups.select_for_update(no_key=True).values_list("pk").first():
         return None
-    report, _ = Report.objects.get_or_create(
+    return Report.objects.link_ticket(
         group_id=row.group_id,
-        source=Report.JIRA,
-        external_id=outcome["ticket_key"],
-        defaults={"title": row.title, "url": outcome["ticket_url"]},
+        key=outcome["ticket_key"],
+        title=row.title,
+        url=outcome["ticket_url"],
     )
-    return report
 
 
 def _add_late_row(row: TicketRequest, outcome: dict[str, Any]) -> None:

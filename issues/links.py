@@ -17,10 +17,8 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> Ticket:
     found = find_ticket(integration=integration, key=ticket_key)
     if found is None:
         raise TicketNotInJira(key=ticket_key, project_key=integration.project_key)
-    group.reports.get_or_create(
-        source=Report.JIRA,
-        external_id=found.key,
-        defaults={"title": found.summary, "url": found.url},
+    Report.objects.link_ticket(
+        group_id=group.pk, key=found.key, title=found.summary, url=found.url
     )
     return Ticket(found.key, found.url)
 

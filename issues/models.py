@@ -67,6 +67,19 @@ class ReportQuerySet(models.QuerySet["Report"]):
         counted = self.values_list("group_id", "source").annotate(n=models.Count("pk"))
         return counted.order_by("-n", "source")
 
+    def link_ticket(
+        self, *, group_id: UUID, key: str, title: str, url: str
+    ) -> "Report":
+        """Return the ticket's report in the group; it is made if there is none."""
+        report, _ = self.update_or_create(
+            group_id=group_id,
+            source=Report.JIRA,
+            external_id=key,
+            defaults={"linked": True},
+            create_defaults={"title": title, "url": url, "linked": True},
+        )
+        return report
+
 
 class Report(models.Model):
     """One piece of noise in a group: a message, a support ticket, a Jira ticket.
@@ -88,6 +101,8 @@ class Report(models.Model):
     title = models.TextField(blank=True)
     url = models.CharField(max_length=2000, blank=True)
     external_id = models.CharField(max_length=255, blank=True)
+    # A ticket that was created or linked here; what the pipeline sends leaves it alone.
+    linked = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ReportQuerySet.as_manager()

@@ -8,6 +8,7 @@ GROUP = "ai/(?P<group_id>[^/]+)"
 
 urlpatterns = [
     re_path("^ai/?$", views.GroupListView.as_view(), name="groups"),
+    re_path(f"^{GROUP}/?$", views.GroupView.as_view(), name="group"),
     re_path(f"^{GROUP}/reports/?$", views.ReportListView.as_view(), name="reports"),
     re_path(
         f"^{GROUP}/create-jira-ticket/?$",

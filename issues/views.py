@@ -7,6 +7,8 @@ from rest_framework.views import APIView
 from integrations.schema import JIRA_ERRORS, READING_JIRA, USING_JIRA
 from issues import links, services
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
+from issues.imports import Incoming, put_group
+from issues.incoming import PutGroupSerializer
 from issues.models import AIIssueGroup
 from issues.schema import (
     CREATING,
@@ -71,6 +73,32 @@ class GroupListView(APIView):
         page, next_cursor = page_of(groups, "updated_at", **query)
         shown = GroupSerializer(page, many=True, context=reports_of(page)).data
         return success_list(shown, "Issue groups, newest first", next_cursor)
+
+
+class GroupView(APIView):
+    @operation(
+        "putGroup",
+        tag=TAG,
+        parameters=GROUP,
+        takes=PutGroupSerializer,
+        answers=answered("Group", GroupSerializer()),
+        raises=[GroupNotFound],
+    )
+    def put(self, request: Request, group_id: str) -> Response:
+        """Create or update a group with its reports: for the clustering pipeline.
+
+        The same request again changes nothing. What is left out gets its default, but
+        for created_at and reports, which stay. Reports that are not in the list are
+        removed, tickets never.
+        """
+        pk, tenant_id = parse_uuid(group_id), caller_of(request).tenant_id
+        if pk is None:
+            raise GroupNotFound
+        values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
+        outcome = put_group(Incoming.of(values))
+        group = get_tenant_group(request, group_id)
+        shown = GroupSerializer(group, context=reports_of([group])).data
+        return success(shown, f"Issue group {outcome}")
 
 
 class ReportListView(APIView):

@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 ('title', models.TextField(blank=True)),
                 ('url', models.CharField(blank=True, max_length=2000)),
                 ('external_id', models.CharField(blank=True, max_length=255)),
+                ('linked', models.BooleanField(default=False, editable=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('group', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='issues.aiissuegroup')),
             ],

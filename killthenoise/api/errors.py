@@ -78,9 +78,14 @@ def _invalid_input(exc: drf.ValidationError) -> ErrorAnswer:
 def _flat(
     detail: Mapping[str, Any], above: str = ""
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield the sentences by field; one inside another is written `outer.inner`."""
+    """Yield the sentences by field; one inside another is written `outer.inner`.
+
+    The third of a list is `outer.2.inner`.
+    """
     for name, errors in detail.items():
         path = above if name == NON_FIELD and above else f"{above}.{name}".lstrip(".")
+        if isinstance(errors, list) and any(isinstance(one, dict) for one in errors):
+            errors = dict(enumerate(errors))
         if isinstance(errors, dict):
             yield from _flat(errors, path)
         else:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.fields import empty
+
+from killthenoise.api.authentication import parse_uuid
 
 
 class TextField(serializers.CharField):
@@ -41,6 +44,30 @@ class TextField(serializers.CharField):
             self.fail("invalid")
         if len(data) > self.limit:
             self.fail("max_length")
+        return super().to_internal_value(data)
+
+
+class IdField(serializers.UUIDField):
+    """A UUID in its canonical form."""
+
+    default_error_messages = {
+        "required": "Name it by its UUID.",
+        "invalid": "Must be a UUID, for example 550e8400-e29b-41d4-a716-446655440000.",
+    }
+
+    def to_internal_value(self, data: Any) -> UUID:
+        found = parse_uuid(data) if isinstance(data, str) else None
+        if found is None:
+            self.fail("invalid")
+        return found
+
+
+class NumberField(serializers.FloatField):
+    """JSON's numbers alone: "nan" must not be taken for one."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, str | bool):
+            self.fail("invalid")
         return super().to_internal_value(data)
 
 

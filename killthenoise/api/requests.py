@@ -19,10 +19,10 @@ def caller_of(request: Request) -> Caller:
 
 
 def validated(
-    serializer: type[serializers.Serializer[Any]], request: Request
+    serializer: type[serializers.Serializer[Any]], request: Request, **context: Any
 ) -> dict[str, Any]:
     """Return the body's validated values. Raises ValidationError (400)."""
-    bound = serializer(data=request.data)
+    bound = serializer(data=request.data, context=context)
     bound.is_valid(raise_exception=True)
     return dict(bound.validated_data)
 

@@ -16,6 +16,12 @@ def clean_text(text: str) -> str:
     return _unwanted.sub("", _line_ends.sub("\n", text)).strip()
 
 
+def clean_url(text: str) -> str:
+    """Return a web address on one line, "" for any other address."""
+    url = clean_title(text)
+    return url if url.lower().startswith(("https://", "http://")) else ""
+
+
 def clean_title(text: str) -> str:
     """Return `text` cleaned, on one line: each break becomes one space."""
     return _title_breaks.sub(" ", clean_text(text))
