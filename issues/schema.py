@@ -59,3 +59,26 @@ CREATION = [
         response_only=True,
     ),
 ]
+GENERATION = [
+    OpenApiExample(
+        "A group",
+        {"title": "Dark mode", "summary": "Customers ask for a dark dashboard."},
+        request_only=True,
+    ),
+    OpenApiExample(
+        "Its description",
+        {
+            "success": True,
+            "data": {
+                "description": "👤 User Story:\n"
+                "• As a **user** I want **Dark mode** in order to **get my work "
+                "done**.\n\n✅ Acceptance Criteria:\n• Investigate\n• Test the fix\n\n"
+                "💡 Additional Info:\n"
+                "• Original issue: Customers ask for a dark dashboard.",
+                "generated_by": "template",
+            },
+            "message": "Description generated",
+        },
+        response_only=True,
+    ),
+]

@@ -24,6 +24,26 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     allow_another = StrictBooleanField(default=False)
 
 
+class GenerateDescriptionSerializer(serializers.Serializer[dict[str, Any]]):
+    """`{"title", "summary"}`; other keys are ignored."""
+
+    title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
+    summary = TextField(
+        name="summary",
+        clean=clean_text,
+        limit=MAX_DESCRIPTION,
+        allow_blank=True,
+        default="",
+    )
+
+
+class DescriptionSerializer(serializers.Serializer[Any]):
+    """A description to edit, and what made it."""
+
+    description = serializers.CharField()
+    generated_by = serializers.ChoiceField(choices=["template", "llm"])
+
+
 class LinkJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     """`{"ticket_key"}`; other keys are ignored."""
 

@@ -1,4 +1,7 @@
-"""Paths of issue groups. A trailing slash works too, without a redirect."""
+"""Paths of issue groups, and of help with their tickets.
+
+A trailing slash works too, without a redirect.
+"""
 
 from django.urls import re_path
 
@@ -24,5 +27,13 @@ urlpatterns = [
         f"^{GROUP}/jira-tickets/(?P<ticket_key>[^/]+)/?$",
         views.JiraTicketView.as_view(),
         name="jira-ticket",
+    ),
+]
+
+ai_urlpatterns = [
+    re_path(
+        "^generate-jira-description/?$",
+        views.GenerateDescriptionView.as_view(),
+        name="generate-jira-description",
     ),
 ]

@@ -6,6 +6,7 @@ from rest_framework.views import APIView
 
 from integrations.schema import JIRA_ERRORS, READING_JIRA, USING_JIRA
 from issues import links, services
+from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
 from issues.imports import Incoming, put_group
 from issues.incoming import PutGroupSerializer
@@ -14,6 +15,7 @@ from issues.schema import (
     CREATING,
     CREATION,
     FIRST_GROUP,
+    GENERATION,
     GROUP,
     IDEMPOTENCY_KEY,
     REPLAYED,
@@ -24,6 +26,8 @@ from issues.schema import (
 )
 from issues.serializers import (
     CreateJiraTicketSerializer,
+    DescriptionSerializer,
+    GenerateDescriptionSerializer,
     GroupSerializer,
     LinkJiraTicketSerializer,
     ReportSerializer,
@@ -184,3 +188,24 @@ class JiraTicketView(APIView):
         group = get_tenant_group(request, group_id)
         links.unlink_jira_ticket(group=group, ticket_key=ticket_key)
         return success(None, "Jira ticket unlinked; it is still in Jira")
+
+
+class GenerateDescriptionView(APIView):
+    @operation(
+        "generateJiraDescription",
+        tag=TAG,
+        parameters=[TENANT_HEADER],
+        takes=GenerateDescriptionSerializer,
+        answers=answered("Description", DescriptionSerializer()),
+        examples=GENERATION,
+    )
+    def post(self, request: Request) -> Response:
+        """Describe a ticket from a title and a summary, for a person to edit.
+
+        A template does, or a language model where one is configured; where that
+        fails, the template again.
+        """
+        values = validated(GenerateDescriptionSerializer, request)
+        return success(
+            generate_description(**values).as_data(), "Description generated"
+        )

@@ -4,6 +4,7 @@ Development mode (`DJANGO_DEBUG`, which `manage.py` turns on when no secret key 
 needs nothing. Outside it, every missing or wrong variable is named at start, at once.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def are_origins(origins: list[str]) -> None:
                 f"Must be origins, with commas, such as https://app.example.com: "
                 f"{origin} is none."
             )
+
+
+def is_printable(text: str) -> None:
+    if not re.fullmatch("[!-~]*", text):
+        raise ValidationError("Has a space, a line end or another odd character.")
 
 
 def is_web_address(text: str) -> None:
@@ -136,6 +142,10 @@ LEASE_S = env.float("LEASE_S", 60, validate=positive)
 RECONCILE_HORIZON_S = env.float("RECONCILE_HORIZON_S", 180, validate=not_negative)
 WEB_THREADS = env.int("WEB_THREADS", 16, validate=positive)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", not DEBUG)
+LLM_BASE_URL = env.str("LLM_BASE_URL", "", validate=is_web_address)
+LLM_API_KEY = env.str("LLM_API_KEY", "", validate=is_printable)
+LLM_MODEL = env.str("LLM_MODEL", "")
+LLM_TIMEOUT_S = env.float("LLM_TIMEOUT_S", 10, validate=positive)
 LOG_LEVEL = env.str(
     "LOG_LEVEL",
     "INFO",
@@ -146,6 +156,13 @@ if JIRA_ALLOW_INSECURE and not DEBUG:
     raise ImproperlyConfigured(
         "JIRA_ALLOW_INSECURE sends credentials over plain http: it is for development "
         "mode only. Unset it, or set DJANGO_DEBUG=true on a machine of your own."
+    )
+llm = {"LLM_BASE_URL": LLM_BASE_URL, "LLM_API_KEY": LLM_API_KEY, "LLM_MODEL": LLM_MODEL}
+if any(llm.values()) and not all(llm.values()):
+    missing = ", ".join(name for name, value in llm.items() if not value)
+    raise ImproperlyConfigured(
+        f"Set {missing} too: a language model needs all of {', '.join(llm)}, or unset "
+        "them all."
     )
 
 # Database. Connections persist and are checked before use.

@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from django.views.decorators.cache import cache_page
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from issues.urls import ai_urlpatterns
 from killthenoise.health import healthz, readyz
 
 SCHEMA_CACHED_S = 3600
@@ -19,6 +20,7 @@ docs = SpectacularSwaggerSplitView.as_view(template_name="docs.html")
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/issues/", include("issues.urls")),
+    path("api/ai/", include(ai_urlpatterns)),
     path("api/jira/", include("integrations.urls")),
     re_path("^api/schema/?$", schema, name="schema"),
     re_path("^api/docs/?$", docs, name="docs"),

@@ -81,6 +81,9 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("JIRA_GATEWAY_URL", "http://api.atlassian.com"),
         ("JIRA_GATEWAY_URL", "https://"),
         ("JIRA_GATEWAY_URL", "https://api.atlassian.com/ex"),
+        ("LLM_BASE_URL", "llm.example.com"),
+        ("LLM_API_KEY", "two\nlines"),
+        ("LLM_TIMEOUT_S", "0"),
         ("DJANGO_DEBUG", "perhaps"),
         ("JIRA_ALLOW_INSECURE", "true"),
         ("JIRA_ALLOWED_HOSTS", ""),
@@ -168,6 +171,25 @@ def test_deployment_check_refuses_tenants_that_are_taken_on_trust() -> None:
     assert checked.returncode != 0
     assert "killthenoise.E001" in checked.stderr
     assert "Set TENANT_AUTH=jwt" in checked.stderr
+
+
+LLM = {
+    "LLM_BASE_URL": "https://llm.example.com/v1",
+    "LLM_API_KEY": "sk-very-secret",
+    "LLM_MODEL": "small",
+}
+
+
+@pytest.mark.parametrize("name", LLM)
+def test_half_a_language_model_stops_the_start_with_what_is_missing(name: str) -> None:
+    alone = start_wsgi(**PRODUCTION, **{name: LLM[name]})
+    without = start_wsgi(**PRODUCTION, **LLM | {name: ""})
+
+    for started, missing in ((alone, LLM.keys() - {name}), (without, {name})):
+        assert started.returncode != 0
+        told = started.stderr.splitlines()[-1].partition(" too")[0]
+        assert {one for one in LLM if one in told} == missing
+        assert LLM["LLM_API_KEY"] not in started.stderr
 
 
 def test_deployment_check_is_clean_with_production_variables() -> None:
