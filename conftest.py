@@ -14,10 +14,12 @@ from uuid import UUID
 
 import django
 import pytest
+from django.db import connection
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from integrations.jira.sandbox import Sandbox
+from killthenoise.audit.triggers import GUARD, LIFT
 from killthenoise.tests.issuer import AUDIENCE, NAME, Issuer
 
 
@@ -38,6 +40,22 @@ os.environ["JIRA_ALLOW_INSECURE"] = "true"
 if "DATABASE_URL" not in os.environ:
     os.environ["DATABASE_URL"] = start_postgres()
 django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Let the audit be emptied between tests, and at no other moment.
+
+    Its triggers are lifted and made again in the transaction that empties the tables.
+    """
+    flush, vendor = connection.ops.execute_sql_flush, connection.vendor
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            connection.ops,
+            "execute_sql_flush",
+            lambda sql: flush([*LIFT[vendor], *sql, *GUARD[vendor]]),
+        )
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -191,6 +191,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "killthenoise.audit",
     "integrations",
     "issues",
     "killthenoise",
@@ -321,6 +322,9 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "audit": {"level": "INFO"},  # whatever LOG_LEVEL is
+    },
 }
 TEST_RUNNER = "killthenoise.test_runner.PytestRunner"

@@ -1,0 +1,1 @@
+"""The audit: who did what, for which tenant, and how it ended. It is append-only."""

@@ -1,0 +1,107 @@
+"""Recording: each event is one line in the log `audit` and one row in the database.
+
+What a view does, what a command does, and what was done:
+
+    with audited(request, Action.TICKET_LINK, AIIssueGroup, group_id) as event:
+        ...
+    with recording(Action.KEYS_ROTATE, actor="manage.py rotate_keys") as event:
+        ...
+    record(Action.ADMIN_ADD, actor="admin:jane", object_type="auth.user")
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import Error as AnyDatabaseError
+from django.db.models import Model
+from rest_framework.request import Request
+
+from killthenoise.api.errors import framework_answer
+from killthenoise.api.request_id import current_request_id
+from killthenoise.api.requests import caller_of
+from killthenoise.api.text import clean_title
+from killthenoise.audit.models import AuditEvent
+
+Action = AuditEvent.Action
+MAX_TEXT = 255  # characters
+
+lines = logging.getLogger("audit")
+logger = logging.getLogger(__name__)
+
+
+def record(action: Action, *, actor: str, **facts: Any) -> None:
+    """Record what was done; `facts` are the other fields of the event.
+
+    Inside a transaction, hand it to `transaction.on_commit`: a row must not be there
+    for what was rolled back, nor a failing insert break the transaction.
+    """
+    with recording(action, actor=actor, **facts):
+        pass
+
+
+@contextmanager
+def recording(action: Action, *, actor: str, **facts: Any) -> Iterator[AuditEvent]:
+    """Record what the block does when it has ended, or the code of what it raises.
+
+    The block may add to the event. Recording itself never raises.
+    """
+    request_id = current_request_id()
+    event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
+    try:
+        yield event
+    except BaseException as exc:
+        event.outcome = _code_of(exc)
+        raise
+    finally:
+        _keep(event)
+
+
+def audited(
+    request: Request,
+    action: Action,
+    about: type[Model],
+    object_id: str = "",
+    **detail: str,
+) -> AbstractContextManager[AuditEvent]:
+    """Record what the block does for the caller of a view, as `recording` does.
+
+    `object_id` and `detail` are as the caller sent them.
+    """
+    caller = caller_of(request)
+    return recording(
+        action,
+        actor=caller.actor,
+        tenant_id=caller.tenant_id,
+        client_ip=caller.client_ip,
+        object_type=about._meta.label_lower,
+        object_id=_fit(object_id),
+        detail={name: _fit(text) for name, text in detail.items()},
+    )
+
+
+def _fit(text: str) -> str:
+    return clean_title(text)[:MAX_TEXT]
+
+
+def _code_of(exc: BaseException) -> str:
+    """Return the code that the answer to the caller has."""
+    if isinstance(exc, AnyDatabaseError):
+        return "database_error"
+    if isinstance(exc, Exception) and (answer := framework_answer(exc)):
+        return answer.code
+    code = getattr(exc, "code", None)  # of a ServiceError or JiraError
+    return code if isinstance(code, str) else "internal_error"
+
+
+def _keep(event: AuditEvent) -> None:
+    fields = event._meta.concrete_fields
+    shown = {field.attname: field.value_from_object(event) for field in fields}
+    try:
+        lines.info(json.dumps(shown, cls=DjangoJSONEncoder))
+        event.save(force_insert=True)
+    except Exception:  # whatever it is: what was done is done, and must be answered
+        logger.critical("audit event %s is not stored", event.pk, exc_info=True)

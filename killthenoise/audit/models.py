@@ -1,0 +1,73 @@
+"""What the audit keeps: one row for each thing that was done, or refused."""
+
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from django.db import models
+from django.utils import timezone
+
+
+class AppendOnly(Exception):
+    """Events are added and never changed or deleted."""
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def update(self, **values: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+
+class AuditEvent(models.Model):
+    """Somebody did something, or was refused it. No secret is ever in it.
+
+    `outcome` is ok, replayed, or the code of the error; `object_type` a model such as
+    integrations.integration; `detail` a few names, never what people wrote.
+    """
+
+    class Action(models.TextChoices):
+        TICKET_CREATE = "ticket.create", "Ticket created"
+        TICKET_LINK = "ticket.link", "Ticket linked"
+        TICKET_UNLINK = "ticket.unlink", "Ticket unlinked"
+        JIRA_CONNECT = "jira.connect", "Jira connected"
+        JIRA_UPDATE = "jira.update", "Jira integration changed"
+        JIRA_DISCONNECT = "jira.disconnect", "Jira disconnected"
+        ADMIN_ADD = "admin.add", "Added in the admin"
+        ADMIN_CHANGE = "admin.change", "Changed in the admin"
+        ADMIN_DELETE = "admin.delete", "Deleted in the admin"
+        KEYS_ROTATE = "keys.rotate", "Encryption keys rotated"
+
+    OK, REPLAYED = "ok", "replayed"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    tenant_id = models.UUIDField(null=True, blank=True)
+    actor = models.CharField(max_length=255)
+    action = models.CharField(max_length=50, choices=Action)
+    outcome = models.CharField(max_length=50, default=OK)
+    object_type = models.CharField(max_length=100, blank=True)
+    object_id = models.CharField(max_length=255, blank=True)
+    detail = models.JSONField(default=dict, blank=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    client_ip = models.GenericIPAddressField(null=True, blank=True)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # The admin's list, newest first.
+            models.Index(fields=["-created_at"], name="auditevent_newest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.outcome} by {self.actor}"
+
+    # Overridden only to refuse early and in words what the triggers refuse anyway.
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
