@@ -14,6 +14,7 @@ from integrations.jira.secret import Secret
 from integrations.models import Integration
 from integrations.preflight import check_integration
 from integrations.ticket_settings import SettingsSerializer
+from killthenoise.audit.admin import AuditedAdmin
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
@@ -76,7 +77,7 @@ def _told(errors: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
 
 
 @admin.register(Integration)
-class IntegrationAdmin(admin.ModelAdmin):
+class IntegrationAdmin(AuditedAdmin):
     form = IntegrationForm
     actions = ["check_jira"]
     list_display = [

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from issues.models import AIIssueGroup, BackLink, Report, TicketRequest
+from killthenoise.audit.admin import AuditAdmin, AuditedAdmin
 
 
 def external_link(url: str, text: str) -> str | SafeString:
@@ -18,21 +19,8 @@ def external_link(url: str, text: str) -> str | SafeString:
     return format_html('<a href="{}" rel="noopener noreferrer">{}</a>', url, text)
 
 
-class AuditAdmin(admin.ModelAdmin):
-    """Rows to read: they cannot be added, changed or deleted."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(AIIssueGroup)
-class AIIssueGroupAdmin(admin.ModelAdmin):
+class AIIssueGroupAdmin(AuditedAdmin):
     list_display = ["title", "type", "severity", "status", "frequency", "updated_at"]
     list_filter = ["status", "type", "severity", "updated_at"]
     search_fields = ["title", "summary", "id", "tenant_id", "reports__external_id"]

@@ -1,0 +1,123 @@
+"""Changes of users in the admin are events, and events are there to read."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import DatabaseError, connection
+from django.test import Client
+from django.urls import reverse
+
+from killthenoise.audit.models import AuditEvent
+from killthenoise.tests.audit import lines, only_event
+
+LIST = reverse("admin:audit_auditevent_changelist")
+PASSWORD = "a-canary-password"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_user_that_is_added_is_an_event_without_the_password(
+    admin_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    form = {"username": "jane", "password1": PASSWORD, "password2": PASSWORD}
+
+    admin_client.post(
+        reverse("admin:auth_user_add"), form | {"usable_password": "true"}
+    )
+
+    event = only_event(caplog)
+    assert (event.action, event.actor) == ("admin.add", "admin:admin")
+    assert event.object_type == "auth.user"
+    assert event.object_id == str(User.objects.get(username="jane").pk)
+    assert event.client_ip == "127.0.0.1"
+    assert event.request_id
+    assert PASSWORD not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_password_is_an_event_without_it(
+    admin_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = User.objects.create_user("jane")
+    path = reverse("admin:auth_user_password_change", args=[user.pk])
+    form = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+
+    admin_client.post(path, form)
+
+    event = only_event(caplog)
+    assert (event.action, event.object_id) == ("admin.change", str(user.pk))
+    assert event.detail == {"fields": ["password"]}
+    assert PASSWORD not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_of_a_deleted_selection_is_an_event(admin_client: Client) -> None:
+    pks = [Group.objects.create(name=name).pk for name in ("one", "two")]
+    form = {"action": "delete_selected", "_selected_action": pks, "post": "yes"}
+
+    admin_client.post(reverse("admin:auth_group_changelist"), form)
+
+    assert not Group.objects.exists()
+    events = AuditEvent.objects.all()
+    assert {event.action for event in events} == {"admin.delete"}
+    assert {event.object_id for event in events} == {str(pk) for pk in pks}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("page", ["delete", "changelist"])
+def test_deletion_that_the_database_refuses_is_no_event(
+    admin_client: Client, caplog: pytest.LogCaptureFixture, page: str
+) -> None:
+    pk = Group.objects.create(name="one").pk
+    path = reverse(f"admin:auth_group_{page}", args=[pk] if page == "delete" else [])
+    form = {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
+
+    def refuse(execute: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith("DELETE"):
+            raise DatabaseError("refused")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(refuse), pytest.raises(DatabaseError):
+        admin_client.post(path, form)
+
+    assert not AuditEvent.objects.exists()
+    assert not lines(caplog)
+
+
+@pytest.mark.parametrize("query", ["jane", "click-1", "SCRUM-7", "group-1"])
+def test_events_are_found(admin_client: Client, query: str) -> None:
+    event = AuditEvent.objects.create(
+        action=AuditEvent.Action.TICKET_LINK,
+        actor="jane",
+        request_id="click-1",
+        object_id="group-1",
+        detail={"ticket_key": "SCRUM-7"},
+    )
+    AuditEvent.objects.create(action=AuditEvent.Action.TICKET_LINK, actor="john")
+
+    found = admin_client.get(LIST, {"q": query})
+
+    assert [row.pk for row in found.context["cl"].queryset] == [event.pk]
+
+
+def test_events_are_filtered_by_action(admin_client: Client) -> None:
+    for action in AuditEvent.Action:
+        AuditEvent.objects.create(action=action, actor="jane")
+
+    found = admin_client.get(LIST, {"action__exact": "keys.rotate"})
+
+    assert [row.action for row in found.context["cl"].queryset] == ["keys.rotate"]
+
+
+def test_events_cannot_be_added_changed_or_deleted(admin_client: Client) -> None:
+    event = AuditEvent.objects.create(action="keys.rotate", actor="jane")
+    pages = [
+        reverse("admin:audit_auditevent_add"),
+        reverse("admin:audit_auditevent_change", args=[event.pk]),
+        reverse("admin:audit_auditevent_delete", args=[event.pk]),
+    ]
+
+    answers = [admin_client.post(page, {"post": "yes"}) for page in pages]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert AuditEvent.objects.get().actor == "jane"
