@@ -6,8 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from integrations.errors import SecretUnreadable
 from integrations.models import Integration
 from integrations.rotation import Rotated, rotate_tokens
+from killthenoise.audit.events import Action, recording
 
 
 class Command(BaseCommand):
@@ -20,10 +22,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         total = Integration.objects.count()
         counts: Counter[Rotated] = Counter()
-        for pk, rotated in tqdm(rotate_tokens(), total=total, unit="token"):
-            counts[rotated] += 1
-            if rotated is Rotated.UNREADABLE:
-                self.stderr.write(f"integration {pk}: no key reads its token")
+        with recording(Action.KEYS_ROTATE, actor="manage.py rotate_keys") as event:
+            for pk, rotated in tqdm(rotate_tokens(), total=total, unit="token"):
+                counts[rotated] += 1
+                event.detail[rotated.name.lower()] = counts[rotated]
+                if rotated is Rotated.UNREADABLE:
+                    event.outcome = SecretUnreadable.code
+                    self.stderr.write(f"integration {pk}: no key reads its token")
         for rotated, count in counts.items():
             self.stdout.write(f"{count} {rotated.value}")
         if counts[Rotated.UNREADABLE]:
