@@ -39,6 +39,7 @@ from integrations.services import get_integration
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import answered, listed, operation
 from killthenoise.api.requests import caller_of, validated, validated_query
+from killthenoise.audit.events import Action, audited
 
 
 def get_tenant_integration(request: Request, integration_id: str) -> Integration:
@@ -102,10 +103,13 @@ class IntegrationListView(APIView):
         one. Without `project_key`, the default project or the only one is taken;
         `message` says if one must be chosen.
         """
-        connection = connect.connect_jira(
-            tenant_id=caller_of(request).tenant_id,
-            **validated(ConnectSerializer, request),
-        )
+        with audited(request, Action.JIRA_CONNECT, Integration) as event:
+            form = validated(ConnectSerializer, request)
+            event.detail["fields"] = sorted(form)
+            connection = connect.connect_jira(
+                tenant_id=caller_of(request).tenant_id, **form
+            )
+            event.object_id = str(connection.integration.pk)
         return success(
             IntegrationSerializer(connection.integration).data,
             connection.message,
@@ -125,10 +129,13 @@ class IntegrationView(APIView):
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
         """Change where tickets go and what they get; Jira is asked first."""
-        connection = connect.update_integration(
-            integration=get_tenant_integration(request, integration_id),
-            changes=validated(UpdateSerializer, request),
-        )
+        with audited(request, Action.JIRA_UPDATE, Integration, integration_id) as event:
+            integration = get_tenant_integration(request, integration_id)
+            changes = validated(UpdateSerializer, request)
+            event.detail["fields"] = sorted(changes)
+            connection = connect.update_integration(
+                integration=integration, changes=changes
+            )
         shown = IntegrationSerializer(connection.integration).data
         return success(shown, connection.message)
 
@@ -141,8 +148,9 @@ class IntegrationView(APIView):
     )
     def delete(self, request: Request, tenant: str, integration_id: str) -> Response:
         """Disconnect Jira and erase its token; what it made stays on record."""
-        integration = get_tenant_integration(request, integration_id)
-        connect.disconnect(integration=integration)
+        with audited(request, Action.JIRA_DISCONNECT, Integration, integration_id):
+            integration = get_tenant_integration(request, integration_id)
+            connect.disconnect(integration=integration)
         shown = IntegrationSerializer(integration).data
         return success(shown, "Jira is disconnected and its API token erased")
 

@@ -50,6 +50,7 @@ from killthenoise.api.requests import (
     validated,
     validated_query,
 )
+from killthenoise.audit.events import Action, audited
 
 
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
@@ -139,13 +140,16 @@ class CreateJiraTicketView(APIView):
         The same request again, a second click or a retry, is answered with the same
         ticket and the header `Idempotency-Replayed: true`.
         """
-        group = get_tenant_group(request, group_id)
-        ticket = services.create_jira_ticket(
-            group=group,
-            caller=caller_of(request),
-            idempotency_key=idempotency_key(request),
-            **validated(CreateJiraTicketSerializer, request),
-        )
+        with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
+            ticket = services.create_jira_ticket(
+                group=get_tenant_group(request, group_id),
+                caller=caller_of(request),
+                idempotency_key=idempotency_key(request),
+                **validated(CreateJiraTicketSerializer, request),
+            )
+            event.detail["ticket_key"] = ticket.ticket_key
+            if ticket.replayed:
+                event.outcome = event.REPLAYED
         return success(
             ticket.as_data(),
             "Jira ticket created successfully",
@@ -168,10 +172,12 @@ class LinkJiraTicketView(APIView):
 
         `ticket_key` is its key or its number in the integration's project.
         """
-        ticket = links.link_jira_ticket(
-            group=get_tenant_group(request, group_id),
-            **validated(LinkJiraTicketSerializer, request),
-        )
+        with audited(request, Action.TICKET_LINK, AIIssueGroup, group_id) as event:
+            group = get_tenant_group(request, group_id)
+            asked = validated(LinkJiraTicketSerializer, request)
+            event.detail |= asked
+            ticket = links.link_jira_ticket(group=group, **asked)
+            event.detail["ticket_key"] = ticket.ticket_key
         return success(ticket.as_data(), "Jira ticket linked successfully")
 
 
@@ -185,8 +191,11 @@ class JiraTicketView(APIView):
     )
     def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
         """Unlink a ticket from a group; in Jira it stays."""
-        group = get_tenant_group(request, group_id)
-        links.unlink_jira_ticket(group=group, ticket_key=ticket_key)
+        with audited(
+            request, Action.TICKET_UNLINK, AIIssueGroup, group_id, ticket_key=ticket_key
+        ):
+            group = get_tenant_group(request, group_id)
+            links.unlink_jira_ticket(group=group, ticket_key=ticket_key)
         return success(None, "Jira ticket unlinked; it is still in Jira")
 
 
