@@ -3,6 +3,7 @@
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from integrations import connect, lookups
@@ -39,6 +40,7 @@ from integrations.services import get_integration
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import answered, listed, operation
 from killthenoise.api.requests import caller_of, validated, validated_query
+from killthenoise.api.throttling import ConnectAddressThrottle, ConnectTenantThrottle
 from killthenoise.audit.events import Action, audited
 
 
@@ -50,6 +52,13 @@ def get_tenant_integration(request: Request, integration_id: str) -> Integration
 
 
 class IntegrationListView(APIView):
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Connect less often than the rest: whoever connects may be guessing tokens."""
+        if self.request.method != "POST":
+            return super().get_throttles()
+        connect = [ConnectTenantThrottle(), ConnectAddressThrottle()]
+        return [*super().get_throttles(), *connect]
+
     @operation(
         "listIntegrations",
         tag=TAG,

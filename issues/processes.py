@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 STARTUP_S = 30
+UNTHROTTLED = {f"THROTTLE_{whom}": "none" for whom in ("TENANT", "ADDRESS", "CONNECT")}
 Process = subprocess.Popen[bytes]
 
 
@@ -29,7 +30,7 @@ class Processes:
         self, running: ExitStack, folder: Path, environment: Mapping[str, str]
     ) -> None:
         self.running = running
-        self.environment = os.environ | dict(environment)
+        self.environment = os.environ | UNTHROTTLED | dict(environment)
         self.log_path = folder / "processes.log"
         self.log = running.enter_context(self.log_path.open("w"))
 

@@ -16,12 +16,16 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from killthenoise.development import development_secret
 from killthenoise.variables import (
     are_host_patterns,
     is_https,
     is_long_secret,
+    is_rate,
+    is_redis_url,
     not_empty,
     unused,
     used_if,
@@ -83,6 +87,12 @@ def is_safe_origin(text: str) -> None:
         )
 
 
+def rate(name: str, default: str) -> str | None:
+    """Return how often something may be done; None is as often as one likes."""
+    given = env.str(name, default, validate=is_rate)
+    return None if given == "none" else given or None
+
+
 # The environment: everything that README's table of variables names.
 SECRET_KEY = env.str(
     "DJANGO_SECRET_KEY",
@@ -140,6 +150,11 @@ REQUEST_BUDGET_S = env.float("REQUEST_BUDGET_S", 25, validate=positive)
 TWIN_WAIT_S = env.float("TWIN_WAIT_S", 10, validate=not_negative)
 LEASE_S = env.float("LEASE_S", 60, validate=positive)
 RECONCILE_HORIZON_S = env.float("RECONCILE_HORIZON_S", 180, validate=not_negative)
+THROTTLE_TENANT = rate("THROTTLE_TENANT", "600/min")
+THROTTLE_ADDRESS = rate("THROTTLE_ADDRESS", "1200/min")
+THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
+REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
 WEB_THREADS = env.int("WEB_THREADS", 16, validate=positive)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", not DEBUG)
 LLM_BASE_URL = env.str("LLM_BASE_URL", "", validate=is_web_address)
@@ -179,6 +194,22 @@ else:
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Caches: pages in each process, and what the throttles count, which may be shared. A
+# Redis that is down or slow must not hold up requests.
+LOCAL_CACHE = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+REDIS_CACHE = {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "killthenoise",
+    "OPTIONS": {
+        "socket_connect_timeout": 0.2,  # seconds
+        "socket_timeout": 0.2,
+        "retry": Retry(NoBackoff(), 0),
+    },
+}
+COUNTS = LOCAL_CACHE | {"LOCATION": "throttles", "OPTIONS": {"MAX_ENTRIES": 10_000}}
+CACHES = {"default": LOCAL_CACHE, "throttles": REDIS_CACHE if REDIS_URL else COUNTS}
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -198,6 +229,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "killthenoise.api.middleware.RequestIdMiddleware",
+    "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "killthenoise.api.middleware.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -233,6 +265,15 @@ REST_FRAMEWORK = {
         else "killthenoise.api.authentication.TenantHeaderAuthentication"
     ],
     "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "killthenoise.api.throttling.TenantThrottle",
+        "killthenoise.api.throttling.AddressThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "tenant": THROTTLE_TENANT,
+        "address": THROTTLE_ADDRESS,
+        "connect": THROTTLE_CONNECT,
+    },
     "DEFAULT_PARSER_CLASSES": ["killthenoise.api.parsers.JSONBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from marshmallow import ValidationError
-from marshmallow.validate import Length
+from marshmallow.validate import Length, Regexp
 
 not_empty = Length(min=1, error="Must not be empty.")
 # A secret without an effect is a protection that somebody believes in.
@@ -13,6 +13,13 @@ unused = Length(
     max=0,
     error="Has no effect with this TENANT_AUTH and JWT_ALGORITHM. Unset it, or set "
     "those to what uses it.",
+)
+is_rate = Regexp(
+    "(none|[1-9][0-9]*/(s|sec|min|hour|day))?$",
+    error="Must be a rate, such as 600/min (or /sec, /hour, /day), or none.",
+)
+is_redis_url = Regexp(
+    "((rediss?|unix)://.+)?$", error="Must begin with redis://, rediss:// or unix://."
 )
 
 

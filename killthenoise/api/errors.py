@@ -46,6 +46,8 @@ _MESSAGES: dict[type[Exception], str] = {
     drf.UnsupportedMediaType: "Send the body as JSON, with the header Content-Type: "
     "application/json.",
     drf.NotAcceptable: "The API answers JSON only. Send Accept: application/json.",
+    drf.Throttled: "Too many requests came in a short time, so this one did nothing. "
+    "Wait for the seconds that Retry-After tells, then send it again.",
 }
 
 

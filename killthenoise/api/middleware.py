@@ -1,8 +1,10 @@
-"""Middleware: a request id on every answer, the JSON envelope on errors under /api/."""
+"""Middleware: the request id, the client's address, the JSON envelope on errors."""
 
 from collections.abc import Callable
 from http import HTTPStatus
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
@@ -29,6 +31,33 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class ClientAddressMiddleware:
+    """Let REMOTE_ADDR be the client's, behind `TRUSTED_PROXIES` routers.
+
+    Each router adds to X-Forwarded-For the address that it was called from. What stands
+    before those is what the client says, and is not believed.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if told := _told_by_routers(request, settings.TRUSTED_PROXIES):
+            request.META["REMOTE_ADDR"] = told
+        return self.get_response(request)
+
+
+def _told_by_routers(request: HttpRequest, routers: int) -> str | None:
+    """Return the address that the outermost router was called from, if it is one."""
+    path = request.headers.get("X-Forwarded-For", "").split(",")
+    if not 0 < routers <= len(path):
+        return None
+    try:
+        return str(ip_address(path[-routers].strip()))
+    except ValueError:
+        return None
 
 
 class JsonErrorsMiddleware:

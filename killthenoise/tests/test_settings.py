@@ -76,6 +76,10 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("LEASE_S", "-1"),
         ("WEB_THREADS", "many"),
         ("LOG_LEVEL", "LOUD"),
+        ("THROTTLE_TENANT", "often"),
+        ("THROTTLE_ADDRESS", "0/min"),
+        ("REDIS_URL", "http://redis.example.com"),
+        ("TRUSTED_PROXIES", "-1"),
         ("FRONTEND_URL", "javascript:alert(1)"),
         ("TENANT_AUTH", "none"),
         ("JIRA_GATEWAY_URL", "http://api.atlassian.com"),
@@ -190,6 +194,13 @@ def test_half_a_language_model_stops_the_start_with_what_is_missing(name: str) -
         told = started.stderr.splitlines()[-1].partition(" too")[0]
         assert {one for one in LLM if one in told} == missing
         assert LLM["LLM_API_KEY"] not in started.stderr
+
+
+def test_throttles_take_rates_or_nothing() -> None:
+    rates = {"THROTTLE_TENANT": "5/hour", "THROTTLE_ADDRESS": "none"}
+    started = start_wsgi(**PRODUCTION, **rates, THROTTLE_CONNECT="")
+
+    assert started.returncode == 0, started.stderr
 
 
 def test_deployment_check_is_clean_with_production_variables() -> None:
