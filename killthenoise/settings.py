@@ -6,22 +6,23 @@ needs nothing. Outside it, every missing or wrong variable is named at start, at
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from corsheaders.defaults import default_headers
 from cryptography.fernet import Fernet, MultiFernet
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from killthenoise.development import development_secret
 from killthenoise.variables import (
     are_host_patterns,
+    is_admin_path,
     is_https,
     is_long_secret,
     is_rate,
@@ -155,6 +156,7 @@ THROTTLE_ADDRESS = rate("THROTTLE_ADDRESS", "1200/min")
 THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
 REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
+ADMIN_PATH = env.str("ADMIN_PATH", "admin/", validate=is_admin_path)
 WEB_THREADS = env.int("WEB_THREADS", 16, validate=positive)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", not DEBUG)
 LLM_BASE_URL = env.str("LLM_BASE_URL", "", validate=is_web_address)
@@ -201,11 +203,7 @@ REDIS_CACHE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
     "LOCATION": REDIS_URL,
     "KEY_PREFIX": "killthenoise",
-    "OPTIONS": {
-        "socket_connect_timeout": 0.2,  # seconds
-        "socket_timeout": 0.2,
-        "retry": Retry(NoBackoff(), 0),
-    },
+    "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.2},  # seconds
 }
 COUNTS = LOCAL_CACHE | {"LOCATION": "throttles", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES = {"default": LOCAL_CACHE, "throttles": REDIS_CACHE if REDIS_URL else COUNTS}
@@ -218,6 +216,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
@@ -231,6 +230,8 @@ MIDDLEWARE = [
     "killthenoise.api.middleware.RequestIdMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "killthenoise.api.middleware.AnswerHeadersMiddleware",
     "killthenoise.api.middleware.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -240,6 +241,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "killthenoise.urls"
 WSGI_APPLICATION = "killthenoise.wsgi.application"
@@ -320,16 +322,43 @@ CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Retry-After", "X-Request-ID"]
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # the icons of Swagger UI are in its style sheet
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# The admin: cookies of this host alone, which are gone with the browser, and a pause
+# for an address that guesses a user's password. Browsers take __Host- over https only.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_NAME = "sessionid" if DEBUG else "__Host-sessionid"
+CSRF_COOKIE_NAME = "csrftoken" if DEBUG else "__Host-csrftoken"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False  # it would introduce itself at each start
+PASSWORDS = "django.contrib.auth.password_validation."
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": PASSWORDS + "UserAttributeSimilarityValidator"},
+    {"NAME": PASSWORDS + "MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": PASSWORDS + "CommonPasswordValidator"},
+    {"NAME": PASSWORDS + "NumericPasswordValidator"},
 ]
 
 LANGUAGE_CODE = "en-us"

@@ -1,5 +1,6 @@
 """The URL map."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpResponse
 from django.urls import include, path, re_path
@@ -18,7 +19,7 @@ schema = cache_page(SCHEMA_CACHED_S)(SpectacularAPIView.as_view())
 docs = SpectacularSwaggerSplitView.as_view(template_name="docs.html")
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path(settings.ADMIN_PATH, admin.site.urls),
     path("api/issues/", include("issues.urls")),
     path("api/ai/", include(ai_urlpatterns)),
     path("api/jira/", include("integrations.urls")),

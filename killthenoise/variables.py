@@ -18,6 +18,11 @@ is_rate = Regexp(
     "(none|[1-9][0-9]*/(s|sec|min|hour|day))?$",
     error="Must be a rate, such as 600/min (or /sec, /hour, /day), or none.",
 )
+is_admin_path = Regexp(
+    "(?!(api|static)/)([A-Za-z0-9_-]+/)+$",
+    error="Must be a path such as admin/, which ends with / and is not under api/ or "
+    "static/.",
+)
 is_redis_url = Regexp(
     "((rediss?|unix)://.+)?$", error="Must begin with redis://, rediss:// or unix://."
 )

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Dialog, Page, expect, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -19,8 +19,13 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup
 from issues.tests.api import Api
 from issues.tests.conftest import api, group, integration  # noqa: F401 (fixtures)
-from issues.tests.factories import GroupFactory, ReportFactory
+from issues.tests.factories import (
+    GroupFactory,
+    ReportFactory,
+    TicketRequestFactory,
+)
 
+OPERATIONS = 12
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 OFFLINE = ["--disable-background-networking", "--disable-component-update"]
 
@@ -47,6 +52,14 @@ def page(browser: Any) -> Iterator[Page]:
     assert not problems
 
 
+def log_in(page: Page, url: str) -> None:
+    """Open a page of the admin, and log in on the way."""
+    page.goto(url)
+    page.get_by_label("Username:").fill("admin")
+    page.get_by_label("Password:").fill("password")
+    page.get_by_role("button", name="Log in").click()
+
+
 def test_creation_is_found_in_the_admin_and_leads_to_the_ticket(
     page: Page,
     live_server: LiveServer,
@@ -59,10 +72,7 @@ def test_creation_is_found_in_the_admin_and_leads_to_the_ticket(
     text = "As a user I want <script>alert(1)</script> to stay text."
     assert api.create(group, {"title": "No <b>", "description": text}).ok
 
-    page.goto(f"{live_server.url}/admin/issues/ticketrequest/?q=SCRUM-1")
-    page.get_by_label("Username:").fill("admin")
-    page.get_by_label("Password:").fill("password")
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, f"{live_server.url}/admin/issues/ticketrequest/?q=SCRUM-1")
     page.get_by_role("link", name="SCRUM-1").click()
 
     expect(page).to_have_url(f"{jira.url}/browse/SCRUM-1")
@@ -124,3 +134,76 @@ def test_front_end_connects_creates_and_shows_the_ticket(
     expect(page.locator("#reports li")).to_have_text(["jira SCRUM-1", "slack C01-1"])
     page.get_by_role("link", name="SCRUM-1").click()
     expect(page.get_by_role("heading", name="From the front end")).to_be_visible()
+
+
+def test_docs_show_the_operations_and_try_one(
+    page: Page, live_server: LiveServer, group: AIIssueGroup
+) -> None:
+    page.goto(f"{live_server.url}/api/docs")
+    expect(page.locator(".opblock")).to_have_count(OPERATIONS)
+    operation = page.locator("#operations-Issue_groups-listGroups")
+
+    operation.get_by_role("button").first.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_placeholder("X-Tenant-ID").fill(str(group.tenant_id))
+    operation.get_by_role("button", name="Execute").click()
+
+    expect(operation.locator(".live-responses-table")).to_contain_text(str(group.pk))
+
+
+def test_admin_changes_an_integration_under_its_policy(
+    page: Page, live_server: LiveServer, admin_user: Any, integration: Integration
+) -> None:
+    log_in(page, f"{live_server.url}/admin/integrations/integration/")
+    page.get_by_role("link", name=integration.base_url).click()
+    page.get_by_label("Project key:").fill("OTHER")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    page.get_by_role("button", name="Toggle theme").first.click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_scripts_in_texts_and_addresses_never_run_in_the_admin(
+    page: Page, live_server: LiveServer, admin_user: Any
+) -> None:
+    fired: list[str] = []
+
+    def note(dialog: Dialog) -> None:
+        fired.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
+    text = "<svg onload=alert(1)><script>alert(2)</script>"
+    place = {"source": text, "url": "javascript:alert(3)"}
+    group = GroupFactory.create(title=text, summary=text, tags=[text], status=text)
+    report = ReportFactory.create(group=group, title=text, external_id=text, **place)
+    texts = dict.fromkeys(["title", "description", "actor", "ticket_key"], text)
+    ticket = TicketRequestFactory.create(
+        group=group, created=True, ticket_url=place["url"], error_message=text, **texts
+    )
+
+    log_in(page, f"{live_server.url}/admin/")
+    for row in (group, report, ticket):
+        listed = f"{live_server.url}/admin/issues/{row._meta.model_name}/"
+        for url in (listed, f"{listed}{row.pk}/change/", f"{listed}?q={text}"):
+            page.goto(url)
+            expect(page.locator("#content")).to_contain_text("onload")
+            for link in page.locator("a[href^=javascript]").all():
+                link.click()
+    assert not fired
+
+
+def test_script_that_got_into_a_page_would_not_run(
+    browser: Any, live_server: LiveServer
+) -> None:
+    page = browser.new_page()
+    for path in ("/admin/login/", "/api/docs"):
+        page.goto(live_server.url + path)
+        page.evaluate(
+            "document.body.append(Object.assign("
+            "document.createElement('script'), {text: 'window.ran = true'}))"
+        )
+        assert page.evaluate("window.ran") is None
+    page.close()

@@ -1,4 +1,4 @@
-"""Middleware: the request id, the client's address, the JSON envelope on errors."""
+"""Middleware: the request id, the client's address, what all answers have in common."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -18,6 +18,9 @@ _MESSAGES = {
     400: "The server could not read this request. Check its headers and try again.",
     500: "Something broke on our side. Nothing more is known; quote the request id.",
 }
+_OF_A_BODY = {"Content-Type", "Content-Length"}
+_NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+_NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class RequestIdMiddleware:
@@ -60,6 +63,25 @@ def _told_by_routers(request: HttpRequest, routers: int) -> str | None:
         return None
 
 
+class AnswerHeadersMiddleware:
+    """Keep answers of the API out of caches, and all that is no page out of browsers.
+
+    A policy for pages is in the settings (`CONTENT_SECURITY_POLICY`).
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+            if not response.headers.get("Content-Type", "").startswith("text/html"):
+                response.headers["Content-Security-Policy"] = _NO_PAGE
+        return response
+
+
 class JsonErrorsMiddleware:
     """Put errors that no view made (URL map, hosts, crashes) into the envelope."""
 
@@ -72,10 +94,12 @@ class JsonErrorsMiddleware:
             return response
         if response.headers.get("Content-Type", "").startswith("application/json"):
             return response
-        return _enveloped(request, HTTPStatus(response.status_code))
+        return _enveloped(request, response)
 
 
-def _enveloped(request: HttpRequest, status: HTTPStatus) -> JsonResponse:
+def _enveloped(request: HttpRequest, response: HttpResponseBase) -> JsonResponse:
+    """Return the envelope with the headers that the answer already has."""
+    status = HTTPStatus(response.status_code)
     message = _MESSAGES.get(status.value) or _MESSAGES[status.value // 100 * 100]
     answer = ErrorAnswer(
         status=status.value,
@@ -84,4 +108,5 @@ def _enveloped(request: HttpRequest, status: HTTPStatus) -> JsonResponse:
         code=status.name.lower(),
         retryable=status.value >= 500,
     )
-    return JsonResponse(answer.body, status=answer.status)
+    headers = {name: response[name] for name in response.headers.keys() - _OF_A_BODY}
+    return JsonResponse(answer.body, status=answer.status, headers=headers)

@@ -80,6 +80,8 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("THROTTLE_ADDRESS", "0/min"),
         ("REDIS_URL", "http://redis.example.com"),
         ("TRUSTED_PROXIES", "-1"),
+        ("ADMIN_PATH", "admin"),
+        ("ADMIN_PATH", "api/admin/"),
         ("FRONTEND_URL", "javascript:alert(1)"),
         ("TENANT_AUTH", "none"),
         ("JIRA_GATEWAY_URL", "http://api.atlassian.com"),
@@ -201,6 +203,13 @@ def test_throttles_take_rates_or_nothing() -> None:
     started = start_wsgi(**PRODUCTION, **rates, THROTTLE_CONNECT="")
 
     assert started.returncode == 0, started.stderr
+
+
+def test_admin_moves_to_its_path() -> None:
+    command = "from django.urls import reverse; print(reverse('admin:index'))"
+    printed = run("manage.py", "shell", "-v0", "-c", command, ADMIN_PATH="back/door/")
+
+    assert printed.stdout.strip() == "/back/door/", printed.stderr
 
 
 def test_deployment_check_is_clean_with_production_variables() -> None:

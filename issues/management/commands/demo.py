@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 from django.core.management.base import BaseCommand
+from django.urls import reverse
 
 from integrations.jira.sandbox import DEFAULT_API_TOKEN, DEFAULT_EMAIL
 from issues.management.commands.seed_demo import TENANT_ID, first_group_id
@@ -113,10 +114,11 @@ class Demo:
 
     def what_to_open(self, ticket_url: str) -> str:
         """Return the list of addresses to look at."""
+        admin = self.server + reverse("admin:index")
         return (
             f"Ticket  {ticket_url}\n"
             f"Board   {self.jira}/\n"
-            f"Admin   {self.server}/admin/  user demo, password {self.password}\n"
+            f"Admin   {admin}  user demo, password {self.password}\n"
             f"Log     {self.processes.log_path}\n\n"
             "Send the curl command above again: the same ticket comes back.\n"
             "Ctrl-C ends everything.\n"

@@ -1,0 +1,94 @@
+"""Guessing passwords of the admin is slow, and a login does not last."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db.models import F
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+GUESSES = 5
+HOME = "192.0.2.1"
+
+
+@pytest.fixture
+def _admins(db: None, settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    for name in ("ann", "bob"):
+        User.objects.create_superuser(name, password="right-password")
+
+
+pytestmark = pytest.mark.usefixtures("_admins")
+
+
+def log_in(name: str, password: str, address: str = HOME) -> Any:
+    form = {"username": name, "password": password}
+    return Client(REMOTE_ADDR=address).post(reverse("admin:login"), form)
+
+
+def guess(times: int) -> None:
+    for n in range(times):
+        log_in("ann", f"wrong-{n}")
+
+
+def test_guessing_locks_the_user_out_at_that_address_alone() -> None:
+    guess(GUESSES)
+
+    assert log_in("ann", "right-password").status_code == 429
+    assert log_in("ann", "right-password", "192.0.2.2").status_code == 302
+    assert log_in("bob", "right-password").status_code == 302
+
+
+def test_saying_to_be_elsewhere_does_not_help() -> None:
+    guess(GUESSES)
+    form = {"username": "ann", "password": "right-password"}
+
+    answer = Client(REMOTE_ADDR=HOME).post(
+        reverse("admin:login"), form, headers={"X-Forwarded-For": "198.51.100.7"}
+    )
+
+    assert answer.status_code == 429
+
+
+def test_mistyping_a_few_times_is_forgiven_by_a_login() -> None:
+    for _ in range(2):
+        guess(GUESSES - 1)
+        assert log_in("ann", "right-password").status_code == 302
+
+
+def test_the_lock_opens_by_itself() -> None:
+    guess(GUESSES)
+    past = F("attempt_time") - timedelta(minutes=16)
+    AccessAttempt.objects.update(attempt_time=past)
+
+    assert log_in("ann", "right-password").status_code == 302
+
+
+def test_guessed_passwords_are_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+    guess(GUESSES)
+
+    (kept,) = AccessAttempt.objects.values()
+    assert "wrong-" not in str(kept)
+    assert "wrong-" not in caplog.text
+
+
+def test_session_ends_with_the_browser_or_after_eight_hours() -> None:
+    answer = log_in("ann", "right-password")
+
+    cookie = answer.cookies["sessionid"]
+    assert (cookie["expires"], cookie["max-age"]) == ("", "")
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert answer.client.session.get_expiry_age() == 8 * 3600
+
+
+def test_password_of_less_than_twelve_characters_is_refused() -> None:
+    validate_password("q8#vbn2!kx0p")
+    with pytest.raises(ValidationError, match="12 characters"):
+        validate_password("q8#vbn2!kx0")
