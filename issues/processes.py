@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404
 import sys
 import time
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Processes:
 
     def manage(self, *arguments: str) -> None:
         """Run a management command to its end. Raises CommandError if it failed."""
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 # nosec B603
             [sys.executable, "manage.py", *arguments],
             cwd=settings.BASE_DIR,
             env=self.environment,
@@ -49,7 +49,7 @@ class Processes:
 
     def start(self, *arguments: str) -> Process:
         """Start `python …`, in a process group of its own."""
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 # nosec B603
             [sys.executable, *arguments],
             cwd=settings.BASE_DIR,
             env=self.environment,

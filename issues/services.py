@@ -208,7 +208,7 @@ def _send_patiently(
                 issue, deadline=deadline, before_send=before_send
             )
         except JiraRateLimited as limited:
-            jitter = random.uniform(1, 1.3)  # noqa: S311 (chance, no secret)
+            jitter = random.uniform(1, 1.3)  # noqa: S311 (chance, no secret) # nosec B311
             pause = (limited.retry_after or 2**sends) * jitter
             if sends == MAX_SENDS or time.monotonic() + pause >= deadline:
                 raise

@@ -1,6 +1,6 @@
 """`manage.py test`: the same suite, run by pytest."""
 
-import subprocess
+import subprocess  # nosec B404
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -34,4 +34,4 @@ class PytestRunner:
         A process of its own, since the tests choose their database at start.
         """
         command = [sys.executable, "-m", "pytest", *self.arguments, *test_labels]
-        return subprocess.run(command, check=False).returncode  # noqa: S603
+        return subprocess.run(command, check=False).returncode  # noqa: S603 # nosec B603

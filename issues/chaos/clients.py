@@ -41,7 +41,7 @@ class Clients:
                 one.result()
 
     def _want(self, title: str, group: AIIssueGroup) -> None:
-        chance = random.Random(f"{self.seed} {title}")  # noqa: S311
+        chance = random.Random(f"{self.seed} {title}")  # noqa: S311 # nosec B311
         self.stage.break_something(chance)
         key = f"{self.seed} {title}" if chance.random() < 0.3 else ""
         clicks = 2 if chance.random() < 0.2 else 1

@@ -168,7 +168,7 @@ class Stage:
     def _kill_worker(self) -> str:
         workers = psutil.Process(self.server.pid).children()
         if workers:
-            os.kill(random.choice(workers).pid, signal.SIGKILL)  # noqa: S311
+            os.kill(random.choice(workers).pid, signal.SIGKILL)  # noqa: S311 # nosec B311
         return "kill -9 of a worker"
 
     def _kill_server(self) -> str:

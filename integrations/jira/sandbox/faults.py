@@ -112,7 +112,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._due: list[Fault] = []
-        self.random = random.Random()  # noqa: S311 (chance, no secret)
+        self.random = random.Random()  # noqa: S311 (chance, no secret) # nosec B311
         self.met: dict[str, int] = {}
 
     def inject(self, kind: str, **given: Any) -> Fault:
