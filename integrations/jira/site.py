@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -83,7 +83,12 @@ class Site:
 
     def read_openly(self, path: str, *, deadline: float) -> Answer:
         """As `read`, of the site itself, which is told nothing of the account."""
-        stranger = replace(self, email="", api_token="", api_url="")
+        stranger = Site(
+            base_url=self.base_url,
+            session=self.session,
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+        )
         return stranger.read("GET", path, deadline=deadline)
 
     def _exchanged(

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 DEFAULT_EMAIL = "demo@killthenoise.example"
-DEFAULT_API_TOKEN = "sandbox-api-token"  # noqa: S105 (opens nothing but the sandbox)
-DEFAULT_SCOPED_TOKEN = "sandbox-scoped-token"  # noqa: S105 (nor this one)
+# These open nothing but the sandbox.
+DEFAULT_API_TOKEN = "sandbox-api-token"  # noqa: S105 # nosec B105
+DEFAULT_SCOPED_TOKEN = "sandbox-scoped-token"  # noqa: S105 # nosec B105
 CLOUD_ID = "8f1a6c2e-5b7d-4e0b-9c3a-2d4f6a8b0c1e"
 REQUESTS_KEPT = 20_000
 FIRST_ID = 10_000

@@ -27,7 +27,7 @@ def create_issue(state: State, request: Request) -> Answer:
     if refused := refuse(state, body):
         return refused
     project = find_project(body["fields"]["project"])
-    assert project is not None  # noqa: S101 (`refuse` saw it)
+    assert project is not None  # noqa: S101 (`refuse` saw it) # nosec B101
     properties = {one["key"]: one["value"] for one in body.get("properties") or []}
     ticket = state.add(project.key, _shown(state, body["fields"], project), properties)
     link = f"{request.origin}/rest/api/3/issue/{ticket.id}"
@@ -118,7 +118,7 @@ def delete_link(state: State, request: Request, ticket: str) -> Answer:
 def _shown(state: State, given: dict[str, Any], project: Project) -> dict[str, Any]:
     """Return the fields of a new ticket as Jira shows them."""
     issue_type = find_issue_type(given["issuetype"])
-    assert issue_type is not None  # noqa: S101 (`refuse` saw it)
+    assert issue_type is not None  # noqa: S101 (`refuse` saw it) # nosec B101
     return {
         **given,
         "project": {"id": project.id, "key": project.key, "name": project.name},
