@@ -148,6 +148,17 @@ def test_foreign_group_is_an_event_of_the_callers_tenant(
     assert event.object_id == ("" if odd_id == "%00%0A" else group_id[:255])
 
 
+def test_request_that_names_no_tenant_is_no_event(
+    api: Api, group: AIIssueGroup, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert_error(
+        api.create(group, headers={"X-Tenant-ID": None}), 400, "tenant_missing"
+    )
+
+    assert not AuditEvent.objects.exists()
+    assert not lines(caplog)
+
+
 def test_broken_audit_does_not_break_the_ticket(
     api: Api,
     group: AIIssueGroup,
