@@ -170,6 +170,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Let all end well, and count."""
         try:
             self.jira.mood = "well"
+            Integration.objects.update(auth_failures=0)  # somebody reconnects
             for _ in range(2):
                 self.jira.let_pass(LEASE_S + HORIZON_S + RECOVERY_S)
                 reconcile.recover_due()

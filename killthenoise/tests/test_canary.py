@@ -169,7 +169,7 @@ def test_canary_is_not_seen_when_a_ticket_fails(
     settings.JIRA_READ_TIMEOUT_S, settings.RECONCILE_HORIZON_S = 0.5, 0
     group = GroupFactory.create(tenant_id=tenant_id)
     connect(api, tenant_id, base_url=jira.url)
-    jira.inject(fault)
+    jira.inject(fault, **({"interval": 0.01} if fault == "slow_body" else {}))
 
     seen.add_answer(create(api, group))
     recover_due()
