@@ -4,7 +4,6 @@ Development mode (`DJANGO_DEBUG`, which `manage.py` turns on when no secret key 
 needs nothing. Outside it, every missing or wrong variable is named at start, at once.
 """
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,22 +11,28 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from corsheaders.defaults import default_headers
-from cryptography.fernet import Fernet, MultiFernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 from marshmallow import ValidationError
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import OneOf
 
 from killthenoise.development import development_secret
 from killthenoise.variables import (
     are_host_patterns,
+    are_keys,
+    are_origins,
     is_admin_path,
     is_https,
     is_long_secret,
+    is_printable,
     is_rate,
     is_redis_url,
+    is_web_address,
+    make_key,
     not_empty,
+    not_negative,
+    positive,
     unused,
     used_if,
 )
@@ -36,8 +41,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
 env = Env(eager=False)  # collects every error; `seal()` reports them together
-positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
-not_negative = Range(min=0, error="Must be 0 or more.")
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
 
@@ -45,37 +48,6 @@ DEBUG = env.bool("DJANGO_DEBUG", False)
 def in_development(make: Callable[[], Any]) -> Any:
     """Return a default for development mode; outside it the variable is required."""
     return make() if DEBUG else ...
-
-
-def make_key() -> str:
-    return Fernet.generate_key().decode()
-
-
-def are_keys(keys: list[str]) -> None:
-    try:
-        MultiFernet([Fernet(key) for key in keys])
-    except ValueError as exc:
-        raise ValidationError(f"Must be Fernet keys, with commas: {exc}") from exc
-
-
-def are_origins(origins: list[str]) -> None:
-    for origin in origins:
-        is_web_address(origin)
-        if urlsplit(origin).path or not urlsplit(origin).netloc:
-            raise ValidationError(
-                f"Must be origins, with commas, such as https://app.example.com: "
-                f"{origin} is none."
-            )
-
-
-def is_printable(text: str) -> None:
-    if not re.fullmatch("[!-~]*", text):
-        raise ValidationError("Has a space, a line end or another odd character.")
-
-
-def is_web_address(text: str) -> None:
-    if text and not text.startswith(("https://", "http://")):
-        raise ValidationError("Must begin with https:// (or http://).")
 
 
 def is_safe_origin(text: str) -> None:

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet, MultiFernet
 from marshmallow import ValidationError
-from marshmallow.validate import Length, Regexp
+from marshmallow.validate import Length, Range, Regexp
 
+positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
+not_negative = Range(min=0, error="Must be 0 or more.")
 not_empty = Length(min=1, error="Must not be empty.")
 # A secret without an effect is a protection that somebody believes in.
 unused = Length(
@@ -53,3 +57,34 @@ def are_host_patterns(patterns: list[str]) -> None:
                 "Must be host names in lower case, such as jira.example.com or "
                 "*.atlassian.net, with commas and no spaces between."
             )
+
+
+def make_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def are_keys(keys: list[str]) -> None:
+    try:
+        MultiFernet([Fernet(key) for key in keys])
+    except ValueError as exc:
+        raise ValidationError(f"Must be Fernet keys, with commas: {exc}") from exc
+
+
+def are_origins(origins: list[str]) -> None:
+    for origin in origins:
+        is_web_address(origin)
+        if urlsplit(origin).path or not urlsplit(origin).netloc:
+            raise ValidationError(
+                f"Must be origins, with commas, such as https://app.example.com: "
+                f"{origin} is none."
+            )
+
+
+def is_printable(text: str) -> None:
+    if not re.fullmatch("[!-~]*", text):
+        raise ValidationError("Has a space, a line end or another odd character.")
+
+
+def is_web_address(text: str) -> None:
+    if text and not text.startswith(("https://", "http://")):
+        raise ValidationError("Must begin with https:// (or http://).")
