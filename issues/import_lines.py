@@ -82,7 +82,7 @@ def _read(raw: bytes, shape: GroupLineSerializer) -> Incoming:
 
 def _parse(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number)
+        value = json.loads(raw.decode("utf-8-sig").strip(), parse_constant=_no_number)
     except (ValueError, RecursionError) as exc:
         raise Refused(f"The line is not valid JSON: {exc}.") from exc
     if not isinstance(value, dict):
@@ -98,4 +98,4 @@ def _sentences(exc: ValidationError) -> str:
     """Return what is wrong as the API tells it, each field with its sentences."""
     answer = framework_answer(exc)
     fields = (answer.fields if answer else None) or {}
-    return "; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
+    return " ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
