@@ -1,9 +1,8 @@
 """A file of groups, one JSON object a line, read without holding more than a batch."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 from uuid import UUID
 
 from rest_framework.exceptions import ValidationError
@@ -11,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from issues.imports import Incoming
 from issues.incoming import GroupLineSerializer
 from killthenoise.api.errors import framework_answer
-from killthenoise.api.parsers import MAX_BODY_BYTES
+from killthenoise.api.parsers import MAX_BODY_BYTES, read_json
 
 BATCH = 500
 BATCH_BYTES = 8 * 1024 * 1024
@@ -82,16 +81,12 @@ def _read(raw: bytes, shape: GroupLineSerializer) -> Incoming:
 
 def _parse(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8-sig").strip(), parse_constant=_no_number)
+        value = read_json(raw.strip())
     except (ValueError, RecursionError) as exc:
         raise Refused(f"The line is not valid JSON: {exc}.") from exc
     if not isinstance(value, dict):
         raise Refused("The line must be a JSON object.")
     return value
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _sentences(exc: ValidationError) -> str:

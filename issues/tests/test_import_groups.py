@@ -111,6 +111,7 @@ def test_refused_lines_are_told_and_the_others_imported(file: Path) -> None:
         b"[1]",
         b"",
         b'{"title": NaN}',
+        b'{"title": "x", "title": "y"}',
         b"\xff\xfe",
         huge,
         line(3, id=str(foreign.pk)),
@@ -124,19 +125,19 @@ def test_refused_lines_are_told_and_the_others_imported(file: Path) -> None:
 
     told = [text.split(": ", 1) for text in err.splitlines()]
     assert [where for where, _ in told] == [
-        *(f"Line {n}" for n in (2, 3, 4, 6, 7, 8, 9, 10, 11, 12)),
+        *(f"Line {n}" for n in (2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13)),
         "Refused lines",
     ]
     why = dict(told)
     assert why["Line 2"] == "title: The title is empty. Enter a title."
     assert "not valid JSON" in why["Line 3"]
     assert why["Line 4"] == "The line must be a JSON object."
-    assert "longer than 1 MiB" in why["Line 8"]
-    assert "another tenant" in why["Line 9"]
-    assert why["Line 10"] == ("reports.0.external_id: Enter a report's external id.")
-    assert why["Line 12"].startswith("tenant_id: ")
+    assert "longer than 1 MiB" in why["Line 9"]
+    assert "another tenant" in why["Line 10"]
+    assert why["Line 11"] == ("reports.0.external_id: Enter a report's external id.")
+    assert why["Line 13"].startswith("tenant_id: ")
     assert why["Refused lines"].endswith("(1)")
-    assert "2 created, 0 updated, 0 unchanged, 10 refused" in out
+    assert "2 created, 0 updated, 0 unchanged, 11 refused" in out
     titles = AIIssueGroup.objects.values_list("title", flat=True)
     assert set(titles) == {"Case 1", "Case 6", foreign.title}
     assert Report.objects.count() == 2

@@ -29,9 +29,6 @@ class NotAnObject(ParseError):
 class JSONBodyParser(JSONParser):
     """Parses one JSON object of at most 1 MiB, in UTF-8 whatever charset is named.
 
-    JSON knows no other (RFC 8259), and some of Python's codecs unpack what they read.
-    Strict: no NaN, no key twice, of which another reader may take the other.
-
     Raises PayloadTooLarge (413), MalformedJSON and NotAnObject (400).
     """
 
@@ -45,15 +42,25 @@ class JSONBodyParser(JSONParser):
         if int(context["request"].META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
             raise PayloadTooLarge
         try:
-            text = stream.read().decode("utf-8-sig")
-            body = json.loads(
-                text, parse_constant=strict_constant, object_pairs_hook=_object
-            )
+            body = read_json(stream.read())
         except (ValueError, RecursionError) as exc:
             raise MalformedJSON(f"The body is not valid JSON: {exc}.") from exc
         if not isinstance(body, dict):
             raise NotAnObject
         return body
+
+
+def read_json(raw: bytes) -> Any:
+    """Read JSON in UTF-8: it knows no other encoding (RFC 8259).
+
+    Some of Python's codecs unpack what they read. Strict: no NaN, no key twice, of
+    which another reader may take the other. Raises ValueError and RecursionError.
+    """
+    return json.loads(
+        raw.decode("utf-8-sig"),
+        parse_constant=strict_constant,
+        object_pairs_hook=_object,
+    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
