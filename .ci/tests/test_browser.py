@@ -25,7 +25,7 @@ from issues.tests.factories import (
     TicketRequestFactory,
 )
 
-OPERATIONS = 12
+OPERATIONS = 14
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 OFFLINE = ["--disable-background-networking", "--disable-component-update"]
 
