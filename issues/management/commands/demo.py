@@ -119,6 +119,7 @@ class Demo:
             f"Ticket  {ticket_url}\n"
             f"Board   {self.jira}/\n"
             f"Admin   {admin}  user demo, password {self.password}\n"
+            f"Docs    {self.server}/api/docs\n"
             f"Log     {self.processes.log_path}\n\n"
             "Send the curl command above again: the same ticket comes back.\n"
             "Ctrl-C ends everything.\n"

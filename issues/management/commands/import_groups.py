@@ -65,7 +65,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database did not take lines {batch[0].number} to "
                 f"{batch[-1].number}, so none of them is imported; those before are. "
-                "Import the file again."
+                f"Import the file again. It says: {exc}"
             ) from exc
 
 
