@@ -98,7 +98,9 @@ JWT_ALGORITHM = env.str(
     "JWT_ALGORITHM", "RS256", validate=OneOf(["RS256", "ES256", "HS256"])
 )
 by_token, shared = TENANT_AUTH == "jwt", JWT_ALGORITHM == "HS256"
-GATEWAY_SECRET = env.str("GATEWAY_SECRET", "", validate=unused if by_token else None)
+GATEWAY_SECRET = env.str(
+    "GATEWAY_SECRET", "", validate=unused if by_token else is_long_secret
+)
 JWT_JWKS_URL = env.str(
     "JWT_JWKS_URL",
     **used_if(by_token and not shared, is_web_address if DEBUG else is_https),

@@ -40,7 +40,7 @@ def used_if(used: bool, *rules: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def is_long_secret(text: str) -> None:
-    if len(text.encode()) < 32:
+    if text and len(text.encode()) < 32:
         raise ValidationError("Must have at least 32 bytes.")
 
 

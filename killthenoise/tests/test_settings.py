@@ -11,7 +11,7 @@ PRODUCTION = {
     "DJANGO_ALLOWED_HOSTS": "api.example.com",
     "FIELD_ENCRYPTION_KEYS": "ZmRmZHNmZHNmZHNmZHNmZHNmZHNmZHNmZHNmZHNmZHM=",
     "DATABASE_URL": "postgres://user:word@db.example.com/killthenoise",
-    "GATEWAY_SECRET": "between the gateway and us",
+    "GATEWAY_SECRET": "known to the gateway and to us alone",
 }
 BY_KEYS = {
     "TENANT_AUTH": "jwt",
@@ -84,6 +84,7 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("ADMIN_PATH", "api/admin/"),
         ("FRONTEND_URL", "javascript:alert(1)"),
         ("TENANT_AUTH", "none"),
+        ("GATEWAY_SECRET", "short"),
         ("JIRA_GATEWAY_URL", "http://api.atlassian.com"),
         ("JIRA_GATEWAY_URL", "https://"),
         ("JIRA_GATEWAY_URL", "https://api.atlassian.com/ex"),
@@ -150,7 +151,7 @@ def test_with_tokens_everything_that_is_missing_is_named_at_once(
         (BY_KEYS, "JWT_LEEWAY_S", "-1"),
         (BY_KEYS, "JWT_TENANT_CLAIM", ""),
         (BY_KEYS, "JWT_SECRET", "x" * 32),
-        (BY_KEYS, "GATEWAY_SECRET", "between the gateway and us"),
+        (BY_KEYS, "GATEWAY_SECRET", "known to the gateway and to us alone"),
         (BY_SECRET, "JWT_SECRET", "x" * 31),
         (BY_SECRET, "JWT_JWKS_URL", "https://login.example.com/jwks.json"),
         ({}, "JWT_JWKS_URL", "https://login.example.com/jwks.json"),
