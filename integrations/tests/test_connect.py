@@ -85,6 +85,7 @@ def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
         ),
         ({"settings": {"nope": 1}}, "validation_error", "settings.nope", "Known"),
         ({"settings": 7}, "validation_error", "settings", "JSON object"),
+        ({"access_token": ""}, "validation_error", "access_token", "an API token."),
     ],
 )
 def test_what_is_refused_is_said_and_not_stored(

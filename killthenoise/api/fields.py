@@ -20,13 +20,14 @@ class TextField(serializers.CharField):
         self, *, name: str, clean: Callable[[str], str], limit: int, **options: Any
     ) -> None:
         self.clean, self.limit = clean, limit
+        a_name = f"{'an' if name[0] in 'aeiouA' else 'a'} {name}"
         super().__init__(
             help_text=f"At most {limit} characters, without those that are removed: "
             "control characters, and spaces around the text.",
             error_messages={
-                "required": f"Enter a {name}.",
-                "null": f"Enter a {name}.",
-                "blank": f"The {name} is empty. Enter a {name}.",
+                "required": f"Enter {a_name}.",
+                "null": f"Enter {a_name}.",
+                "blank": f"The {name} is empty. Enter {a_name}.",
                 "invalid": f"The {name} must be a text (a JSON string).",
                 "max_length": f"The {name} is longer than {limit} characters. "
                 "Shorten it.",
