@@ -95,7 +95,7 @@ class ConnectSerializer(WishesSerializer):
 class UpdateSerializer(WishesSerializer):
     """Any of project_key, issue_type, settings, is_active; other keys are ignored."""
 
-    is_active = StrictBooleanField(required=False)
+    is_active = StrictBooleanField(name="is_active", required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:

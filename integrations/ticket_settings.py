@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.jira.client import SPECIFIED
+from killthenoise.api.fields import must_be
 
 MAX_LABEL = 255
 """Characters; Jira's limit for a label, which has no spaces."""
@@ -77,7 +78,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     # DRF takes it out of the class, so its own property of that name stays.
     fields = FieldsField(required=False)  # type: ignore[assignment]
 
-    default_error_messages = {"invalid": "The settings must be a JSON object."}
+    default_error_messages = must_be("The settings must be a JSON object.")
 
     def validate_labels(self, labels: Any) -> list[str]:
         if not isinstance(labels, list):

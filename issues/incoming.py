@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from issues.models import MAX_TITLE, AIIssueGroup, Report
 from issues.serializers import MAX_DESCRIPTION
-from killthenoise.api.fields import IdField, NumberField, TextField
+from killthenoise.api.fields import IdField, NumberField, TextField, must_be
 from killthenoise.api.text import clean_text, clean_title, clean_url
 
 MAX_REPORT_TITLE = 2000
@@ -72,19 +72,33 @@ class PutGroupSerializer(IncomingSerializer):
     title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
     summary = optional("summary", clean=clean_text, limit=MAX_DESCRIPTION)
     severity = serializers.IntegerField(
-        default=None, min_value=-MAX_INTEGER, max_value=MAX_INTEGER
+        default=None,
+        min_value=-MAX_INTEGER,
+        max_value=MAX_INTEGER,
+        error_messages=must_be("The severity must be a whole number, such as 4."),
     )
     status = TextField(name="status", clean=clean_title, limit=50, default="open")
     type = serializers.ChoiceField(
-        choices=AIIssueGroup.Type.choices, allow_blank=True, default=""
+        choices=AIIssueGroup.Type.choices,
+        allow_blank=True,
+        default="",
+        error_messages=must_be(
+            f"The type must be one of {', '.join(AIIssueGroup.Type.values)}."
+        ),
     )
     tags = serializers.ListField(
         child=TextField(name="tag", clean=clean_title, limit=100),
         default=list,
         max_length=100,
+        error_messages=must_be("The tags must be a list of at most 100 texts."),
     )
     team_id = optional("team id", limit=100)
-    ai_type_confidence = NumberField(default=None, min_value=0, max_value=1)
+    ai_type_confidence = NumberField(
+        default=None,
+        min_value=0,
+        max_value=1,
+        error_messages=must_be("The confidence must be a number from 0 to 1."),
+    )
     ai_type_reasoning = optional("reasoning", clean=clean_text, limit=MAX_DESCRIPTION)
     created_at = MomentField()
     updated_at = MomentField()

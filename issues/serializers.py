@@ -21,7 +21,7 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
 
     title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
     description = TextField(name="description", clean=clean_text, limit=MAX_DESCRIPTION)
-    allow_another = StrictBooleanField(default=False)
+    allow_another = StrictBooleanField(name="allow_another", default=False)
 
 
 class GenerateDescriptionSerializer(serializers.Serializer[dict[str, Any]]):

@@ -228,6 +228,25 @@ def test_text_is_cleaned_and_other_addresses_than_web_addresses_are_dropped(
 
 
 @pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"severity": "high"}, "The severity must be a whole number, such as 4."),
+        ({"severity": 2**31}, "The severity must be a whole number, such as 4."),
+        ({"type": "epic"}, "The type must be one of bug, feature, feature_request."),
+        ({"tags": "export"}, "The tags must be a list of at most 100 texts."),
+        ({"tags": ["x"] * 101}, "The tags must be a list of at most 100 texts."),
+        ({"ai_type_confidence": 2}, "The confidence must be a number from 0 to 1."),
+    ],
+)
+def test_sentence_says_which_value_is_wrong(
+    api: Api, changes: dict[str, Any], message: str
+) -> None:
+    body = assert_error(put(api, uuid4(), **changes), 400, "validation_error")
+
+    assert body["message"] == message
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"title": None}, "title"),

@@ -153,6 +153,7 @@ def test_page_takes_as_many_queries_for_many_rows_as_for_one(
         ({"limit": "0"}, "limit"),
         ({"limit": "101"}, "limit"),
         ({"limit": "many"}, "limit"),
+        ({"limit": ""}, "limit"),
         ({"cursor": "x"}, "cursor"),
         ({"cursor": "💥"}, "cursor"),
         ({"cursor": "W10"}, "cursor"),
@@ -165,4 +166,6 @@ def test_odd_page_is_refused_by_name(
 ) -> None:
     response = api.request("GET", GROUPS, params=query)
 
-    assert list(assert_error(response, 400, "validation_error")["fields"]) == [field]
+    body = assert_error(response, 400, "validation_error")
+    assert list(body["fields"]) == [field]
+    assert f"The {field}" in body["message"]

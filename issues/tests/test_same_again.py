@@ -277,7 +277,8 @@ def test_allow_another_must_be_said_clearly(
         api.create(group, CONTENT | {"allow_another": value}), 400, "validation_error"
     )
 
-    assert list(body["fields"]) == ["allow_another"]
+    assert body["fields"] == {"allow_another": [body["message"]]}
+    assert body["message"] == "allow_another must be true or false."
 
 
 def pending(group: AIIssueGroup) -> TicketRequest:

@@ -9,6 +9,17 @@ from rest_framework.fields import empty
 
 from killthenoise.api.authentication import parse_uuid
 
+_WRONG = ["null", "invalid", "invalid_choice", "not_a_list", "min_value", "max_value"]
+_WRONG += ["max_length", "max_string_length", "overflow"]
+
+
+def must_be(sentence: str) -> dict[str, Any]:
+    """Return the error messages of a field that says the same whatever is wrong.
+
+    DRF's own do not name the field, and `message` of an error is read without it.
+    """
+    return dict.fromkeys(_WRONG, sentence)
+
 
 class TextField(serializers.CharField):
     """Text from a person: strings only, cleaned before anything is checked.
@@ -75,7 +86,9 @@ class NumberField(serializers.FloatField):
 class StrictBooleanField(serializers.BooleanField):
     """JSON's true and false alone: "no" must not be taken for a yes."""
 
-    default_error_messages = {"invalid": "Must be true or false."}
+    def __init__(self, *, name: str, **options: Any) -> None:
+        wrong = must_be(f"{name} must be true or false.")
+        super().__init__(error_messages=wrong, **options)
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):

@@ -12,6 +12,8 @@ from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from killthenoise.api.fields import must_be
+
 T = TypeVar("T", bound=models.Model)
 
 
@@ -60,7 +62,12 @@ class CursorField(serializers.Field[Cursor | None, str, str, Any]):
 class PageSerializer(serializers.Serializer[dict[str, Any]]):
     """`?limit=20&cursor=…`."""
 
-    limit = serializers.IntegerField(default=20, min_value=1, max_value=100)
+    limit = serializers.IntegerField(
+        default=20,
+        min_value=1,
+        max_value=100,
+        error_messages=must_be("The limit must be a whole number from 1 to 100."),
+    )
     cursor = CursorField(default=None)
 
 
