@@ -24,7 +24,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
     description="Names this request: sent again with the same key, it is answered "
-    "with the same ticket. Without one, group, title and description name it.",
+    "with the same ticket. Without one, group, title and description name it. Send one "
+    "with allow_another: sent again without a key later, it makes one more ticket.",
 )
 REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
