@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 HELP = {
     "GET /_sandbox/": "this help",
-    "POST /_sandbox/faults": "inject a fault: {kind, times, probability, method, path}",
+    "POST /_sandbox/faults": (
+        "inject a fault: {kind, times, probability, method, path}; reset_before_read "
+        "knows no path and hits these calls too"
+    ),
     "GET /_sandbox/faults": "the faults that are due, and how often each kind was met",
     "DELETE /_sandbox/faults": "forget the faults",
     "GET /_sandbox/tickets": "every ticket",

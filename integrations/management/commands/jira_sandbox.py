@@ -29,7 +29,10 @@ class Command(BaseCommand):
                 api_token=options["token"],
             )
         except OSError as exc:
-            raise CommandError(f"Cannot listen there: {exc.strerror}.") from exc
+            where = f"{options['host']}:{options['port']}"
+            raise CommandError(
+                f"Cannot listen on {where}: {exc.strerror}. Choose another --port."
+            ) from exc
         self.stdout.write(
             f"Jira sandbox at {sandbox.url}\n"
             f"  e-mail {sandbox.email}, API token {sandbox.api_token}\n"
