@@ -14,6 +14,7 @@ SCHEMA_CACHED_S = 3600
 
 admin.site.site_header = admin.site.site_title = "KillTheNoise"
 admin.site.index_title = "Groups, tickets and integrations"
+admin.site.site_url = settings.FRONTEND_URL or None
 
 schema = cache_page(SCHEMA_CACHED_S)(SpectacularAPIView.as_view())
 docs = SpectacularSwaggerSplitView.as_view(template_name="docs.html")

@@ -14,7 +14,9 @@ from killthenoise.api.request_id import begin_request
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _MESSAGES = {
-    404: "There is no {path} here. Check the path; README.md lists the API.",
+    404: "There is no {path} here. Check the path; /api/docs lists the API.",
+    405: "This path does not take that method. The Allow header lists those that it "
+    "takes.",
     400: "The server could not read this request. Check its headers and try again.",
     500: "Something broke on our side. Nothing more is known; quote the request id.",
 }

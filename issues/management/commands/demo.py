@@ -118,6 +118,7 @@ class Demo:
         return (
             f"Ticket  {ticket_url}\n"
             f"Board   {self.jira}/\n"
+            f"API     {self.server}{reverse('docs')}\n"
             f"Admin   {admin}  user demo, password {self.password}\n"
             f"Docs    {self.server}/api/docs\n"
             f"Log     {self.processes.log_path}\n\n"
