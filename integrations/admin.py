@@ -1,6 +1,7 @@
 """Integrations; their token can be written here and never read."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from django import forms
@@ -8,11 +9,12 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from rest_framework.settings import api_settings
 
 from integrations.jira.secret import Secret
 from integrations.models import Integration
-from integrations.preflight import check_integration
+from integrations.preflight import ask_jira, check_integration
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.audit.admin import AuditedAdmin
 
@@ -60,6 +62,26 @@ class IntegrationForm(forms.ModelForm):
                 [f"{name}: {text}" for name, text in _told(settings.errors)]
             )
         return dict(settings.validated_data)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse credentials that Jira refuses: those stored may be good ones."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and CREDENTIALS & set(self.changed_data):
+            refused = ask_jira(self._candidate(cleaned)).login_error
+            if refused:
+                self.add_error("new_api_token", str(refused))
+        return cleaned
+
+    def _candidate(self, cleaned: Mapping[str, Any]) -> Integration:
+        """Return the integration with the new credentials, to ask Jira with."""
+        candidate: Integration = copy(self.instance)
+        for name in ("base_url", "email"):
+            setattr(candidate, name, cleaned[name])
+        if token := cleaned["new_api_token"]:
+            candidate.api_token = token
+        candidate.forget_failures()
+        candidate.updated_at = timezone.now()
+        return candidate
 
     def save(self, commit: bool = True) -> Integration:
         if token := self.cleaned_data["new_api_token"]:

@@ -57,8 +57,8 @@ def find_ticket(*, integration: Integration, key: str) -> FoundTicket | None:
 
 
 def _named(client: JiraClient, project: str, text: str) -> FoundTicket | None:
-    """Return the project's ticket that the text names by its key or number."""
-    key = text.strip().upper()
+    """Return the project's ticket that the text names: key, number, or page."""
+    key = text.strip().removeprefix(client.browse_url("")).upper()
     key = f"{project}-{key}" if key.isdecimal() else key
     if not ISSUE_KEY.fullmatch(key):
         return None

@@ -111,10 +111,6 @@ def ask_jira(integration: Integration) -> Preflight:
 class _Problem(Exception):
     """A check failed; `str()` says what to do."""
 
-    def __init__(self, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-
 
 class _Run:
     """The checks in their order; each returns a sentence or raises why it failed."""
@@ -159,10 +155,6 @@ class _Run:
             self._jira = jira_client(self._integration).metadata  # where it let us in
         except JiraAuthFailed as exc:
             self._login_error = exc
-        except JiraError as exc:
-            raise _Problem(
-                f"{exc} Check the address of the Jira site, then try again.", exc.code
-            ) from exc
         return f"{self._integration.base_url} answers."
 
     def _check_login(self) -> str:
@@ -263,7 +255,7 @@ class _Run:
 
 
 def _failed(name: str, problem: ServiceError | JiraError | _Problem) -> Check:
-    code = problem.code or _CODES[name]
+    code = _CODES[name] if isinstance(problem, _Problem) else problem.code
     return Check(name=name, ok=False, message=str(problem), code=code)
 
 

@@ -33,8 +33,12 @@ class GenerateDescriptionSerializer(serializers.Serializer[dict[str, Any]]):
         clean=clean_text,
         limit=MAX_DESCRIPTION,
         allow_blank=True,
+        allow_null=True,
         default="",
     )
+
+    def validate_summary(self, summary: str | None) -> str:
+        return summary or ""
 
 
 class DescriptionSerializer(serializers.Serializer[Any]):

@@ -202,13 +202,13 @@ class Refusal:
             return self._error(
                 JiraBadResponse,
                 f"Jira at {self.site} did not take the request (status "
-                f"{self.answer.status}), so no ticket was created. {self._quote} Try "
+                f"{self.answer.status}). {self._quote} Try "
                 "again; if it happens again, tell us the request id.",
             )
         return self._error(
             JiraBadResponse,
             f"{self.site} answered with status {self.answer.status} and no reason that "
-            "we understand, so no ticket was created. Check that the address in the "
+            "we understand. Check that the address in the "
             "Jira integration is your Jira site.",
         )
 

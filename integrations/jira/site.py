@@ -19,6 +19,11 @@ SHORTEST_SECRET = 8
 """Characters; what is shorter is no token of Atlassian's, and may be any word."""
 
 
+_AGAIN = (
+    "Try again in a moment; if it happens again, check the address of the Jira site."
+)
+
+
 class NoAnswer(Exception):
     """No answer came; the exchange knows whether the request left."""
 
@@ -70,12 +75,12 @@ class Site:
         try:
             answer = self.send(Exchange(deadline), method, path, json)
         except NoAnswer as exc:
-            raise JiraUnreachable(f"{self.base_url} did not answer.") from exc
+            raise JiraUnreachable(f"{self.base_url} did not answer. {_AGAIN}") from exc
         if answer.status in (200, 201) and not answer.credentials_refused:
             return answer
         if answer.status >= 500:
             raise JiraUnreachable(
-                f"{self.base_url} answered {answer.status}.",
+                f"{self.base_url} answered {answer.status}. {_AGAIN}",
                 jira_status=answer.status,
                 retry_after=answer.retry_after,
             )

@@ -3,9 +3,11 @@
 from uuid import uuid4
 
 import pytest
+import requests
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
+from requests_mock import ANY, Mocker
 
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
@@ -13,6 +15,12 @@ from integrations.tests.factories import IntegrationFactory
 LIST = "admin:integrations_integration_changelist"
 ADD = "admin:integrations_integration_add"
 CHANGE = "admin:integrations_integration_change"
+
+
+@pytest.fixture(autouse=True)
+def _no_jira(requests_mock: Mocker) -> None:
+    """Jira does not answer, and so refuses nothing."""
+    requests_mock.get(ANY, exc=requests.ConnectionError)
 
 
 def form(**changes: object) -> dict[str, object]:
@@ -51,6 +59,20 @@ def test_empty_token_keeps_the_stored_one_and_a_new_one_replaces_it(
 
     assert (kept.email, kept.api_token) == ("new@example.com", "canary-token")
     assert replaced.api_token == "another-token"
+
+
+def test_token_that_jira_refuses_does_not_replace_the_stored_one(
+    admin_client: Client, requests_mock: Mocker
+) -> None:
+    integration = IntegrationFactory.create(api_token="canary-token")
+    path = reverse(CHANGE, args=[integration.pk])
+    requests_mock.get(ANY, status_code=401, text="Unauthorized")
+
+    page = admin_client.post(path, form(new_api_token="wrong-token")).content.decode()
+
+    assert "does not accept the e-mail and API token" in page
+    kept = Integration.objects.get()
+    assert (kept.api_token, kept.auth_failures) == ("canary-token", 0)
 
 
 def test_new_integration_needs_a_token(admin_client: Client) -> None:

@@ -58,7 +58,7 @@ def test_all_is_well(integration: Integration, jira: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("changes", "name", "words"),
     [
-        ({"base_url": "http://127.0.0.1:9"}, "site", ["Check the address"]),
+        ({"base_url": "http://127.0.0.1:9"}, "site", ["check the address"]),
         ({"api_token": "expired-token"}, "login", ["reconnect Jira", "api-tokens"]),
         ({"project_key": ""}, "project", ["Choose one"]),
         ({"project_key": "NOPE"}, "project", ["NOPE", "ask a Jira administrator"]),

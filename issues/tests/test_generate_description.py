@@ -106,7 +106,7 @@ def test_template_is_the_default_and_asks_nobody(
 
 
 def test_summary_may_be_missing(client: Client) -> None:
-    for body in ({}, {"summary": ""}, {"summary": " \n"}):
+    for body in ({}, {"summary": ""}, {"summary": None}, {"summary": " \n"}):
         text = generate(client, title=TITLE, **body)["description"]
         assert text.endswith("• Original issue: dark mode")
 

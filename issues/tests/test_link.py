@@ -30,11 +30,12 @@ def unlink(api: Api, group: AIIssueGroup | str, key: str) -> requests.Response:
     return api.request("DELETE", f"/api/issues/ai/{group_id}/jira-tickets/{key}")
 
 
-@pytest.mark.parametrize("key", ["SCRUM-1", " scrum-1 ", "1"])
+@pytest.mark.parametrize("key", ["SCRUM-1", " scrum-1 ", "1", "{jira}/browse/SCRUM-1"])
 def test_linked_ticket_is_the_groups(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, key: str
 ) -> None:
-    answers = [link(api, group, {"ticket_key": key}) for _ in range(2)]
+    body = {"ticket_key": key.format(jira=jira.url)}
+    answers = [link(api, group, body) for _ in range(2)]
 
     for answer in answers:
         assert answer.status_code == 200
@@ -49,7 +50,17 @@ def test_linked_ticket_is_the_groups(
 
 
 @pytest.mark.parametrize(
-    "key", ["SCRUM-99", "OPS-1", "NOPE-1", "SCRUM-1/../2", "SCRUM", "?x=1", "SCRUM-1#"]
+    "key",
+    [
+        "SCRUM-99",
+        "OPS-1",
+        "NOPE-1",
+        "SCRUM-1/../2",
+        "SCRUM",
+        "?x=1",
+        "https://x.example/browse/SCRUM-1",
+        "SCRUM-1#",
+    ],
 )
 def test_foreign_and_invisible_keys_are_refused(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, key: str

@@ -27,16 +27,16 @@ class AuditEvent(models.Model):
     """
 
     class Action(models.TextChoices):
-        TICKET_CREATE = "ticket.create", "Ticket created"
-        TICKET_LINK = "ticket.link", "Ticket linked"
-        TICKET_UNLINK = "ticket.unlink", "Ticket unlinked"
-        JIRA_CONNECT = "jira.connect", "Jira connected"
-        JIRA_UPDATE = "jira.update", "Jira integration changed"
-        JIRA_DISCONNECT = "jira.disconnect", "Jira disconnected"
-        ADMIN_ADD = "admin.add", "Added in the admin"
-        ADMIN_CHANGE = "admin.change", "Changed in the admin"
-        ADMIN_DELETE = "admin.delete", "Deleted in the admin"
-        KEYS_ROTATE = "keys.rotate", "Encryption keys rotated"
+        TICKET_CREATE = "ticket.create", "Create a ticket"
+        TICKET_LINK = "ticket.link", "Link a ticket"
+        TICKET_UNLINK = "ticket.unlink", "Unlink a ticket"
+        JIRA_CONNECT = "jira.connect", "Connect Jira"
+        JIRA_UPDATE = "jira.update", "Change a Jira integration"
+        JIRA_DISCONNECT = "jira.disconnect", "Disconnect Jira"
+        ADMIN_ADD = "admin.add", "Add in the admin"
+        ADMIN_CHANGE = "admin.change", "Change in the admin"
+        ADMIN_DELETE = "admin.delete", "Delete in the admin"
+        KEYS_ROTATE = "keys.rotate", "Rotate encryption keys"
 
     OK, REPLAYED = "ok", "replayed"
 

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('tenant_id', models.UUIDField(blank=True, null=True)),
                 ('actor', models.CharField(max_length=255)),
-                ('action', models.CharField(choices=[('ticket.create', 'Ticket created'), ('ticket.link', 'Ticket linked'), ('ticket.unlink', 'Ticket unlinked'), ('jira.connect', 'Jira connected'), ('jira.update', 'Jira integration changed'), ('jira.disconnect', 'Jira disconnected'), ('admin.add', 'Added in the admin'), ('admin.change', 'Changed in the admin'), ('admin.delete', 'Deleted in the admin'), ('keys.rotate', 'Encryption keys rotated')], max_length=50)),
+                ('action', models.CharField(choices=[('ticket.create', 'Create a ticket'), ('ticket.link', 'Link a ticket'), ('ticket.unlink', 'Unlink a ticket'), ('jira.connect', 'Connect Jira'), ('jira.update', 'Change a Jira integration'), ('jira.disconnect', 'Disconnect Jira'), ('admin.add', 'Add in the admin'), ('admin.change', 'Change in the admin'), ('admin.delete', 'Delete in the admin'), ('keys.rotate', 'Rotate encryption keys')], max_length=50)),
                 ('outcome', models.CharField(default='ok', max_length=50)),
                 ('object_type', models.CharField(blank=True, max_length=100)),
                 ('object_id', models.CharField(blank=True, max_length=255)),
