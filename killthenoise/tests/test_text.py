@@ -1,5 +1,7 @@
 """Text of people, made fit to store and to send."""
 
+import time
+
 import pytest
 
 from killthenoise.api.text import clean_text, clean_title
@@ -29,7 +31,17 @@ def test_text_is_cleaned_and_nothing_else_is_lost(typed: str, clean: str) -> Non
         ("a \n\t\n b", "a b"),
         ("\na\u2028b\n", "a b"),
         ("a  b", "a  b"),
+        ("a \x85\t\u3000\n\u2029 b", "a b"),
     ],
 )
 def test_title_is_on_one_line(typed: str, clean: str) -> None:
     assert clean_title(typed) == clean
+
+
+def test_megabyte_of_spaces_takes_no_longer_than_any_other() -> None:
+    typed = "a" + " " * 1024 * 1024 + "b"
+    began = time.process_time()
+
+    assert clean_title(typed) == typed
+
+    assert time.process_time() - began < 1
