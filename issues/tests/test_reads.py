@@ -1,5 +1,7 @@
 """The lists that the front end shows."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -24,6 +26,10 @@ def get(api: Api, path: str = GROUPS, **query: Any) -> dict[str, Any]:
     assert body["success"] is True
     assert body["count"] == len(body["data"])
     return body
+
+
+def cursor_at(moment: str) -> str:
+    return urlsafe_b64encode(json.dumps([moment, str(uuid4())]).encode()).decode()
 
 
 def walk(api: Api, limit: int) -> Iterator[list[str]]:
@@ -159,6 +165,9 @@ def test_page_takes_as_many_queries_for_many_rows_as_for_one(
         ({"cursor": "W10"}, "cursor"),
         ({"cursor": "WyIyMDI2IiwgMV0"}, "cursor"),
         ({"cursor": "e30"}, "cursor"),
+        ({"cursor": cursor_at("2026-01-01T00:00:00")}, "cursor"),
+        ({"cursor": cursor_at("2026-01-01T00:00:00+23:59")}, "cursor"),
+        ({"cursor": cursor_at("0001-01-01T00:00:00+14:00")}, "cursor"),
     ],
 )
 def test_odd_page_is_refused_by_name(

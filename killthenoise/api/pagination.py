@@ -3,7 +3,7 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -34,11 +34,10 @@ class Cursor:
         padded = text + "=" * (-len(text) % 4)
         try:
             moment, pk = json.loads(urlsafe_b64decode(padded.encode("ascii")))
-            at = datetime.fromisoformat(moment)
-            cursor = cls(at, UUID(pk))
+            cursor = cls(datetime.fromisoformat(moment), UUID(pk))
         except (TypeError, AttributeError, RecursionError) as exc:
             raise ValueError("no cursor") from exc
-        if at.tzinfo is None:
+        if cursor.moment.utcoffset() != timedelta():  # which databases may not take
             raise ValueError("no cursor")
         return cursor
 
