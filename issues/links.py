@@ -5,6 +5,7 @@ from integrations.services import get_active_jira
 from issues.errors import TicketNotInJira, TicketNotLinked
 from issues.models import AIIssueGroup, Report
 from issues.services import Ticket
+from killthenoise.api.text import clean_title
 
 
 def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> Ticket:
@@ -25,7 +26,7 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> Ticket:
 
 def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
     """Take the ticket from the group; in Jira it stays. Raises TicketNotLinked."""
-    tickets = group.reports.jira().filter(external_id__iexact=ticket_key)
-    deleted, _ = tickets.delete()
+    key = clean_title(ticket_key)  # as it was stored
+    deleted, _ = group.reports.jira().filter(external_id__iexact=key).delete()
     if not deleted:
-        raise TicketNotLinked(key=ticket_key)
+        raise TicketNotLinked(key=key)

@@ -157,6 +157,10 @@ def test_unlink_takes_that_ticket_alone(
     assert Report.objects.count() == 2
 
 
+def test_odd_key_is_none_that_is_linked(api: Api, group: AIIssueGroup) -> None:
+    assert_error(unlink(api, group, "SCRUM%00-1"), 404, "ticket_not_linked")
+
+
 @pytest.mark.parametrize("call", [link, unlink])
 @pytest.mark.parametrize("odd_id", ["stranger", "unknown", "x", "%00"])
 def test_foreign_and_odd_groups_look_alike(
