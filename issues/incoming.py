@@ -59,7 +59,8 @@ class IncomingReportSerializer(IncomingSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["source"] == Report.JIRA:
-            attrs["external_id"] = attrs["external_id"].upper()
+            key = attrs["external_id"].upper()  # may be longer: "ß" becomes "SS"
+            attrs["external_id"] = self.fields["external_id"].run_validation(key)
         return attrs
 
 

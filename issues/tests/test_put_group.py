@@ -273,6 +273,7 @@ def test_sentence_says_which_value_is_wrong(
         ({"reports": [{"source": "slack"}]}, "reports.0.external_id"),
         ({"reports": [HUBSPOT | {"url": f"https://{'x' * 2000}"}]}, "reports.0.url"),
         ({"reports": [SLACK, SLACK]}, "reports"),
+        ({"reports": [FROM_JIRA | {"external_id": "ß" * 200}]}, "reports.0"),
     ],
 )
 def test_odd_value_is_refused_by_name_and_nothing_is_stored(
