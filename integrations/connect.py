@@ -5,6 +5,7 @@ with its token, since tickets may have to be looked for there; disconnecting era
 """
 
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -15,10 +16,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.errors import IntegrationRefused
-from integrations.health import note_login
+from integrations.health import note_login, note_refused_login
 from integrations.models import Integration
 from integrations.preflight import Preflight, ask_jira
-from integrations.services import jira_client
+from integrations.services import get_integration, jira_client
 
 INPUTS = {
     "site": "base_url",
@@ -32,6 +33,10 @@ INPUTS = {
 """What a failed check is about: the input to correct."""
 CREDENTIALS = ("base_url", "access_token")
 NOTHING_ASKED = Preflight(account=None, checks=())
+
+
+class _ChangedMeanwhile(Exception):
+    """What Jira said was of an integration that is another by now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +94,28 @@ def update_integration(
 ) -> Connection:
     """Change project_key, issue_type, settings, is_active; Jira is asked first.
 
-    To deactivate, it is not.
+    To deactivate, it is not. If the integration is changed in the meantime, or
+    disconnected, that stands, and Jira is asked about the new one.
 
-    Raises IntegrationRefused.
+    Raises IntegrationNotFound and IntegrationRefused.
     """
-    for name, value in changes.items():
-        setattr(integration, name, value)
-    if not integration.is_active:
-        integration.save(update_fields=[*changes, "updated_at"])
-        return Connection(integration=integration, preflight=NOTHING_ASKED)
-    integration.updated_at = timezone.now()
-    preflight = ask_jira(integration)
+    tenant_id, pk = integration.tenant_id, str(integration.pk)
+    candidate = _with(copy(integration), changes)
+    if not candidate.is_active:
+        candidate.save(update_fields=[*changes, "updated_at"])
+        return Connection(integration=candidate, preflight=NOTHING_ASKED)
+    preflight = ask_jira(candidate)
+    if preflight.login_error:
+        note_refused_login(integration, preflight.login_error)
     _refuse(preflight, {*CREDENTIALS, *changes})
-    stored = _as_the_active(integration.tenant_id, lambda: integration)
+    verified = {**changes, "cloud_id": candidate.cloud_id}
+    try:
+        stored = _as_the_active(
+            tenant_id, lambda: _with(_same_still(integration), verified)
+        )
+    except _ChangedMeanwhile:
+        changed = get_integration(tenant_id=tenant_id, integration_id=pk)
+        return update_integration(integration=changed, changes=changes)
     note_login(stored, problem=preflight.problem)
     stored.refresh_from_db()
     return Connection(integration=stored, preflight=preflight)
@@ -117,9 +131,25 @@ def disconnect(*, integration: Integration) -> None:
 def _change(row: Integration, changes: Mapping[str, Any]) -> Integration:
     """Give the row new credentials and more; it is not saved."""
     row.forget_failures()
+    return _with(row, changes)
+
+
+def _with(row: Integration, changes: Mapping[str, Any]) -> Integration:
+    """Give the row the values; it is not saved."""
     for name, value in changes.items():
         setattr(row, name, value)
     row.updated_at = timezone.now()
+    return row
+
+
+def _same_still(integration: Integration) -> Integration:
+    """Return the row, locked. Raises _ChangedMeanwhile if it is another by now."""
+    same = Integration.objects.filter(
+        pk=integration.pk, updated_at=integration.updated_at
+    )
+    row = same.select_for_update(no_key=True).first()
+    if row is None:
+        raise _ChangedMeanwhile
     return row
 
 

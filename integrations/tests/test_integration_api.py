@@ -5,9 +5,12 @@ from uuid import UUID, uuid4
 
 import pytest
 import requests
+from pytest_django import Settings
 
+from integrations import connect
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
+from integrations.preflight import Preflight, ask_jira
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.tests.api import Api, assert_error
 
@@ -194,6 +197,63 @@ def test_deactivated_and_activated_again(
     integration.refresh_from_db()
     other.refresh_from_db()
     assert (integration.is_active, other.is_active) == (True, False)
+
+
+def test_disconnection_stands_while_a_change_is_verified(
+    api: Api, integration: Integration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/jira/integrations/{integration.tenant_id}/{integration.pk}"
+
+    def ask_and_disconnect(row: Integration) -> Preflight:
+        answer = ask_jira(row)
+        api.request("DELETE", path)
+        return answer
+
+    monkeypatch.setattr(connect, "ask_jira", ask_and_disconnect)
+
+    assert patch(api, integration, issue_type="Bug").status_code == 200
+
+    row = Integration.objects.get()
+    assert (row.is_active, row.api_token, row.issue_type) == (False, "", "Bug")
+
+
+def test_new_token_stands_while_a_change_is_verified(
+    api: Api, integration: Integration, jira: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/jira/integrations/{integration.tenant_id}"
+    old, new = jira.api_token, "another-api-token"
+    form = {"base_url": jira.url, "email": jira.email, "access_token": new}
+    asked: list[str] = []
+
+    def ask_and_connect(row: Integration) -> Preflight:
+        asked.append(row.api_token)
+        answer = ask_jira(row)
+        if row.api_token == old:
+            monkeypatch.setattr(jira.state, "api_token", new)
+            api.request("POST", path, json=form)
+        return answer
+
+    monkeypatch.setattr(connect, "ask_jira", ask_and_connect)
+
+    assert patch(api, integration, issue_type="Bug").status_code == 200
+
+    row = Integration.objects.get()
+    assert (row.is_active, row.api_token, row.issue_type) == (True, new, "Bug")
+    assert asked == [old, new, new]
+
+
+def test_changes_with_a_dead_token_pause_the_integration(
+    api: Api, integration: Integration, jira: Sandbox, settings: Settings
+) -> None:
+    settings.JIRA_AUTH_FAILURES_MAX = 2
+    jira.state.expired = True
+
+    answers = [patch(api, integration, issue_type="Bug").json() for _ in range(3)]
+
+    assert [answer["code"] for answer in answers] == [
+        *["jira_auth_failed"] * 2,
+        "integration_paused",
+    ]
 
 
 def test_disconnected_twice_keeps_the_row_without_its_token(
