@@ -18,8 +18,9 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> Ticket:
     found = find_ticket(integration=integration, key=ticket_key)
     if found is None:
         raise TicketNotInJira(key=ticket_key, project_key=integration.project_key)
+    title = clean_title(found.summary)
     Report.objects.link_ticket(
-        group_id=group.pk, key=found.key, title=found.summary, url=found.url
+        group_id=group.pk, key=found.key, title=title, url=found.url
     )
     return Ticket(found.key, found.url)
 

@@ -117,6 +117,17 @@ def test_silent_jira_links_nothing(
     assert not Report.objects.exists()
 
 
+def test_summary_is_cleaned_before_it_is_stored(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    fields = {"summary": "Known\x00 \u202ebug", "project": {"key": "SCRUM"}}
+    key = jira.state.add("SCRUM", fields, {}).key
+
+    assert link(api, group, {"ticket_key": key}).status_code == 200
+
+    assert Report.objects.get().title == "Known bug"
+
+
 def test_unlinked_ticket_stays_in_jira_and_on_record(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
