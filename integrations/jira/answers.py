@@ -77,6 +77,11 @@ class Answer:
         return _seconds_until(self.headers.get("X-RateLimit-Reset", ""))
 
 
+def as_object(value: Any) -> Mapping[str, Any]:
+    """Return the value if it is a JSON object; else {}."""
+    return value if isinstance(value, dict) else {}
+
+
 def _sentence(text: object) -> str:
     """Return the text on one line, without markup and what cannot be shown or stored.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from integrations.jira.answers import Answer
+from integrations.jira.answers import Answer, as_object
 from integrations.jira.errors import (
     JiraBadResponse,
     JiraError,
@@ -233,8 +233,8 @@ class JiraClient:
 
 
 def _marked(issues: list[Any], property_key: str) -> Iterator[MarkedIssue]:
-    for issue in issues:
-        value = (issue.get("properties") or {}).get(property_key)
+    for issue in map(as_object, issues):
+        value = as_object(issue.get("properties")).get(property_key)
         if value is not None and ISSUE_KEY.fullmatch(str(issue.get("key"))):
             yield MarkedIssue(id=str(issue.get("id")), key=issue["key"], value=value)
 

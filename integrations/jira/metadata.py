@@ -174,8 +174,9 @@ class Metadata:
                 raise JiraBadResponse(f"{self._site.base_url} answered without {name}.")
             yield from (one for one in found if isinstance(one, dict))
             start += len(found)
-            is_last = page.get("isLast", start >= page.get("total", 0))
-            if is_last or not found:
+            total = page.get("total")
+            more = isinstance(total, int) and start < total
+            if page.get("isLast", not more) or not found:
                 return
 
 

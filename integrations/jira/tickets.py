@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from integrations.jira.answers import as_object
 from integrations.jira.errors import JiraBadResponse, JiraProjectInvalid
 from integrations.jira.site import Site
 
@@ -70,14 +71,14 @@ class Tickets:
 
     def _found(self, issue: Mapping[str, Any]) -> FoundTicket:
         """Read an issue with tolerance: what it lacks is empty."""
-        fields = _object(issue.get("fields"))
+        fields = as_object(issue.get("fields"))
         key = str(issue.get("key") or "")
-        project = _object(fields.get("project")).get("key")
+        project = as_object(fields.get("project")).get("key")
         return FoundTicket(
             key=key,
             url=self._site.browse_url(key),
             summary=str(fields.get("summary") or ""),
-            status=str(_object(fields.get("status")).get("name") or ""),
+            status=str(as_object(fields.get("status")).get("name") or ""),
             project_key=str(project or key.rpartition("-")[0]),
         )
 
@@ -97,7 +98,3 @@ def jql_of(project_key: str, words: str) -> str:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text)[:MAX_WORDS]
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

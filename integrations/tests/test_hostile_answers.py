@@ -126,6 +126,34 @@ def test_list_that_is_cut_at_the_limit_is_not_taken_for_an_empty_one(
 
 
 @pytest.mark.parametrize(
+    "issue", [b"1", b"null", b"{}", b'{"properties": [1]}', b'{"properties": {"k": 1}}']
+)
+def test_issue_of_another_form_is_none_of_ours(
+    make_client: MakeClient, server: Serve, issue: bytes
+) -> None:
+    body = b'{"issues": [' + issue + b"]}"
+    reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
+    client = make_client(base_url=server(reply))
+
+    found = client.marked_issues("k", project_key="S", minutes=1, deadline=soon())
+
+    assert list(found) == []
+
+
+@pytest.mark.parametrize("total", [b"null", b'"x"', b"[]", b"1"])
+def test_list_without_an_honest_total_is_read_to_its_end(
+    make_client: MakeClient, server: Serve, total: bytes
+) -> None:
+    body = b'{"values": [{"key": "SCRUM"}], "total": ' + total + b"}"
+    reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
+    client = make_client(base_url=server(reply))
+
+    [project] = client.metadata.projects(deadline=soon())
+
+    assert project.key == "SCRUM"
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         pytest.param(b"", id="status line"),
