@@ -81,11 +81,10 @@ class IntegrationListView(APIView):
         list stands again under `integrations`.
         """
         of_tenant = Integration.objects.for_tenant(caller_of(request).tenant_id)
-        rows = list(of_tenant.jira().newest_first())
-        asked = [row for row in rows if row.is_active]
-        if not validated_query(CheckSerializer, request)["check"]:
-            asked = []
+        wanted = validated_query(CheckSerializer, request)["check"]
+        asked = of_tenant.active_jira().defer("api_token") if wanted else []
         preflights = {row.pk: check_integration(integration=row) for row in asked}
+        rows = of_tenant.jira().newest_first()  # read now, with what was noted
         shown = IntegrationSerializer(
             rows, many=True, context={"preflights": preflights}
         ).data

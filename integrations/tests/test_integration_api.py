@@ -61,6 +61,8 @@ def test_list_asks_jira_where_that_is_wanted(
     row = get(api, f"integrations/{tenant_id}", check="1")["data"][0]
 
     assert row["connection_status"]["connected"] is False
+    assert row["last_sync_status"] == "error"
+    assert row["sync_error_message"] == row["connection_status"]["error"]
     assert "reconnect Jira" in row["connection_status"]["error"]
     again = get(api, f"integrations/{tenant_id}")["data"][0]["connection_status"]
     assert again["connected"] is False
