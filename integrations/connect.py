@@ -75,9 +75,10 @@ def connect_jira(
     """
     changes = {"email": email, "api_token": access_token, **wishes}
     candidate = _change(_on_site(tenant_id, base_url), changes)
-    preflight = ask_jira(candidate)
+    deadline = monotonic() + settings.REQUEST_BUDGET_S
+    preflight = ask_jira(candidate, deadline=deadline)
     if preflight.account and "project_key" not in wishes:
-        preflight = _with_some_project(candidate, preflight)
+        preflight = _with_some_project(candidate, preflight, deadline)
         changes["project_key"] = candidate.project_key
     changes["cloud_id"] = candidate.cloud_id
     _refuse(preflight, {*CREDENTIALS, *wishes})
@@ -104,7 +105,8 @@ def update_integration(
     if not candidate.is_active:
         candidate.save(update_fields=[*changes, "updated_at"])
         return Connection(integration=candidate, preflight=NOTHING_ASKED)
-    preflight = ask_jira(candidate)
+    deadline = monotonic() + settings.REQUEST_BUDGET_S
+    preflight = ask_jira(candidate, deadline=deadline)
     if preflight.login_error:
         note_refused_login(integration, preflight.login_error)
     _refuse(preflight, {*CREDENTIALS, *changes})
@@ -160,19 +162,22 @@ def _on_site(tenant_id: UUID, base_url: str) -> Integration:
     return known or Integration(tenant_id=tenant_id, base_url=base_url)
 
 
-def _with_some_project(candidate: Integration, preflight: Preflight) -> Preflight:
+def _with_some_project(
+    candidate: Integration, preflight: Preflight, deadline: float
+) -> Preflight:
     """Choose a project if there is none that the account sees; ask again if so."""
     failed = {check.name for check in preflight.checks if not check.ok}
     if "project" not in failed:
         return preflight
-    candidate.project_key = _default_project(candidate)
-    return ask_jira(candidate) if candidate.project_key else preflight
+    candidate.project_key = _default_project(candidate, deadline)
+    if not candidate.project_key:
+        return preflight
+    return ask_jira(candidate, deadline=deadline)
 
 
-def _default_project(candidate: Integration) -> str:
+def _default_project(candidate: Integration, deadline: float) -> str:
     """Return the configured project if it is there, else the only one, else ""."""
     jira = jira_client(candidate).metadata
-    deadline = monotonic() + settings.REQUEST_BUDGET_S
     projects = jira.projects(action="create", deadline=deadline)
     keys = [project.key for project in projects]
     if settings.JIRA_DEFAULT_PROJECT_KEY in keys:

@@ -38,11 +38,11 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     Raises NoActiveIntegration and NoProjectChosen too.
     """
     integration = get_active_jira(tenant_id=tenant_id)
-    project = integration.project_key
+    project, deadline = integration.project_key, _deadline()
     with noting_refused_logins(integration):
         client = jira_client(integration)
-        named = _named(client, project, words)
-        found = client.tickets.search(project, words, deadline=_deadline())
+        named = _named(client, project, words, deadline)
+        found = client.tickets.search(project, words, deadline=deadline)
     others = [ticket for ticket in found if ticket != named]
     return [*([named] if named else []), *others][:MAX_FOUND]
 
@@ -53,16 +53,19 @@ def find_ticket(*, integration: Integration, key: str) -> FoundTicket | None:
     `key` may be the ticket's number alone.
     """
     with noting_refused_logins(integration):
-        return _named(jira_client(integration), integration.project_key, key)
+        client = jira_client(integration)
+        return _named(client, integration.project_key, key, _deadline())
 
 
-def _named(client: JiraClient, project: str, text: str) -> FoundTicket | None:
+def _named(
+    client: JiraClient, project: str, text: str, deadline: float
+) -> FoundTicket | None:
     """Return the project's ticket that the text names: key, number, or page."""
     key = text.strip().removeprefix(client.browse_url("")).upper()
     key = f"{project}-{key}" if key.isdecimal() else key
     if not ISSUE_KEY.fullmatch(key):
         return None
-    found = client.tickets.find(key, deadline=_deadline())
+    found = client.tickets.find(key, deadline=deadline)
     return found if found and found.project_key == project else None
 
 

@@ -88,7 +88,8 @@ def check_integration(*, integration: Integration) -> Preflight:
 
     What comes of it is noted in the integration's status.
     """
-    result = ask_jira(integration)
+    deadline = time.monotonic() + settings.REQUEST_BUDGET_S
+    result = ask_jira(integration, deadline=deadline)
     if result.login_error:
         note_refused_login(integration, result.login_error)
     elif result.account:
@@ -96,14 +97,14 @@ def check_integration(*, integration: Integration) -> Preflight:
     return result
 
 
-def ask_jira(integration: Integration) -> Preflight:
+def ask_jira(integration: Integration, *, deadline: float) -> Preflight:
     """As check_integration, for one that may not be stored: nothing is noted."""
     try:
         if integration.is_paused:
             raise IntegrationPaused
         if not integration.api_token:
             raise IntegrationDisconnected
-        return _Run(integration).result()
+        return _Run(integration, deadline).result()
     except (IntegrationPaused, IntegrationDisconnected, SecretUnreadable) as exc:
         return Preflight(account=None, checks=(_failed("login", exc),))
 
@@ -115,11 +116,11 @@ class _Problem(Exception):
 class _Run:
     """The checks in their order; each returns a sentence or raises why it failed."""
 
-    def __init__(self, integration: Integration) -> None:
+    def __init__(self, integration: Integration, deadline: float) -> None:
         self._integration = integration
         self._project = integration.project_key
         self._jira = jira_client(integration).metadata
-        self._deadline = time.monotonic() + settings.REQUEST_BUDGET_S
+        self._deadline = deadline
         self._account: Account | None = None
         self._login_error: JiraAuthFailed | None = None
         self._fields: list[Field] = []

@@ -206,8 +206,8 @@ def test_disconnection_stands_while_a_change_is_verified(
 ) -> None:
     path = f"/api/jira/integrations/{integration.tenant_id}/{integration.pk}"
 
-    def ask_and_disconnect(row: Integration) -> Preflight:
-        answer = ask_jira(row)
+    def ask_and_disconnect(row: Integration, *, deadline: float) -> Preflight:
+        answer = ask_jira(row, deadline=deadline)
         api.request("DELETE", path)
         return answer
 
@@ -227,9 +227,9 @@ def test_new_token_stands_while_a_change_is_verified(
     form = {"base_url": jira.url, "email": jira.email, "access_token": new}
     asked: list[str] = []
 
-    def ask_and_connect(row: Integration) -> Preflight:
+    def ask_and_connect(row: Integration, *, deadline: float) -> Preflight:
         asked.append(row.api_token)
-        answer = ask_jira(row)
+        answer = ask_jira(row, deadline=deadline)
         if row.api_token == old:
             monkeypatch.setattr(jira.state, "api_token", new)
             api.request("POST", path, json=form)

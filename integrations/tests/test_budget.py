@@ -1,0 +1,51 @@
+"""REQUEST_BUDGET_S is for a whole request, however often it asks Jira."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pytest_django import Settings
+
+from integrations.jira.answers import Answer
+from integrations.jira.sandbox import Sandbox
+from integrations.jira.site import Site
+from integrations.models import Integration
+from killthenoise.tests.api import Api
+
+
+@pytest.fixture
+def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Of what was asked, in order."""
+    found: list[float] = []
+    read = Site.read
+
+    def noting(site: Site, *args: Any, deadline: float, **kw: Any) -> Answer:
+        found.append(deadline)
+        return read(site, *args, deadline=deadline, **kw)
+
+    monkeypatch.setattr(Site, "read", noting)
+    return found
+
+
+def test_search_has_one_deadline(
+    api: Api, integration: Integration, deadlines: list[float]
+) -> None:
+    path = f"/api/jira/search/{integration.tenant_id}?q=SCRUM-1"
+
+    assert api.request("GET", path).status_code == 200
+
+    assert len(deadlines) == 2
+    assert len(set(deadlines)) == 1
+
+
+def test_connection_that_chooses_a_project_has_one_deadline(
+    api: Api, tenant_id: UUID, jira: Sandbox, deadlines: list[float], settings: Settings
+) -> None:
+    settings.JIRA_DEFAULT_PROJECT_KEY = "SCRUM"
+    form = {"base_url": jira.url, "email": jira.email, "access_token": jira.api_token}
+
+    response = api.request("POST", f"/api/jira/integrations/{tenant_id}", json=form)
+
+    assert response.json()["data"]["project_key"] == "SCRUM"
+    assert len(deadlines) > 2
+    assert len(set(deadlines)) == 1
