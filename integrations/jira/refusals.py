@@ -31,8 +31,9 @@ _ANONYMOUS = ("not logged in", "anonymous user", "logging in first")
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """An answer that is no success, and what was asked for.
+    """An answer that is no success, and what was asked for: a ticket in a project.
 
+    Without `project_key` something was to be read.
     `signed_in` asks Jira whether it knows us: with an expired token it blames the
     project instead. `field_names` asks for the names of the fields by their id.
     """
@@ -121,6 +122,12 @@ class Refusal:
                 "it saw the ticket. Ask a Jira administrator whether an IP allowlist "
                 "or a firewall keeps KillTheNoise out.",
             )
+        if not self.project_key:
+            return self._error(
+                JiraPermissionDenied,
+                "The connected Jira account may not see what was asked for. Ask a Jira "
+                f"administrator for access. {self._quote}".strip(),
+            )
         return self._error(
             JiraPermissionDenied,
             f"The connected Jira account may not create tickets in project "
@@ -142,11 +149,12 @@ class Refusal:
         if "project" in errors or (self.answer.status == 404 and self.answer.messages):
             if not self.signed_in():
                 return self._expired()
+            project = self.project_key and f"Jira project {self.project_key}"
             return self._error(
                 JiraProjectInvalid,
-                f"Jira project {self.project_key} does not exist, or the connected "
-                "account cannot see it. Choose another one in the Jira integration, or "
-                "ask a Jira administrator for access.",
+                f"{project or 'What was asked of Jira'} does not exist, or the "
+                "connected account cannot see it. Choose another one in the Jira "
+                "integration, or ask a Jira administrator for access.",
             )
         if "issuetype" in errors:
             return self._error(

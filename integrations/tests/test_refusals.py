@@ -1,6 +1,7 @@
 """Each answer that Jira is known to give, as the error that it means."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -319,3 +320,18 @@ def test_answer_without_a_key_means_that_the_ticket_may_exist(
 
     assert type(refusal(client)) is kind
     assert post.call_count == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_may_not_be_read_is_not_told_as_a_ticket(
+    client: JiraClient, requests_mock: Mocker, status: int
+) -> None:
+    url = f"{SITE}/rest/api/3/search/jql"
+    requests_mock.post(url, status_code=status, text=said("No."))
+
+    with pytest.raises(errors.JiraError) as refused:
+        client.tickets.search("SCRUM", "", deadline=time.monotonic() + 5)
+
+    assert "asked" in str(refused.value)
+    assert "create" not in str(refused.value)
+    assert "  " not in str(refused.value)
