@@ -1,10 +1,12 @@
 """Integrations; their token can be written here and never read."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -56,20 +58,21 @@ class IntegrationForm(forms.ModelForm):
         return token
 
     def clean_settings(self) -> dict[str, Any]:
-        settings = SettingsSerializer(data=self.cleaned_data["settings"] or {})
-        if not settings.is_valid():
+        given = SettingsSerializer(data=self.cleaned_data["settings"] or {})
+        if not given.is_valid():
             raise forms.ValidationError(
-                [f"{name}: {text}" for name, text in _told(settings.errors)]
+                [f"{name}: {text}" for name, text in _told(given.errors)]
             )
-        return dict(settings.validated_data)
+        return dict(given.validated_data)
 
     def clean(self) -> dict[str, Any]:
         """Refuse credentials that Jira refuses: those stored may be good ones."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors and CREDENTIALS & set(self.changed_data):
-            refused = ask_jira(self._candidate(cleaned)).login_error
-            if refused:
-                self.add_error("new_api_token", str(refused))
+            deadline = time.monotonic() + settings.REQUEST_BUDGET_S
+            result = ask_jira(self._candidate(cleaned), deadline=deadline)
+            if result.login_error:
+                self.add_error("new_api_token", str(result.login_error))
         return cleaned
 
     def _candidate(self, cleaned: Mapping[str, Any]) -> Integration:
