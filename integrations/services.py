@@ -11,6 +11,7 @@ from integrations.errors import (
     IntegrationPaused,
     NoActiveIntegration,
     NoProjectChosen,
+    SecretUnreadable,
 )
 from integrations.jira.client import JiraClient
 from integrations.jira.network import Network
@@ -52,12 +53,20 @@ def find_jira_account(*, tenant_id: UUID, base_url: str) -> Integration | None:
     """Return the tenant's account on a site it used, the active one first.
 
     For work left from before: the integration may be inactive or another one by now.
-    Not one that is paused. Raises SecretUnreadable.
+    Not one that is paused. Raises SecretUnreadable if no account has a token that can
+    be read.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
-    accounts = jira.filter(base_url=base_url).order_by("-is_active", "-updated_at")
-    usable = (one for one in accounts if one.api_token and not one.is_paused)
-    return next(usable, None)
+    unreadable: SecretUnreadable | None = None
+    for account in jira.filter(base_url=base_url).newest_first():
+        try:
+            if account.api_token and not account.is_paused:
+                return account
+        except SecretUnreadable as exc:
+            unreadable = exc
+    if unreadable:
+        raise unreadable
+    return None
 
 
 def jira_client(integration: Integration) -> JiraClient:

@@ -1,9 +1,11 @@
 """Tickets that are there already: linked to a group, and unlinked from it."""
 
+from django.db import transaction
+
 from integrations.lookups import find_ticket
 from integrations.services import get_active_jira
 from issues.errors import TicketNotInJira, TicketNotLinked
-from issues.models import AIIssueGroup, Report
+from issues.models import AIIssueGroup, BackLink, Report
 from issues.services import Ticket
 from killthenoise.api.text import clean_title
 
@@ -28,6 +30,9 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> Ticket:
 def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
     """Take the ticket from the group; in Jira it stays. Raises TicketNotLinked."""
     key = clean_title(ticket_key)  # as it was stored
-    deleted, _ = group.reports.jira().filter(external_id__iexact=key).delete()
+    tickets = group.reports.jira().filter(external_id__iexact=key)
+    with transaction.atomic():
+        BackLink.objects.filter(request__report__in=tickets).delete()
+        deleted, _ = tickets.delete()
     if not deleted:
         raise TicketNotLinked(key=key)

@@ -45,8 +45,8 @@ HTTP_STATUS: dict[type[ServiceError | jira.JiraError], int] = {
 DATABASE_DOWN = ErrorAnswer(
     status=500,
     title="Database error",
-    message="Our database did not answer, so nothing was sent to Jira and no ticket "
-    "was created. Try again in a moment.",
+    message="Our database did not answer. Send the same request again in a moment, "
+    "which is safe.",
     code="database_error",
     retryable=True,
 )

@@ -43,6 +43,19 @@ def test_recovery_links_a_ticket_back_to_its_group(
     assert not BackLink.objects.exists()
 
 
+def test_ticket_that_was_unlinked_gets_no_link(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    key = api.create(group).json()["data"]["ticket_key"]
+    path = f"/api/issues/ai/{group.pk}/jira-tickets/{key}"
+    assert api.request("DELETE", path).status_code == 200
+
+    recover_due()
+
+    assert links(jira) == []
+    assert not BackLink.objects.exists()
+
+
 def test_click_waits_for_no_link(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from pytest_django import Settings
 
 from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
@@ -113,3 +115,17 @@ def test_project_that_is_gone_ends_the_search_at_the_horizon(
     let_pass(181)
 
     assert recover_due() == {"failed": 1}
+
+
+def test_account_whose_token_cannot_be_read_does_not_stand_before_a_good_one(
+    integration: Integration, lost: TicketRequest, settings: Settings
+) -> None:
+    Integration.objects.update(is_active=False)
+    keys = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    IntegrationFactory.create(
+        tenant_id=integration.tenant_id, base_url=integration.base_url
+    )
+    settings.FIELD_ENCRYPTION_KEYS = keys
+
+    assert recover_due() == {"created": 1}
