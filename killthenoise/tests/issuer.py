@@ -12,6 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from killthenoise.api.tokens import signing_keys
+
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 NAME = "https://login.example.com/"
@@ -79,6 +81,7 @@ class Issuer:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> "Issuer":
+        signing_keys.cache_clear()  # an issuer of before may have had our port
         self.thread.start()
         return self
 
