@@ -252,7 +252,7 @@ REST_FRAMEWORK = {
     },
     "DEFAULT_PARSER_CLASSES": ["killthenoise.api.parsers.JSONBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_METADATA_CLASS": None,  # the OpenAPI document tells more than OPTIONS
+    "DEFAULT_METADATA_CLASS": "killthenoise.api.metadata.MethodsMetadata",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "killthenoise.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,

@@ -204,12 +204,16 @@ def test_other_method_is_refused_with_those_allowed(
     assert response.headers["Allow"] == "POST, OPTIONS"
 
 
-def test_options_that_no_browser_asks_for_are_another_method(
+def test_options_that_no_browser_asks_for_answer_in_the_envelope(
     api: Api, group: AIIssueGroup
 ) -> None:
     path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
 
-    assert_error(api.request("OPTIONS", path), 405, "method_not_allowed")
+    response = api.request("OPTIONS", path)
+
+    assert response.status_code == 200
+    assert response.json()["success"] is True
+    assert response.json()["data"] == {"methods": ["POST", "OPTIONS"]}
 
 
 def test_client_that_takes_no_json_is_told_that_there_is_only_json(
