@@ -10,6 +10,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import django
@@ -21,6 +22,9 @@ from pytest_django.live_server_helper import LiveServer
 from integrations.jira.sandbox import Sandbox
 from killthenoise.audit.triggers import GUARD, LIFT
 from killthenoise.tests.issuer import AUDIENCE, NAME, Issuer
+
+if TYPE_CHECKING:
+    from integrations.models import Integration
 
 
 def start_postgres() -> str:
@@ -50,12 +54,14 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 
     Its triggers are lifted and made again in the transaction that empties the tables.
     """
-    flush, vendor = connection.ops.execute_sql_flush, connection.vendor
+    # Of every connection: there is another one where an event loop runs in the thread.
+    operations, vendor = type(connection.ops), connection.vendor
+    flush = operations.execute_sql_flush
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            connection.ops,
+            operations,
             "execute_sql_flush",
-            lambda sql: flush([*LIFT[vendor], *sql, *GUARD[vendor]]),
+            lambda ops, sql: flush(ops, [*LIFT[vendor], *sql, *GUARD[vendor]]),
         )
         yield
 
@@ -88,6 +94,21 @@ def jira(sandbox: Sandbox, settings: Settings) -> Sandbox:
 def tenant_id() -> UUID:
     """The tenant whose data the tests are about."""
     return UUID("550e8400-e29b-41d4-a716-446655440000")
+
+
+@pytest.fixture
+def integration(
+    transactional_db: None, tenant_id: UUID, jira: Sandbox
+) -> "Integration":
+    """The tenant's connection to the sandbox, which could create tickets."""
+    from integrations.tests.factories import IntegrationFactory
+
+    return IntegrationFactory.create(
+        tenant_id=tenant_id,
+        base_url=jira.url,
+        email=jira.email,
+        api_token=jira.api_token,
+    )
 
 
 @pytest.fixture

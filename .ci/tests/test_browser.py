@@ -18,7 +18,7 @@ from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup
 from issues.tests.api import Api
-from issues.tests.conftest import api, group, integration  # noqa: F401 (fixtures)
+from issues.tests.conftest import api, group  # noqa: F401 (fixtures)
 from issues.tests.factories import (
     GroupFactory,
     ReportFactory,

@@ -15,8 +15,6 @@ from integrations.jira.network import Network
 from integrations.jira.sandbox import Sandbox
 from integrations.jira.site import Site
 from integrations.jira.transport import make_session
-from integrations.models import Integration
-from integrations.tests.factories import IntegrationFactory
 from integrations.tests.wire import Dns, MakeClient, Serve
 from killthenoise.tests.api import Api
 
@@ -25,17 +23,6 @@ from killthenoise.tests.api import Api
 def api(transactional_db: None, live_server: LiveServer, tenant_id: UUID) -> Api:
     """The API over real HTTP, as the tenant."""
     return Api(live_server.url, tenant_id)
-
-
-@pytest.fixture
-def integration(transactional_db: None, tenant_id: UUID, jira: Sandbox) -> Integration:
-    """The tenant's connection to the sandbox, which could create tickets."""
-    return IntegrationFactory.create(
-        tenant_id=tenant_id,
-        base_url=jira.url,
-        email=jira.email,
-        api_token=jira.api_token,
-    )
 
 
 @pytest.fixture

@@ -6,22 +6,9 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from integrations.jira.sandbox import Sandbox
-from integrations.models import Integration
-from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
-
-
-@pytest.fixture
-def integration(transactional_db: None, tenant_id: UUID, jira: Sandbox) -> Integration:
-    """The tenant's connection to the sandbox."""
-    return IntegrationFactory.create(
-        tenant_id=tenant_id,
-        base_url=jira.url,
-        email=jira.email,
-        api_token=jira.api_token,
-    )
 
 
 @pytest.fixture

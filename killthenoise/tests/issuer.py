@@ -12,8 +12,6 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from killthenoise.api.tokens import signing_keys
-
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 NAME = "https://login.example.com/"
@@ -81,6 +79,8 @@ class Issuer:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> "Issuer":
+        from killthenoise.api.tokens import signing_keys
+
         signing_keys.cache_clear()  # an issuer of before may have had our port
         self.thread.start()
         return self
