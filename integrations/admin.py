@@ -1,12 +1,10 @@
 """Integrations; their token can be written here and never read."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,6 +15,7 @@ from rest_framework.settings import api_settings
 from integrations.jira.secret import Secret
 from integrations.models import Integration
 from integrations.preflight import ask_jira, check_integration
+from integrations.services import request_deadline
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.audit.admin import AuditedAdmin
 
@@ -69,8 +68,8 @@ class IntegrationForm(forms.ModelForm):
         """Refuse credentials that Jira refuses: those stored may be good ones."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors and CREDENTIALS & set(self.changed_data):
-            deadline = time.monotonic() + settings.REQUEST_BUDGET_S
-            result = ask_jira(self._candidate(cleaned), deadline=deadline)
+            candidate = self._candidate(cleaned)
+            result = ask_jira(candidate, deadline=request_deadline())
             if result.login_error:
                 self.add_error("new_api_token", str(result.login_error))
         return cleaned

@@ -7,7 +7,6 @@ with its token, since tickets may have to be looked for there; disconnecting era
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from integrations.errors import IntegrationRefused
 from integrations.health import note_login, note_refused_login
 from integrations.models import Integration
 from integrations.preflight import Preflight, ask_jira
-from integrations.services import get_integration, jira_client
+from integrations.services import get_integration, jira_client, request_deadline
 
 INPUTS = {
     "site": "base_url",
@@ -75,7 +74,7 @@ def connect_jira(
     """
     changes = {"email": email, "api_token": access_token, **wishes}
     candidate = _change(_on_site(tenant_id, base_url), changes)
-    deadline = monotonic() + settings.REQUEST_BUDGET_S
+    deadline = request_deadline()
     preflight = ask_jira(candidate, deadline=deadline)
     if preflight.account and "project_key" not in wishes:
         preflight = _with_some_project(candidate, preflight, deadline)
@@ -85,9 +84,7 @@ def connect_jira(
     stored = _as_the_active(
         tenant_id, lambda: _change(_on_site(tenant_id, base_url), changes)
     )
-    note_login(stored, problem=preflight.problem)
-    stored.refresh_from_db()
-    return Connection(integration=stored, preflight=preflight)
+    return _noted(stored, preflight)
 
 
 def update_integration(
@@ -100,12 +97,17 @@ def update_integration(
 
     Raises IntegrationNotFound and IntegrationRefused.
     """
+    return _update(integration, changes, request_deadline())
+
+
+def _update(
+    integration: Integration, changes: Mapping[str, Any], deadline: float
+) -> Connection:
     tenant_id, pk = integration.tenant_id, str(integration.pk)
     candidate = _with(copy(integration), changes)
     if not candidate.is_active:
         candidate.save(update_fields=[*changes, "updated_at"])
         return Connection(integration=candidate, preflight=NOTHING_ASKED)
-    deadline = monotonic() + settings.REQUEST_BUDGET_S
     preflight = ask_jira(candidate, deadline=deadline)
     if preflight.login_error:
         note_refused_login(integration, preflight.login_error)
@@ -117,7 +119,12 @@ def update_integration(
         )
     except _ChangedMeanwhile:
         changed = get_integration(tenant_id=tenant_id, integration_id=pk)
-        return update_integration(integration=changed, changes=changes)
+        return _update(changed, changes, deadline)
+    return _noted(stored, preflight)
+
+
+def _noted(stored: Integration, preflight: Preflight) -> Connection:
+    """Note in the stored row what Jira said of it."""
     note_login(stored, problem=preflight.problem)
     stored.refresh_from_db()
     return Connection(integration=stored, preflight=preflight)

@@ -89,6 +89,6 @@ class IntegrationRefused(ServiceError):
 
     def __init__(self, message: str, *, code: str, fields: Sequence[str]) -> None:
         super().__init__(message)
-        self.code = code or type(self).code
+        self.code = code
         self.retryable = code in ("jira_unreachable", "jira_rate_limited")
         self.fields = {field: [message] for field in fields}

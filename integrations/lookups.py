@@ -4,29 +4,27 @@ Each function raises IntegrationPaused, IntegrationDisconnected, SecretUnreadabl
 JiraErrors.
 """
 
-import time
 from uuid import UUID
 
-from django.conf import settings
-
-from integrations.errors import IntegrationDisconnected, IntegrationPaused
 from integrations.health import noting_refused_logins
 from integrations.jira.client import JiraClient
 from integrations.jira.metadata import Project
 from integrations.jira.tickets import ISSUE_KEY, MAX_FOUND, FoundTicket
 from integrations.models import Integration
-from integrations.services import get_active_jira, jira_client
+from integrations.services import (
+    get_active_jira,
+    jira_client,
+    request_deadline,
+    require_usable,
+)
 
 
 def list_projects(*, integration: Integration) -> list[Project]:
     """Return the projects in which the account may create tickets."""
-    if integration.is_paused:
-        raise IntegrationPaused
-    if not integration.api_token:
-        raise IntegrationDisconnected
+    require_usable(integration)
     with noting_refused_logins(integration):
         jira = jira_client(integration).metadata
-        return jira.projects(action="create", deadline=_deadline())
+        return jira.projects(action="create", deadline=request_deadline())
 
 
 def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
@@ -38,7 +36,7 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     Raises NoActiveIntegration and NoProjectChosen too.
     """
     integration = get_active_jira(tenant_id=tenant_id)
-    project, deadline = integration.project_key, _deadline()
+    project, deadline = integration.project_key, request_deadline()
     with noting_refused_logins(integration):
         client = jira_client(integration)
         named = _named(client, project, words, deadline)
@@ -54,7 +52,7 @@ def find_ticket(*, integration: Integration, key: str) -> FoundTicket | None:
     """
     with noting_refused_logins(integration):
         client = jira_client(integration)
-        return _named(client, integration.project_key, key, _deadline())
+        return _named(client, integration.project_key, key, request_deadline())
 
 
 def _named(
@@ -67,7 +65,3 @@ def _named(
         return None
     found = client.tickets.find(key, deadline=deadline)
     return found if found and found.project_key == project else None
-
-
-def _deadline() -> float:
-    return time.monotonic() + settings.REQUEST_BUDGET_S

@@ -3,12 +3,10 @@
 Nothing is created: each check reads what Jira tells of itself.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from django.conf import settings
 from django.core.cache import cache
 
 from integrations.errors import (
@@ -30,7 +28,7 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Account, Field, IssueType
 from integrations.login import log_in
 from integrations.models import Integration
-from integrations.services import jira_client
+from integrations.services import jira_client, request_deadline, require_usable
 from killthenoise.api.errors import ServiceError
 
 CACHED_S = 30
@@ -88,8 +86,7 @@ def check_integration(*, integration: Integration) -> Preflight:
 
     What comes of it is noted in the integration's status.
     """
-    deadline = time.monotonic() + settings.REQUEST_BUDGET_S
-    result = ask_jira(integration, deadline=deadline)
+    result = ask_jira(integration, deadline=request_deadline())
     if result.login_error:
         note_refused_login(integration, result.login_error)
     elif result.account:
@@ -100,10 +97,7 @@ def check_integration(*, integration: Integration) -> Preflight:
 def ask_jira(integration: Integration, *, deadline: float) -> Preflight:
     """As check_integration, for one that may not be stored: nothing is noted."""
     try:
-        if integration.is_paused:
-            raise IntegrationPaused
-        if not integration.api_token:
-            raise IntegrationDisconnected
+        require_usable(integration)
         return _Run(integration, deadline).result()
     except (IntegrationPaused, IntegrationDisconnected, SecretUnreadable) as exc:
         return Preflight(account=None, checks=(_failed("login", exc),))

@@ -1,5 +1,6 @@
 """What an integration can do for the rest of the product."""
 
+import time
 from functools import cache
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import requests
 from django.conf import settings
 
 from integrations.errors import (
+    IntegrationDisconnected,
     IntegrationNotFound,
     IntegrationPaused,
     NoActiveIntegration,
@@ -34,6 +36,19 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
     if integration.is_paused:
         raise IntegrationPaused
     return integration
+
+
+def request_deadline() -> float:
+    """Return when a request that begins now must end, as `time.monotonic()` reads."""
+    return time.monotonic() + settings.REQUEST_BUDGET_S
+
+
+def require_usable(integration: Integration) -> None:
+    """Raise IntegrationPaused, IntegrationDisconnected or SecretUnreadable."""
+    if integration.is_paused:
+        raise IntegrationPaused
+    if not integration.api_token:
+        raise IntegrationDisconnected
 
 
 def get_integration(*, tenant_id: UUID, integration_id: str) -> Integration:

@@ -18,12 +18,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from integrations.extra_fields import extra_fields
-from integrations.health import note_refused_login, note_success
+from integrations.health import note_success, noting_refused_logins
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
 from integrations.jira.cutting import cut
 from integrations.jira.errors import (
-    JiraAuthFailed,
     JiraContentTooLong,
     JiraError,
     JiraOutcomeUnknown,
@@ -32,7 +31,7 @@ from integrations.jira.errors import (
     error_of,
 )
 from integrations.models import Integration
-from integrations.services import get_active_jira, jira_client
+from integrations.services import get_active_jira, jira_client, request_deadline
 from issues import ledger, reconcile
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
 from issues.ledger import History
@@ -80,7 +79,7 @@ def create_jira_ticket(
     TicketInProgress, TicketExists, IdempotencyKeyReused, TicketNotRecorded, any
     JiraError, and Django's database errors before the call.
     """
-    deadline = time.monotonic() + settings.REQUEST_BUDGET_S
+    deadline = request_deadline()
     patience = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     request = TicketRequest(
         tenant_id=group.tenant_id,
@@ -166,13 +165,12 @@ def _create(
 ) -> Ticket:
     """Send the claimed request and record what comes of it."""
     client = jira_client(integration)
-    try:
-        issue = _send(client, request, _new_issue(request, integration), deadline)
-    except JiraError as error:
-        ledger.record_error(request, error)
-        if isinstance(error, JiraAuthFailed):
-            note_refused_login(integration, error)
-        raise
+    with noting_refused_logins(integration):
+        try:
+            issue = _send(client, request, _new_issue(request, integration), deadline)
+        except JiraError as error:
+            ledger.record_error(request, error)
+            raise
     url = client.browse_url(issue.key)
     ledger.record_created(
         request,
