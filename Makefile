@@ -13,7 +13,7 @@ test: $(INSTALLED) ## The whole suite on PostgreSQL, or on DATABASE_URL.
 	@$(BIN)/python -m pytest
 
 chaos: $(INSTALLED) ## N tickets (500) while everything fails; the books must balance.
-	@$(BIN)/python -m issues.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
+	@$(BIN)/python -m development.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
 
 schema: $(INSTALLED) ## Write docs/openapi.yaml anew, after a change of the API.
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

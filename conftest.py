@@ -19,7 +19,7 @@ from django.db import connection
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from killthenoise.audit.triggers import GUARD, LIFT
 from killthenoise.tests.issuer import AUDIENCE, NAME, Issuer
 

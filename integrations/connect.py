@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from integrations.auth_failures import record_auth_failure, record_login
 from integrations.errors import IntegrationRefused
-from integrations.health import note_login, note_refused_login
 from integrations.models import Integration
 from integrations.preflight import Preflight, ask_jira
 from integrations.services import get_integration, jira_client, request_deadline
@@ -61,26 +61,26 @@ def connect_jira(
     base_url: str,
     email: str,
     access_token: str,
-    **wishes: Any,
+    **target: Any,
 ) -> Connection:
     """Verify the credentials with Jira and store them as the tenant's active Jira.
 
-    `wishes` are project_key, issue_type and settings; what is not among them stays as
+    `target` are project_key, issue_type and settings; what is not among them stays as
     it was on this site. Without a project that the account sees, the configured default
     is chosen if it is there, else the only project.
 
     Raises IntegrationRefused if Jira does not take the credentials or a wish; what is
     amiss otherwise, such as that no project is chosen, stands in the preflight.
     """
-    changes = {"email": email, "api_token": access_token, **wishes}
+    changes = {"email": email, "api_token": access_token, **target}
     candidate = _change(_on_site(tenant_id, base_url), changes)
     deadline = request_deadline()
     preflight = ask_jira(candidate, deadline=deadline)
-    if preflight.account and "project_key" not in wishes:
+    if preflight.account and "project_key" not in target:
         preflight = _with_some_project(candidate, preflight, deadline)
         changes["project_key"] = candidate.project_key
     changes["cloud_id"] = candidate.cloud_id
-    _refuse(preflight, {*CREDENTIALS, *wishes})
+    _refuse(preflight, {*CREDENTIALS, *target})
     stored = _as_the_active(
         tenant_id, lambda: _change(_on_site(tenant_id, base_url), changes)
     )
@@ -110,7 +110,7 @@ def _update(
         return Connection(integration=candidate, preflight=NOTHING_ASKED)
     preflight = ask_jira(candidate, deadline=deadline)
     if preflight.login_error:
-        note_refused_login(integration, preflight.login_error)
+        record_auth_failure(integration, preflight.login_error)
     _refuse(preflight, {*CREDENTIALS, *changes})
     verified = {**changes, "cloud_id": candidate.cloud_id}
     try:
@@ -125,7 +125,7 @@ def _update(
 
 def _noted(stored: Integration, preflight: Preflight) -> Connection:
     """Note in the stored row what Jira said of it."""
-    note_login(stored, problem=preflight.problem)
+    record_login(stored, problem=preflight.problem)
     stored.refresh_from_db()
     return Connection(integration=stored, preflight=preflight)
 

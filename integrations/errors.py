@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from integrations.jira.refusals import TOKENS
-from killthenoise.api.errors import ServiceError
+from integrations.jira.error_mapping import TOKENS
+from killthenoise.errors import ServiceError
 
 
 class NoActiveIntegration(ServiceError):
     code = "no_active_integration"
     title = "Jira is not connected"
+    http_status = 400
 
     def __init__(self) -> None:
         super().__init__(
@@ -19,6 +20,7 @@ class NoActiveIntegration(ServiceError):
 class NoProjectChosen(ServiceError):
     code = "no_project_chosen"
     title = "No Jira project chosen"
+    http_status = 400
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,6 +34,7 @@ class IntegrationPaused(ServiceError):
 
     code = "integration_paused"
     title = "Jira integration paused"
+    http_status = 400
 
     def __init__(self) -> None:
         super().__init__(
@@ -46,6 +49,7 @@ class SecretUnreadable(ServiceError):
 
     code = "secret_unreadable"
     title = "Stored credentials unreadable"
+    http_status = 500
 
     def __init__(self) -> None:
         super().__init__(
@@ -57,6 +61,7 @@ class SecretUnreadable(ServiceError):
 class IntegrationNotFound(ServiceError):
     code = "integration_not_found"
     title = "Jira integration not found"
+    http_status = 404
 
     def __init__(self) -> None:
         super().__init__(
@@ -69,6 +74,7 @@ class IntegrationDisconnected(ServiceError):
 
     code = "integration_disconnected"
     title = "Jira integration disconnected"
+    http_status = 400
 
     def __init__(self) -> None:
         super().__init__(
@@ -86,6 +92,7 @@ class IntegrationRefused(ServiceError):
 
     code = "integration_refused"
     title = "Jira does not take this"
+    http_status = 400
 
     def __init__(self, message: str, *, code: str, fields: Sequence[str]) -> None:
         super().__init__(message)

@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integrations.errors import SecretUnreadable
 from integrations.jira.secret import Secret
-from integrations.sites import normalize_site
+from integrations.site_url import normalize_site
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ MAX_BYTES = 256 * 1024
 PIECE = 8192
 
 
-class NoAnswer(Exception):
+class CompletionError(Exception):
     """The model said nothing of use. `str()` tells why, with nothing secret in it."""
 
 
@@ -25,7 +25,7 @@ def is_configured() -> bool:
 
 
 def ask(*, instructions: str, text: str) -> str:
-    """Return what the model answers to `text`. Raises NoAnswer."""
+    """Return what the model answers to `text`. Raises CompletionError."""
     messages = [
         {"role": "system", "content": instructions},
         {"role": "user", "content": text},
@@ -34,11 +34,11 @@ def ask(*, instructions: str, text: str) -> str:
         body = _post({"model": settings.LLM_MODEL, "messages": messages})
         answer = json.loads(body)["choices"][0]["message"]["content"]
     except (requests.RequestException, HTTPError) as exc:
-        raise NoAnswer(type(exc).__name__) from exc
+        raise CompletionError(type(exc).__name__) from exc
     except (ValueError, LookupError, TypeError, RecursionError) as exc:
-        raise NoAnswer("an answer of another form") from exc
+        raise CompletionError("an answer of another form") from exc
     if not isinstance(answer, str):
-        raise NoAnswer("an answer that is no text")
+        raise CompletionError("an answer that is no text")
     return answer
 
 
@@ -53,7 +53,7 @@ def _post(body: dict[str, Any]) -> bytes:
         stream=True,
     ) as response:
         if response.status_code != 200:
-            raise NoAnswer(f"status {response.status_code}")
+            raise CompletionError(f"status {response.status_code}")
         return _read(response, deadline)
 
 
@@ -69,7 +69,7 @@ def _read(response: requests.Response, deadline: float) -> bytes:
     while piece := response.raw.read1(PIECE, decode_content=True):
         body += piece
         if len(body) > MAX_BYTES:
-            raise NoAnswer("too long an answer")
+            raise CompletionError("too long an answer")
         if monotonic() > deadline:
-            raise NoAnswer("too slow an answer")
+            raise CompletionError("too slow an answer")
     return body

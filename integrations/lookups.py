@@ -6,10 +6,10 @@ JiraErrors.
 
 from uuid import UUID
 
-from integrations.health import noting_refused_logins
+from integrations.auth_failures import recording_auth_failures
 from integrations.jira.client import JiraClient
+from integrations.jira.issue_lookup import ISSUE_KEY, MAX_FOUND, FoundTicket
 from integrations.jira.metadata import Project
-from integrations.jira.tickets import ISSUE_KEY, MAX_FOUND, FoundTicket
 from integrations.models import Integration
 from integrations.services import (
     get_active_jira,
@@ -22,7 +22,7 @@ from integrations.services import (
 def list_projects(*, integration: Integration) -> list[Project]:
     """Return the projects in which the account may create tickets."""
     require_usable(integration)
-    with noting_refused_logins(integration):
+    with recording_auth_failures(integration):
         jira = jira_client(integration).metadata
         return jira.projects(action="create", deadline=request_deadline())
 
@@ -37,10 +37,10 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     """
     integration = get_active_jira(tenant_id=tenant_id)
     project, deadline = integration.project_key, request_deadline()
-    with noting_refused_logins(integration):
+    with recording_auth_failures(integration):
         client = jira_client(integration)
         named = _named(client, project, words, deadline)
-        found = client.tickets.search(project, words, deadline=deadline)
+        found = client.lookup.search(project, words, deadline=deadline)
     others = [ticket for ticket in found if ticket != named]
     return [*([named] if named else []), *others][:MAX_FOUND]
 
@@ -50,7 +50,7 @@ def find_ticket(*, integration: Integration, key: str) -> FoundTicket | None:
 
     `key` may be the ticket's number alone.
     """
-    with noting_refused_logins(integration):
+    with recording_auth_failures(integration):
         client = jira_client(integration)
         return _named(client, integration.project_key, key, request_deadline())
 
@@ -63,5 +63,5 @@ def _named(
     key = f"{project}-{key}" if key.isdecimal() else key
     if not ISSUE_KEY.fullmatch(key):
         return None
-    found = client.tickets.find(key, deadline=deadline)
+    found = client.lookup.find(key, deadline=deadline)
     return found if found and found.project_key == project else None

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from integrations.fields import EncryptedTextField, SiteField
-from integrations.sites import MAX_LENGTH
+from integrations.site_url import MAX_LENGTH
 
 validate_project_key = RegexValidator(
     r"\A[A-Z][A-Z0-9_]*\Z",
@@ -67,7 +67,7 @@ class Integration(models.Model):
         max_length=20, choices=SyncStatus, default=SyncStatus.NEVER, blank=True
     )
     sync_error_message = models.TextField(blank=True)
-    # Refused logins in a row; see integrations.health.
+    # Refused logins in a row; see integrations.auth_failures.
     auth_failures = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -9,14 +9,14 @@ from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
 
+from integrations.auth_failures import record_auth_failure, record_login
 from integrations.errors import (
     IntegrationDisconnected,
     IntegrationPaused,
     SecretUnreadable,
 )
 from integrations.extra_fields import extra_fields
-from integrations.health import note_login, note_refused_login
-from integrations.jira.client import SPECIFIED
+from integrations.jira.client import CORE_FIELDS
 from integrations.jira.errors import (
     JiraAuthFailed,
     JiraError,
@@ -29,7 +29,7 @@ from integrations.jira.metadata import Account, Field, IssueType
 from integrations.login import log_in
 from integrations.models import Integration
 from integrations.services import jira_client, request_deadline, require_usable
-from killthenoise.api.errors import ServiceError
+from killthenoise.errors import ServiceError
 
 CACHED_S = 30
 """Seconds that issue types and fields are kept; a changed integration asks anew."""
@@ -88,9 +88,9 @@ def check_integration(*, integration: Integration) -> Preflight:
     """
     result = ask_jira(integration, deadline=request_deadline())
     if result.login_error:
-        note_refused_login(integration, result.login_error)
+        record_auth_failure(integration, result.login_error)
     elif result.account:
-        note_login(integration, problem=result.problem)
+        record_login(integration, problem=result.problem)
     return result
 
 
@@ -213,7 +213,10 @@ class _Run:
         return "The fields of the settings can be set."
 
     def _check_required(self) -> str:
-        filled = {*SPECIFIED, *extra_fields(self._integration.settings, severity=None)}
+        filled = {
+            *CORE_FIELDS,
+            *extra_fields(self._integration.settings, severity=None),
+        }
         missing = [
             f"“{field.name}” ({field.id})"
             for field in self._fields

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
-from integrations.sites import MAX_LENGTH, normalize_site
+from integrations.site_url import MAX_LENGTH, normalize_site
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField
 from killthenoise.api.openapi import TrueField
@@ -49,7 +49,7 @@ class SecretField(TextField):
         return Secret(super().to_internal_value(data))
 
 
-class WishesSerializer(serializers.Serializer[dict[str, Any]]):
+class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
     """Where tickets go, as what, and with which fields; each may be left out."""
 
     project_key = TextField(
@@ -65,8 +65,8 @@ class WishesSerializer(serializers.Serializer[dict[str, Any]]):
     settings = SettingsSerializer(required=False)
 
 
-class ConnectSerializer(WishesSerializer):
-    """`{"access_token", "base_url", "email"}` and wishes; other keys are ignored."""
+class ConnectSerializer(TicketTargetSerializer):
+    """`{"access_token", "base_url", "email"}` and target; other keys are ignored."""
 
     base_url = SiteField()
     email = serializers.EmailField(
@@ -92,7 +92,7 @@ class ConnectSerializer(WishesSerializer):
     )
 
 
-class UpdateSerializer(WishesSerializer):
+class UpdateSerializer(TicketTargetSerializer):
     """Any of project_key, issue_type, settings, is_active; other keys are ignored."""
 
     is_active = StrictBooleanField(name="is_active", required=False)
@@ -236,7 +236,7 @@ def connection_status(
     return status
 
 
-def status_of(integration: Integration, preflight: Preflight) -> dict[str, Any]:
+def status_data(integration: Integration, preflight: Preflight) -> dict[str, Any]:
     """Return the status as the front end reads it, with the named checks."""
     checks = [
         {"name": check.name, "ok": check.ok, "message": check.message}

@@ -16,8 +16,8 @@ from integrations.errors import (
     SecretUnreadable,
 )
 from integrations.jira.client import JiraClient
+from integrations.jira.http import JiraHttp
 from integrations.jira.network import Network
-from integrations.jira.site import Site
 from integrations.jira.transport import make_session
 from integrations.models import Integration
 from killthenoise.api.authentication import parse_uuid
@@ -90,7 +90,7 @@ def jira_client(integration: Integration) -> JiraClient:
     https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
     """
     gateway = f"{settings.JIRA_GATEWAY_URL}/ex/jira/{integration.cloud_id}"
-    site = Site(
+    site = JiraHttp(
         base_url=integration.base_url,
         email=integration.email,
         api_token=integration.api_token,

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from integrations.jira.client import SPECIFIED
+from integrations.jira.client import CORE_FIELDS
 from killthenoise.api.fields import must_be
 
 MAX_LABEL = 255
@@ -140,7 +140,7 @@ def _check_label(label: Any) -> None:
 
 
 def _check_field(name: str, value: Any) -> None:
-    if name in SPECIFIED:
+    if name in CORE_FIELDS:
         raise serializers.ValidationError(
             f"“{name}” comes from the ticket or the integration and cannot be set here."
         )

@@ -15,8 +15,7 @@ from integrations.errors import (
     SecretUnreadable,
 )
 from integrations.models import Integration
-from integrations.preflight import check_integration
-from integrations.schema import (
+from integrations.openapi import (
     FIRST_INTEGRATION,
     INTEGRATION,
     READING_JIRA,
@@ -25,6 +24,7 @@ from integrations.schema import (
     THAT_INTEGRATION,
     USING_JIRA,
 )
+from integrations.preflight import check_integration
 from integrations.serializers import (
     CheckSerializer,
     ConnectSerializer,
@@ -34,12 +34,12 @@ from integrations.serializers import (
     QuerySerializer,
     StatusSerializer,
     UpdateSerializer,
-    status_of,
+    status_data,
 )
 from integrations.services import get_integration
 from killthenoise.api.envelope import success, success_list
-from killthenoise.api.openapi import answered, listed, operation
-from killthenoise.api.requests import caller_of, validated, validated_query
+from killthenoise.api.openapi import envelope, list_envelope, operation
+from killthenoise.api.request_data import get_caller, validated, validated_query
 from killthenoise.api.throttling import ConnectAddressThrottle, ConnectTenantThrottle
 from killthenoise.audit.events import Action, audited
 
@@ -47,7 +47,7 @@ from killthenoise.audit.events import Action, audited
 def get_tenant_integration(request: Request, integration_id: str) -> Integration:
     """Return the caller's integration; IntegrationNotFound for any other id."""
     return get_integration(
-        tenant_id=caller_of(request).tenant_id, integration_id=integration_id
+        tenant_id=get_caller(request).tenant_id, integration_id=integration_id
     )
 
 
@@ -63,12 +63,12 @@ class IntegrationListView(APIView):
         "listIntegrations",
         tag=TAG,
         parameters=[*TENANT, CheckSerializer],
-        answers=listed(
+        answers=list_envelope(
             "IntegrationList",
             IntegrationSerializer(many=True),
             integrations=IntegrationSerializer(many=True),
         ),
-        leads_to={
+        links={
             "getJiraStatus": FIRST_INTEGRATION,
             "listProjects": FIRST_INTEGRATION,
             "updateIntegration": FIRST_INTEGRATION,
@@ -80,7 +80,7 @@ class IntegrationListView(APIView):
         With `check=1` Jira is asked now; else the status is the last known one. The
         list stands again under `integrations`.
         """
-        of_tenant = Integration.objects.for_tenant(caller_of(request).tenant_id)
+        of_tenant = Integration.objects.for_tenant(get_caller(request).tenant_id)
         wanted = validated_query(CheckSerializer, request)["check"]
         asked = of_tenant.active_jira().defer("api_token") if wanted else []
         preflights = {row.pk: check_integration(integration=row) for row in asked}
@@ -95,14 +95,14 @@ class IntegrationListView(APIView):
         tag=TAG,
         parameters=TENANT,
         takes=ConnectSerializer,
-        answers=answered(
+        answers=envelope(
             "Connected",
             IntegrationSerializer(),
             integration_id=serializers.UUIDField(),
             tenant_id=serializers.UUIDField(),
         ),
         raises=[IntegrationRefused],
-        leads_to={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
+        links={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
         """Connect Jira with an API token, which Jira verifies before it is stored.
@@ -115,7 +115,7 @@ class IntegrationListView(APIView):
             form = validated(ConnectSerializer, request)
             event.detail["fields"] = sorted(form)
             connection = connect.connect_jira(
-                tenant_id=caller_of(request).tenant_id, **form
+                tenant_id=get_caller(request).tenant_id, **form
             )
             event.object_id = str(connection.integration.pk)
         return success(
@@ -132,7 +132,7 @@ class IntegrationView(APIView):
         tag=TAG,
         parameters=INTEGRATION,
         takes=UpdateSerializer,
-        answers=answered("Integration", IntegrationSerializer()),
+        answers=envelope("Integration", IntegrationSerializer()),
         raises=[IntegrationNotFound, IntegrationRefused],
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -151,7 +151,7 @@ class IntegrationView(APIView):
         "disconnectJira",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=answered("Disconnected", IntegrationSerializer()),
+        answers=envelope("Disconnected", IntegrationSerializer()),
         raises=[IntegrationNotFound],
     )
     def delete(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -178,7 +178,7 @@ class StatusView(APIView):
         """
         integration = get_tenant_integration(request, integration_id)
         preflight = check_integration(integration=integration)
-        return Response(status_of(integration, preflight))
+        return Response(status_data(integration, preflight))
 
 
 class ProjectListView(APIView):
@@ -208,7 +208,7 @@ class TicketSearchView(APIView):
         "searchTickets",
         tag=TAG,
         parameters=[*TENANT, QuerySerializer],
-        answers=listed("FoundTicketList", FoundTicketSerializer(many=True)),
+        answers=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
         raises=[*USING_JIRA, *READING_JIRA],
     )
     def get(self, request: Request, tenant: str) -> Response:
@@ -219,7 +219,7 @@ class TicketSearchView(APIView):
         """
         words = validated_query(QuerySerializer, request)["q"]
         found = lookups.search_tickets(
-            tenant_id=caller_of(request).tenant_id, words=words
+            tenant_id=get_caller(request).tenant_id, words=words
         )
         shown = FoundTicketSerializer(found, many=True).data
         return success_list(shown, "Tickets in Jira")

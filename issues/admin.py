@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from issues.models import AIIssueGroup, BackLink, Report, TicketRequest
+from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from killthenoise.audit.admin import AuditAdmin, AuditedAdmin
 
 
@@ -80,8 +80,8 @@ class TicketRequestAdmin(AuditAdmin):
         return external_link(request.ticket_url, request.ticket_key)
 
 
-@admin.register(BackLink)
-class BackLinkAdmin(AuditAdmin):
+@admin.register(RemoteLink)
+class RemoteLinkAdmin(AuditAdmin):
     """The links that Jira does not have yet; recovery makes them and takes them out."""
 
     list_display = ["ticket", "attempts", "due_at", "error_message", "tenant"]
@@ -92,9 +92,9 @@ class BackLinkAdmin(AuditAdmin):
     ordering = ["due_at"]
 
     @admin.display(ordering="request__ticket_key")
-    def ticket(self, link: BackLink) -> str:
+    def ticket(self, link: RemoteLink) -> str:
         return external_link(link.request.ticket_url, link.request.ticket_key)
 
     @admin.display(ordering="request__tenant_id")
-    def tenant(self, link: BackLink) -> str:
+    def tenant(self, link: RemoteLink) -> str:
         return str(link.request.tenant_id)

@@ -68,7 +68,7 @@ def generate_description(*, title: str, summary: str) -> Description:
         try:
             parts = _ask(title, summary)
             return Description(_render(parts, original), "llm")
-        except llm.NoAnswer as exc:
+        except llm.CompletionError as exc:
             logger.warning("the language model gave no description: %s", exc)
     return Description(_render(_template(title), original), "template")
 
@@ -84,14 +84,14 @@ def _template(title: str) -> _Parts:
 
 
 def _ask(title: str, summary: str) -> _Parts:
-    """Have the model give the parts. Raises NoAnswer."""
+    """Have the model give the parts. Raises CompletionError."""
     feedback = json.dumps({"title": title, "summary": summary}, ensure_ascii=False)
     answer = llm.ask(instructions=INSTRUCTIONS, text=feedback)
     try:
         # Some models put the object into a fence.
         return _parts(json.loads(answer[answer.find("{") : answer.rfind("}") + 1]))
     except (ValueError, LookupError, TypeError, RecursionError) as exc:
-        raise llm.NoAnswer("a section is missing or of another form") from exc
+        raise llm.CompletionError("a section is missing or of another form") from exc
 
 
 def _parts(answer: Any) -> _Parts:

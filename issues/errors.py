@@ -1,11 +1,12 @@
 """What the services of groups and tickets refuse or could not finish."""
 
-from killthenoise.api.errors import ServiceError
+from killthenoise.errors import ServiceError
 
 
 class GroupNotFound(ServiceError):
     code = "group_not_found"
     title = "Issue group not found"
+    http_status = 404
 
     def __init__(self) -> None:
         super().__init__(
@@ -18,6 +19,7 @@ class TicketInProgress(ServiceError):
 
     code = "ticket_in_progress"
     title = "A ticket is being created"
+    http_status = 409
     retryable = True
     retry_after = 2
 
@@ -33,6 +35,7 @@ class TicketExists(ServiceError):
 
     code = "ticket_exists"
     title = "The group has a ticket already"
+    http_status = 409
 
     def __init__(self, *, ticket_key: str, ticket_url: str) -> None:
         super().__init__(
@@ -45,6 +48,7 @@ class TicketExists(ServiceError):
 class IdempotencyKeyReused(ServiceError):
     code = "idempotency_key_reused"
     title = "Idempotency key used before"
+    http_status = 409
 
     def __init__(self) -> None:
         super().__init__(
@@ -58,6 +62,7 @@ class TicketNotRecorded(ServiceError):
 
     code = "ticket_not_recorded"
     title = "Ticket created, not yet linked"
+    http_status = 500
     retryable = True
 
     def __init__(self, *, ticket_key: str, ticket_url: str) -> None:
@@ -73,6 +78,7 @@ class TicketNotInJira(ServiceError):
 
     code = "ticket_not_in_jira"
     title = "No such ticket"
+    http_status = 400
 
     def __init__(self, *, key: str, project_key: str) -> None:
         super().__init__(
@@ -87,6 +93,7 @@ class TicketNotLinked(ServiceError):
 
     code = "ticket_not_linked"
     title = "Ticket not linked"
+    http_status = 404
 
     def __init__(self, *, key: str) -> None:
         super().__init__(f"This group has no ticket {key}. Reload the list.")

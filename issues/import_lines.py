@@ -7,9 +7,9 @@ from uuid import UUID
 
 from rest_framework.exceptions import ValidationError
 
-from issues.imports import Incoming
+from issues.group_import import GroupData
 from issues.incoming import GroupLineSerializer
-from killthenoise.api.errors import framework_answer
+from killthenoise.api.errors import framework_error_response
 from killthenoise.api.parsers import MAX_BODY_BYTES, read_json
 
 BATCH = 500
@@ -22,7 +22,7 @@ class Line:
 
     number: int
     size: int
-    group: Incoming | None = None
+    group: GroupData | None = None
     refusal: str = ""
 
 
@@ -70,11 +70,11 @@ def _raw_lines(stream: IO[bytes]) -> Iterable[tuple[bytes, int]]:
         yield raw, size
 
 
-def _read(raw: bytes, shape: GroupLineSerializer) -> Incoming:
+def _read(raw: bytes, shape: GroupLineSerializer) -> GroupData:
     if len(raw) > MAX_BODY_BYTES:
         raise Refused("The line is longer than 1 MiB.")
     try:
-        return Incoming.of(shape.run_validation(_parse(raw)))
+        return GroupData.of(shape.run_validation(_parse(raw)))
     except ValidationError as exc:
         raise Refused(_sentences(exc)) from exc
 
@@ -91,6 +91,6 @@ def _parse(raw: bytes) -> dict[str, Any]:
 
 def _sentences(exc: ValidationError) -> str:
     """Return what is wrong as the API tells it, each field with its sentences."""
-    answer = framework_answer(exc)
+    answer = framework_error_response(exc)
     fields = (answer.fields if answer else None) or {}
     return " ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())

@@ -37,7 +37,7 @@ class MomentField(serializers.DateTimeField):
         )
 
 
-class IncomingSerializer(serializers.Serializer[dict[str, Any]]):
+class GroupInputSerializer(serializers.Serializer[dict[str, Any]]):
     """An object in which null is as good as left out, and unknown keys are ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -46,7 +46,7 @@ class IncomingSerializer(serializers.Serializer[dict[str, Any]]):
         return super().to_internal_value(data)
 
 
-class IncomingReportSerializer(IncomingSerializer):
+class ReportInputSerializer(GroupInputSerializer):
     """A report; its source and the source's own id name it within its group."""
 
     source = TextField(  # type: ignore[assignment] # DRF takes it
@@ -64,7 +64,7 @@ class IncomingReportSerializer(IncomingSerializer):
         return attrs
 
 
-class PutGroupSerializer(IncomingSerializer):
+class PutGroupSerializer(GroupInputSerializer):
     """A group, all of it; only `created_at` and `reports` stay if left out."""
 
     # The context names the group and the tenant; the body may do so too.
@@ -103,7 +103,7 @@ class PutGroupSerializer(IncomingSerializer):
     ai_type_reasoning = optional("reasoning", clean=clean_text, limit=MAX_DESCRIPTION)
     created_at = MomentField()
     updated_at = MomentField()
-    reports = IncomingReportSerializer(many=True, required=False)
+    reports = ReportInputSerializer(many=True, required=False)
 
     def validate_reports(self, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
         names = Counter((one["source"], one["external_id"]) for one in reports)

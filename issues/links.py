@@ -5,7 +5,7 @@ from django.db import transaction
 from integrations.lookups import find_ticket
 from integrations.services import get_active_jira
 from issues.errors import TicketNotInJira, TicketNotLinked
-from issues.models import AIIssueGroup, BackLink, Report
+from issues.models import AIIssueGroup, RemoteLink, Report
 from issues.services import Ticket
 from killthenoise.api.text import clean_title
 
@@ -32,7 +32,7 @@ def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
     key = clean_title(ticket_key)  # as it was stored
     tickets = group.reports.jira().filter(external_id__iexact=key)
     with transaction.atomic():
-        BackLink.objects.filter(request__report__in=tickets).delete()
+        RemoteLink.objects.filter(request__report__in=tickets).delete()
         deleted, _ = tickets.delete()
     if not deleted:
         raise TicketNotLinked(key=key)

@@ -264,14 +264,14 @@ class TicketRequest(models.Model):
         return leased or (self.is_open and recovering)
 
 
-class BackLinkQuerySet(models.QuerySet["BackLink"]):
+class RemoteLinkQuerySet(models.QuerySet["RemoteLink"]):
     def due(self) -> Self:
         """Those to try now, oldest first."""
-        open_links = self.filter(attempts__lt=BackLink.MAX_ATTEMPTS)
+        open_links = self.filter(attempts__lt=RemoteLink.MAX_ATTEMPTS)
         return open_links.filter(due_at__lte=timezone.now()).order_by("due_at")
 
 
-class BackLink(models.Model):
+class RemoteLink(models.Model):
     """A link from a ticket to its group that Jira does not have yet."""
 
     MAX_ATTEMPTS = 10
@@ -283,7 +283,7 @@ class BackLink(models.Model):
     due_at = models.DateTimeField(default=timezone.now)
     error_message = models.TextField(blank=True)
 
-    objects = BackLinkQuerySet.as_manager()
+    objects = RemoteLinkQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"link back of {self.request_id}"

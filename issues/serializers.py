@@ -99,7 +99,7 @@ class TypeField(serializers.CharField):
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     """One group as the front end's table shows it; `frequency` counts its reports."""
 
-    # Its context is what `reports_of` returns for the groups.
+    # Its context is what `report_context` returns for the groups.
     type = TypeField(read_only=True)
     tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()
@@ -127,7 +127,7 @@ class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
         return tickets
 
 
-def reports_of(groups: Sequence[AIIssueGroup]) -> dict[str, dict[UUID, list[Any]]]:
+def report_context(groups: Sequence[AIIssueGroup]) -> dict[str, dict[UUID, list[Any]]]:
     """Return what the reports say of the groups of a page, in two queries."""
     sources: defaultdict[UUID, list[Any]] = defaultdict(list)
     tickets: defaultdict[UUID, list[Any]] = defaultdict(list)

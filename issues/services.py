@@ -17,25 +17,25 @@ from itertools import count
 from django.conf import settings
 from django.utils import timezone
 
+from integrations.auth_failures import record_success, recording_auth_failures
 from integrations.extra_fields import extra_fields
-from integrations.health import note_success, noting_refused_logins
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
-from integrations.jira.cutting import cut
 from integrations.jira.errors import (
     JiraContentTooLong,
     JiraError,
     JiraOutcomeUnknown,
     JiraRateLimited,
     JiraUnreachable,
-    error_of,
+    error_from_code,
 )
+from integrations.jira.truncation import truncate
 from integrations.models import Integration
 from integrations.services import get_active_jira, jira_client, request_deadline
-from issues import ledger, reconcile
+from issues import recovery, ticket_requests
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
-from issues.ledger import History
 from issues.models import AIIssueGroup, TicketRequest
+from issues.ticket_requests import PriorRequests
 from killthenoise.api.authentication import Caller
 
 MAX_SENDS = 4
@@ -91,29 +91,29 @@ def create_jira_ticket(
         client_ip=caller.client_ip,
         request_id=caller.request_id,
     )
-    history = ledger.history_of(request, idempotency_key)
+    prior = ticket_requests.get_prior_requests(request, idempotency_key)
     request.idempotency_key = idempotency_key or _derived_key(
-        request, history, allow_another=allow_another
+        request, prior, allow_another=allow_another
     )
-    while not (made := _made_before(request, history, allow_another=allow_another)):
-        if rival := history.rival:
-            _await_end(rival, request, patience=patience, deadline=deadline)
+    while not (made := _made_before(request, prior, allow_another=allow_another)):
+        if open_request := prior.open_request:
+            _await_end(open_request, request, patience=patience, deadline=deadline)
         else:
             integration = get_active_jira(tenant_id=group.tenant_id)
-            if ledger.claim(request, integration, history):
+            if ticket_requests.claim(request, integration, prior):
                 return _create(request, integration, deadline)
-        history = ledger.history_of(request, request.idempotency_key)
+        prior = ticket_requests.get_prior_requests(request, request.idempotency_key)
     return made
 
 
 def _made_before(
-    request: TicketRequest, history: History, *, allow_another: bool
+    request: TicketRequest, prior: PriorRequests, *, allow_another: bool
 ) -> Ticket | None:
     """Return the ticket that an earlier request for the same made.
 
     Raises IdempotencyKeyReused, and TicketExists for a ticket of other content.
     """
-    for row in history.live:
+    for row in prior.live:
         same_key = row.idempotency_key == request.idempotency_key
         same_content = row.request_hash == request.request_hash
         if same_key and not same_content:
@@ -121,15 +121,19 @@ def _made_before(
         same = same_key or (same_content and row.report_id and not allow_another)
         if row.state == State.CREATED and same:
             return Ticket(row.ticket_key, row.ticket_url, replayed=True)
-    if history.ticket and not allow_another and not history.rival:
+    if prior.ticket and not allow_another and not prior.open_request:
         raise TicketExists(
-            ticket_key=history.ticket.external_id, ticket_url=history.ticket.url
+            ticket_key=prior.ticket.external_id, ticket_url=prior.ticket.url
         )
     return None
 
 
 def _await_end(
-    rival: TicketRequest, request: TicketRequest, *, patience: float, deadline: float
+    open_request: TicketRequest,
+    request: TicketRequest,
+    *,
+    patience: float,
+    deadline: float,
 ) -> None:
     """Wait for an open request of the group; look for its ticket if it was left open.
 
@@ -137,27 +141,27 @@ def _await_end(
     is to say if it has not: TicketInProgress, or JiraOutcomeUnknown for the same
     request; and for the same request its error, if that would only come again.
     """
-    _wait_while_busy(rival, patience)
-    if rival.is_busy:
+    _wait_while_busy(open_request, patience)
+    if open_request.is_busy:
         raise TicketInProgress
-    if rival.is_open and not reconcile.recover(rival, deadline=deadline):
+    if open_request.is_open and not recovery.recover(open_request, deadline=deadline):
         return
-    same = rival.request_hash == request.request_hash
-    if rival.is_open:
+    same = open_request.request_hash == request.request_hash
+    if open_request.is_open:
         raise JiraOutcomeUnknown(STILL_UNKNOWN) if same else TicketInProgress()
-    if rival.state == State.FAILED and same:
-        error = error_of(rival.error_code, rival.error_message)
+    if open_request.state == State.FAILED and same:
+        error = error_from_code(open_request.error_code, open_request.error_message)
         if not error.retryable:
             raise error
 
 
-def _wait_while_busy(rival: TicketRequest, patience: float) -> None:
-    """Wait until the rival's worker or recovery ends, at most until `patience`."""
+def _wait_while_busy(open_request: TicketRequest, patience: float) -> None:
+    """Wait until its worker or recovery ends, at most until `patience`."""
     pause = FIRST_POLL_S
-    while rival.is_busy and time.monotonic() < patience:
+    while open_request.is_busy and time.monotonic() < patience:
         time.sleep(pause)
         pause = min(pause * 1.5, SLOWEST_POLL_S)
-        rival.refresh_from_db()
+        open_request.refresh_from_db()
 
 
 def _create(
@@ -165,14 +169,14 @@ def _create(
 ) -> Ticket:
     """Send the claimed request and record what comes of it."""
     client = jira_client(integration)
-    with noting_refused_logins(integration):
+    with recording_auth_failures(integration):
         try:
             issue = _send(client, request, _new_issue(request, integration), deadline)
         except JiraError as error:
-            ledger.record_error(request, error)
+            ticket_requests.record_error(request, error)
             raise
     url = client.browse_url(issue.key)
-    ledger.record_created(
+    ticket_requests.record_created(
         request,
         issue_id=issue.id,
         key=issue.key,
@@ -180,7 +184,7 @@ def _create(
         jira_status=issue.status,
         jira_trace_id=issue.trace_id,
     )
-    note_success(integration)
+    record_success(integration)
     return Ticket(issue.key, url)
 
 
@@ -191,7 +195,7 @@ def _send(
     try:
         return _send_patiently(client, request, issue, deadline)
     except JiraContentTooLong:
-        shorter = replace(issue, description=cut(issue.description))
+        shorter = replace(issue, description=truncate(issue.description))
     return _send_patiently(client, request, shorter, deadline)
 
 
@@ -237,19 +241,19 @@ def _new_issue(request: TicketRequest, integration: Integration) -> NewIssue:
         issue_type=integration.issue_type,
         summary=request.title,
         description=text_to_adf(request.description),
-        properties={reconcile.MARKER: {"request_id": str(request.pk)}},
+        properties={recovery.MARKER: {"request_id": str(request.pk)}},
         extra_fields=extra_fields(integration.settings, severity=severity),
     )
 
 
 def _derived_key(
-    request: TicketRequest, history: History, *, allow_another: bool
+    request: TicketRequest, prior: PriorRequests, *, allow_another: bool
 ) -> str:
     """Return the key of a request whose client sent none: two clicks have the same.
 
     The generation lets the same text make a new ticket after an unlink, or on purpose.
     """
-    created = [row for row in history.live if row.state == State.CREATED]
+    created = [row for row in prior.live if row.state == State.CREATED]
     generation = sum(allow_another or row.report_id is None for row in created)
     return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()
 

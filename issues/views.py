@@ -4,14 +4,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.schema import JIRA_ERRORS, READING_JIRA, USING_JIRA
+from integrations.openapi import JIRA_ERRORS, READING_JIRA, USING_JIRA
 from issues import links, services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
-from issues.imports import Incoming, put_group
+from issues.group_import import GroupData, put_group
 from issues.incoming import PutGroupSerializer
 from issues.models import AIIssueGroup
-from issues.schema import (
+from issues.openapi import (
     CREATING,
     CREATION,
     FIRST_GROUP,
@@ -32,20 +32,20 @@ from issues.serializers import (
     LinkJiraTicketSerializer,
     ReportSerializer,
     TicketSerializer,
-    reports_of,
+    report_context,
 )
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import (
     TENANT_HEADER,
     NothingField,
-    answered,
-    listed,
+    envelope,
+    list_envelope,
     operation,
 )
-from killthenoise.api.pagination import PageSerializer, page_of
-from killthenoise.api.requests import (
-    caller_of,
+from killthenoise.api.pagination import PageSerializer, paginate
+from killthenoise.api.request_data import (
+    get_caller,
     idempotency_key,
     validated,
     validated_query,
@@ -55,7 +55,7 @@ from killthenoise.audit.events import Action, audited
 
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
     """Return the caller's group; GroupNotFound for a foreign, unknown or odd id."""
-    groups = AIIssueGroup.objects.for_tenant(caller_of(request).tenant_id)
+    groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
     pk = parse_uuid(group_id)
     group = groups.filter(pk=pk).first() if pk else None
     if group is None:
@@ -68,15 +68,15 @@ class GroupListView(APIView):
         "listGroups",
         tag=TAG,
         parameters=[TENANT_HEADER, PageSerializer],
-        answers=listed("GroupList", GroupSerializer(many=True)),
-        leads_to={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
+        answers=list_envelope("GroupList", GroupSerializer(many=True)),
+        links={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
     )
     def get(self, request: Request) -> Response:
         """List the tenant's groups, newest first, page by page."""
-        groups = AIIssueGroup.objects.for_tenant(caller_of(request).tenant_id)
+        groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
         query = validated_query(PageSerializer, request)
-        page, next_cursor = page_of(groups, "updated_at", **query)
-        shown = GroupSerializer(page, many=True, context=reports_of(page)).data
+        page, next_cursor = paginate(groups, "updated_at", **query)
+        shown = GroupSerializer(page, many=True, context=report_context(page)).data
         return success_list(shown, "Issue groups, newest first", next_cursor)
 
 
@@ -86,7 +86,7 @@ class GroupView(APIView):
         tag=TAG,
         parameters=GROUP,
         takes=PutGroupSerializer,
-        answers=answered("Group", GroupSerializer()),
+        answers=envelope("Group", GroupSerializer()),
         raises=[GroupNotFound],
     )
     def put(self, request: Request, group_id: str) -> Response:
@@ -96,13 +96,13 @@ class GroupView(APIView):
         for created_at and reports, which stay. Reports that are not in the list are
         removed, tickets never.
         """
-        pk, tenant_id = parse_uuid(group_id), caller_of(request).tenant_id
+        pk, tenant_id = parse_uuid(group_id), get_caller(request).tenant_id
         if pk is None:
             raise GroupNotFound
         values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
-        outcome = put_group(Incoming.of(values))
+        outcome = put_group(GroupData.of(values))
         group = get_tenant_group(request, group_id)
-        shown = GroupSerializer(group, context=reports_of([group])).data
+        shown = GroupSerializer(group, context=report_context([group])).data
         return success(shown, f"Issue group {outcome}")
 
 
@@ -111,14 +111,14 @@ class ReportListView(APIView):
         "listReports",
         tag=TAG,
         parameters=[*GROUP, PageSerializer],
-        answers=listed("ReportList", ReportSerializer(many=True)),
+        answers=list_envelope("ReportList", ReportSerializer(many=True)),
         raises=[GroupNotFound],
     )
     def get(self, request: Request, group_id: str) -> Response:
         """List the reports of a group, newest first, page by page."""
         group = get_tenant_group(request, group_id)
         query = validated_query(PageSerializer, request)
-        page, next_cursor = page_of(group.reports.all(), "created_at", **query)
+        page, next_cursor = paginate(group.reports.all(), "created_at", **query)
         shown = ReportSerializer(page, many=True).data
         return success_list(shown, "Reports, newest first", next_cursor)
 
@@ -129,10 +129,10 @@ class CreateJiraTicketView(APIView):
         tag=TAG,
         parameters=[*GROUP, IDEMPOTENCY_KEY, REPLAYED],
         takes=CreateJiraTicketSerializer,
-        answers=answered("Ticket", TicketSerializer()),
+        answers=envelope("Ticket", TicketSerializer()),
         raises=[GroupNotFound, *CREATING, *USING_JIRA, *JIRA_ERRORS],
         examples=CREATION,
-        leads_to={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
+        links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
     )
     def post(self, request: Request, group_id: str) -> Response:
         """Create a Jira ticket from a group: exactly one, whatever fails.
@@ -143,7 +143,7 @@ class CreateJiraTicketView(APIView):
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
             ticket = services.create_jira_ticket(
                 group=get_tenant_group(request, group_id),
-                caller=caller_of(request),
+                caller=get_caller(request),
                 idempotency_key=idempotency_key(request),
                 **validated(CreateJiraTicketSerializer, request),
             )
@@ -163,8 +163,8 @@ class LinkJiraTicketView(APIView):
         tag=TAG,
         parameters=GROUP,
         takes=LinkJiraTicketSerializer,
-        answers=answered("LinkedTicket", TicketSerializer()),
-        leads_to={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
+        answers=envelope("LinkedTicket", TicketSerializer()),
+        links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
         raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
     )
     def post(self, request: Request, group_id: str) -> Response:
@@ -186,7 +186,7 @@ class JiraTicketView(APIView):
         "unlinkJiraTicket",
         tag=TAG,
         parameters=[*GROUP, TICKET_KEY],
-        answers=answered("Unlinked", NothingField()),
+        answers=envelope("Unlinked", NothingField()),
         raises=[GroupNotFound, TicketNotLinked],
     )
     def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
@@ -205,7 +205,7 @@ class GenerateDescriptionView(APIView):
         tag=TAG,
         parameters=[TENANT_HEADER],
         takes=GenerateDescriptionSerializer,
-        answers=answered("Description", DescriptionSerializer()),
+        answers=envelope("Description", DescriptionSerializer()),
         examples=GENERATION,
     )
     def post(self, request: Request) -> Response:

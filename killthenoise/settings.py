@@ -17,8 +17,8 @@ from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf
 
-from killthenoise.development import development_secret
-from killthenoise.variables import (
+from killthenoise.dev_secrets import development_secret
+from killthenoise.env_validators import (
     are_host_patterns,
     are_keys,
     are_origins,
@@ -200,12 +200,14 @@ INSTALLED_APPS = [
     "issues",
     "killthenoise",
 ]
+if DEBUG:
+    INSTALLED_APPS.append("development")  # sandbox, demo: no part of production
 MIDDLEWARE = [
     "killthenoise.api.middleware.RequestIdMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "killthenoise.api.middleware.AnswerHeadersMiddleware",
+    "killthenoise.api.middleware.ResponseHeadersMiddleware",
     "killthenoise.api.middleware.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -252,9 +254,9 @@ REST_FRAMEWORK = {
     },
     "DEFAULT_PARSER_CLASSES": ["killthenoise.api.parsers.JSONBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_METADATA_CLASS": "killthenoise.api.metadata.MethodsMetadata",
+    "DEFAULT_METADATA_CLASS": "killthenoise.api.options.MethodsMetadata",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "killthenoise.errors.exception_handler",
+    "EXCEPTION_HANDLER": "killthenoise.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -275,8 +277,8 @@ SPECTACULAR_SETTINGS = {
         }
     },
     "SECURITY": [{"token": []}, {}],
-    "PREPROCESSING_HOOKS": ["killthenoise.openapi.canonical_paths"],
-    "POSTPROCESSING_HOOKS": ["killthenoise.openapi.add_errors"],
+    "PREPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.canonical_paths"],
+    "POSTPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.add_errors"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

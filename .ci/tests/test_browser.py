@@ -14,7 +14,7 @@ from playwright.sync_api import Dialog, Page, expect, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup
 from issues.tests.api import Api

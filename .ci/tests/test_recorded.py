@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from requests_mock import Mocker
 
+from development.sandbox.rest import _ROUTES
 from integrations.jira import errors
 from integrations.jira.adf import text_to_adf
 from integrations.jira.client import JiraClient, NewIssue
-from integrations.jira.sandbox.rest import _ROUTES
-from integrations.jira.site import Site
+from integrations.jira.http import JiraHttp
 from integrations.jira.transport import make_session
 
 SHARED = Path(__file__).parents[3] / "shared" / "jira"
@@ -86,7 +86,7 @@ def test_recorded_refusal_has_its_code_and_a_sentence_without_markup(
         f"{SITE}/rest/api/3/issue/createmeta/SCRUM/issuetypes", json={"issueTypes": []}
     )
     client = JiraClient(
-        Site(
+        JiraHttp(
             base_url=SITE,
             email="jira@example.com",
             api_token="canary-token",

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pytest
 from django.conf import settings
 
-from integrations.jira.sandbox import DEFAULT_API_TOKEN, DEFAULT_EMAIL
-from issues.management.commands.seed_demo import TENANT_ID, first_group_id
-from issues.processes import Processes, free_port
+from development.management.commands.seed_demo import TENANT_ID, first_group_id
+from development.processes import Processes, free_port
+from development.sandbox import DEFAULT_API_TOKEN, DEFAULT_EMAIL
 
 SCRIPTS = Path(sys.executable).parent
 EXAMPLES = 60

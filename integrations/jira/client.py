@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from integrations.jira.answers import Answer, as_object
+from integrations.jira.error_mapping import Refusal
 from integrations.jira.errors import (
     JiraBadResponse,
     JiraError,
     JiraOutcomeUnknown,
     JiraUnreachable,
 )
+from integrations.jira.http import JiraHttp, NoResponse
+from integrations.jira.issue_lookup import ISSUE_KEY, IssueLookup
 from integrations.jira.metadata import Metadata
-from integrations.jira.refusals import Refusal
-from integrations.jira.site import NoAnswer, Site
-from integrations.jira.tickets import ISSUE_KEY, Tickets
+from integrations.jira.response import JiraResponse, as_object
 from integrations.jira.transport import Exchange
 
 SEARCH_PAGE = 1000
-SPECIFIED = ("project", "summary", "description", "issuetype")
+CORE_FIELDS = ("project", "summary", "description", "issuetype")
 """The fields of every ticket."""
 BROWSE = "BROWSE_PROJECTS"
 
@@ -31,7 +31,7 @@ BROWSE = "BROWSE_PROJECTS"
 class NewIssue:
     """A ticket to create. `description` is an ADF doc, `properties` by key.
 
-    `extra_fields` are more of Jira's fields by id; they never replace the SPECIFIED.
+    `extra_fields` are more of Jira's fields by id; they never replace the CORE_FIELDS.
     """
 
     project_key: str
@@ -82,11 +82,11 @@ class JiraClient:
     Not to be shared between tenants; cheap to make.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: JiraHttp) -> None:
         self._site = site
         self.base_url = site.base_url
         self.metadata = Metadata(site)
-        self.tickets = Tickets(site)
+        self.lookup = IssueLookup(site)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
@@ -115,24 +115,24 @@ class JiraClient:
         exchange = Exchange(deadline, before_send)
         path = "/rest/api/3/issue"
         try:
-            answer = self._site.send(exchange, "POST", path, json=issue.payload())
-        except NoAnswer as exc:
+            response = self._site.send(exchange, "POST", path, json=issue.payload())
+        except NoResponse as exc:
             raise self._no_answer(exchange) from exc
-        if answer.status == 201:
-            return self._created(answer)
-        if 300 <= answer.status < 500:
-            raise self._refused(answer, issue, deadline)
-        raise self._unconfirmed(answer)
+        if response.status == 201:
+            return self._created(response)
+        if 300 <= response.status < 500:
+            raise self._refused(response, issue, deadline)
+        raise self._unconfirmed(response)
 
     def marked_issues(
         self, property_key: str, *, project_key: str, minutes: int, deadline: float
     ) -> Iterator[MarkedIssue]:
         """Yield the tickets of the last `minutes` that have the property, all pages.
 
-        An empty `project_key` searches the whole site. Tickets appear in Jira's search
-        some seconds to minutes after their creation.
+        An empty `project_key` searches the whole site. Tickets appear in Jira's
+        search some seconds to minutes after their creation.
 
-        Raises JiraAuthFailed and other JiraErrors if Jira does not answer with tickets.
+        Raises JiraAuthFailed and other JiraErrors if Jira sends no tickets.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
         """
@@ -182,22 +182,27 @@ class JiraClient:
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
         """
         try:
-            answer = self._site.send(Exchange(deadline), "GET", "/rest/api/3/myself")
-        except (NoAnswer, JiraUnreachable):
+            response = self._site.send(Exchange(deadline), "GET", "/rest/api/3/myself")
+        except (NoResponse, JiraUnreachable):
             return True
-        return not answer.credentials_refused
+        return not response.credentials_refused
 
-    def _created(self, answer: Answer) -> CreatedIssue:
-        key, issue_id = answer.json.get("key"), answer.json.get("id")
+    def _created(self, response: JiraResponse) -> CreatedIssue:
+        key, issue_id = response.json.get("key"), response.json.get("id")
         if not (isinstance(key, str) and ISSUE_KEY.fullmatch(key) and issue_id):
-            raise self._unconfirmed(answer)
+            raise self._unconfirmed(response)
         return CreatedIssue(
-            id=str(issue_id), key=key, status=answer.status, trace_id=answer.trace_id
+            id=str(issue_id),
+            key=key,
+            status=response.status,
+            trace_id=response.trace_id,
         )
 
-    def _refused(self, answer: Answer, issue: NewIssue, deadline: float) -> JiraError:
+    def _refused(
+        self, response: JiraResponse, issue: NewIssue, deadline: float
+    ) -> JiraError:
         return Refusal(
-            answer=answer,
+            response=response,
             site=self.base_url,
             project_key=issue.project_key,
             issue_type=issue.issue_type,
@@ -216,19 +221,21 @@ class JiraClient:
 
     def _no_answer(self, exchange: Exchange) -> JiraError:
         if exchange.sent:
-            return JiraOutcomeUnknown(_unknown(f"{self.base_url} did not answer"))
+            return JiraOutcomeUnknown(_unknown(f"{self.base_url} did not response"))
         return JiraUnreachable(
             f"{self.base_url} could not be reached, so nothing was sent and no ticket "
             "was created. Try again in a moment; if it happens again, check the site's "
             "address in the Jira integration."
         )
 
-    def _unconfirmed(self, answer: Answer) -> JiraOutcomeUnknown:
+    def _unconfirmed(self, response: JiraResponse) -> JiraOutcomeUnknown:
         return JiraOutcomeUnknown(
-            _unknown(f"{self.base_url} answered {answer.status} without a ticket key"),
-            jira_status=answer.status,
-            trace_id=answer.trace_id,
-            retry_after=answer.retry_after,
+            _unknown(
+                f"{self.base_url} answered {response.status} without a ticket key"
+            ),
+            jira_status=response.status,
+            trace_id=response.trace_id,
+            retry_after=response.retry_after,
         )
 
 

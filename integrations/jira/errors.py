@@ -1,7 +1,7 @@
 """What can go wrong with Jira, in classes by consequence.
 
 `NothingCreated`: Jira said no. `NothingSent`: no byte of the request left.
-`MayExist`: the request left and no usable answer came, so the ticket may exist.
+`MayExist`: the request left and no usable response came, so the ticket may exist.
 
 `str()` is a sentence that is safe to show: no token, no markup, no body of Jira's.
 """
@@ -9,20 +9,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from killthenoise.errors import ServiceError
 
-class JiraError(Exception):
+
+class JiraError(ServiceError):
     """A failed call to Jira.
 
-    `jira_status` is the HTTP status of Jira's answer (None without one), `trace_id` its
-    `Atl-Traceid`, which Atlassian's support asks for. `retry_after` is in seconds,
+    `jira_status` is the HTTP status of Jira's response (None without one), `trace_id`
+    its `Atl-Traceid`, which Atlassian's support asks for. `retry_after` is in seconds,
     `fields` holds Jira's sentences by our field (title, description) or Jira's.
     """
 
-    code: ClassVar[str]
-    title: ClassVar[str]
-    retryable: ClassVar[bool] = False
+    http_status = 500
     retry_after_default: ClassVar[int | None] = None
-    ticket_may_exist: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class NothingSent(JiraError):
 
 
 class MayExist(JiraError):
-    """The request left and no usable answer came."""
+    """The request left and no usable response came."""
 
     retryable = True
     ticket_may_exist = True
@@ -118,10 +117,10 @@ class JiraRateLimited(NothingCreated):
 
 
 class JiraBadResponse(NothingCreated):
-    """An answer that is no success and says nothing that we understand."""
+    """An response that is no success and says nothing that we understand."""
 
     code = "jira_bad_response"
-    title = "Unexpected answer from Jira"
+    title = "Unexpected response from Jira"
 
 
 class JiraUnreachable(NothingSent):
@@ -132,7 +131,7 @@ class JiraUnreachable(NothingSent):
 
 
 class JiraOutcomeUnknown(MayExist):
-    """Bytes were sent and no usable answer came back: the ticket may exist."""
+    """Bytes were sent and no usable response came back: the ticket may exist."""
 
     code = "jira_outcome_unknown"
     title = "Jira did not confirm the ticket"
@@ -147,7 +146,7 @@ class JiraTicketLost(NothingCreated):
     retryable = True
 
 
-def error_of(code: str, message: str) -> JiraError:
+def error_from_code(code: str, message: str) -> JiraError:
     """Return the error that was recorded by its code and sentence."""
     kinds = [
         kind for group in JiraError.__subclasses__() for kind in group.__subclasses__()

@@ -1,6 +1,6 @@
 """What a Jira site tells of itself: account, projects, issue types, their fields.
 
-Read with tolerance: what an answer lacks is empty here.
+Read with tolerance: what an response lacks is empty here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from integrations.jira.errors import JiraBadResponse
-from integrations.jira.site import Site
+from integrations.jira.http import JiraHttp
 
 PAGE = 100
 MAX_PAGES = 20
@@ -65,7 +65,7 @@ class Metadata:
     `deadline` is a reading of `time.monotonic()`.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: JiraHttp) -> None:
         self._site = site
 
     def myself(self, *, deadline: float) -> Account:
@@ -73,13 +73,13 @@ class Metadata:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
         """
-        answer = self._site.read("GET", "/rest/api/3/myself", deadline=deadline).json
-        if not answer.get("accountId"):
+        response = self._site.read("GET", "/rest/api/3/myself", deadline=deadline).json
+        if not response.get("accountId"):
             raise JiraBadResponse(f"{self._site.base_url} answered without an account.")
         return Account(
-            account_id=str(answer["accountId"]),
-            display_name=str(answer.get("displayName") or ""),
-            email=str(answer.get("emailAddress") or ""),
+            account_id=str(response["accountId"]),
+            display_name=str(response.get("displayName") or ""),
+            email=str(response.get("emailAddress") or ""),
         )
 
     def cloud_id(self, *, deadline: float) -> UUID:
@@ -87,9 +87,9 @@ class Metadata:
 
         https://support.atlassian.com/jira/kb/retrieve-my-atlassian-sites-cloud-id/
         """
-        answer = self._site.read_openly("/_edge/tenant_info", deadline=deadline)
+        response = self._site.read_openly("/_edge/tenant_info", deadline=deadline)
         try:
-            return UUID(str(answer.json.get("cloudId")))
+            return UUID(str(response.json.get("cloudId")))
         except ValueError as exc:
             site = self._site.base_url
             raise JiraBadResponse(f"{site} answered without its cloud id.") from exc
@@ -119,8 +119,8 @@ class Metadata:
         query = urlencode({"projectKey": project_key, "permissions": permission})
         path = f"/rest/api/3/mypermissions?{query}"
         found = self._site.read("GET", path, deadline=deadline).json.get("permissions")
-        answer = found.get(permission) if isinstance(found, dict) else None
-        return isinstance(answer, dict) and answer.get("havePermission") is True
+        response = found.get(permission) if isinstance(found, dict) else None
+        return isinstance(response, dict) and response.get("havePermission") is True
 
     def issue_types(self, project_key: str, *, deadline: float) -> list[IssueType]:
         """Return the issue types that the account can create in the project.

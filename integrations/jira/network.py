@@ -2,7 +2,7 @@
 
 What a name leads to is its owner's choice, who may choose our own network, and may
 choose again between a check and its use (DNS rebinding). So a name is resolved once,
-and the connection goes to an address of that very answer.
+and the connection goes to an address of that very response.
 
 https://www.iana.org/assignments/iana-ipv4-special-registry/
 https://www.iana.org/assignments/iana-ipv6-special-registry/

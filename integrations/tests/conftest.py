@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from development.sandbox import Sandbox
 from integrations.jira.client import JiraClient
+from integrations.jira.http import JiraHttp
 from integrations.jira.network import Network
-from integrations.jira.sandbox import Sandbox
-from integrations.jira.site import Site
 from integrations.jira.transport import make_session
-from integrations.tests.wire import Dns, MakeClient, Serve
+from integrations.tests.fake_jira import Dns, MakeClient, Serve
 from killthenoise.tests.api import Api
 
 
@@ -39,7 +39,7 @@ def make_client(jira: Sandbox) -> Iterator[MakeClient]:
                 "connect_timeout": 5,
                 "read_timeout": 5,
             }
-            return JiraClient(Site(**given | changes))
+            return JiraClient(JiraHttp(**given | changes))
 
         yield make
 

@@ -7,8 +7,8 @@ from typing import Any
 import fastjsonschema
 import pytest
 
+from development.sandbox.adf_html import to_html
 from integrations.jira.adf import Node, text_to_adf
-from integrations.jira.sandbox.adf_html import to_html
 
 valid = fastjsonschema.compile(
     json.loads(files("adf_bridge").joinpath("data/adf-schema.json").read_text())

@@ -10,8 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from integrations import rotation
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.audit.models import AuditEvent
@@ -185,7 +184,7 @@ def test_rotation_that_is_broken_off_is_an_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     IntegrationFactory.create(api_token="")
-    monkeypatch.setattr(rotation, "BATCH", "broken")
+    monkeypatch.setattr(key_rotation, "BATCH", "broken")
 
     with pytest.raises(TypeError):
         call_command("rotate_keys")

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from pytest_django import Settings
 
-from integrations.jira.answers import Answer
-from integrations.jira.sandbox import Sandbox
-from integrations.jira.site import Site
+from development.sandbox import Sandbox
+from integrations.jira.http import JiraHttp
+from integrations.jira.response import JiraResponse
 from integrations.models import Integration
 from killthenoise.tests.api import Api
 
@@ -17,13 +17,13 @@ from killthenoise.tests.api import Api
 def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Of what was asked, in order."""
     found: list[float] = []
-    read = Site.read
+    read = JiraHttp.read
 
-    def noting(site: Site, *args: Any, deadline: float, **kw: Any) -> Answer:
+    def noting(site: JiraHttp, *args: Any, deadline: float, **kw: Any) -> JiraResponse:
         found.append(deadline)
         return read(site, *args, deadline=deadline, **kw)
 
-    monkeypatch.setattr(Site, "read", noting)
+    monkeypatch.setattr(JiraHttp, "read", noting)
     return found
 
 

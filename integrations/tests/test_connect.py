@@ -8,10 +8,10 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from integrations.tests.wire import Dns
+from integrations.tests.fake_jira import Dns
 from killthenoise.tests.api import Api, assert_error
 
 

@@ -14,8 +14,8 @@ from integrations.jira.errors import (
     JiraOutcomeUnknown,
     JiraUnreachable,
 )
-from integrations.jira.site import MAX_ANSWER_BYTES
-from integrations.tests.wire import ISSUE, MakeClient, Serve, soon
+from integrations.jira.http import MAX_ANSWER_BYTES
+from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, soon
 
 OK = b"HTTP/1.1 201 Created\r\n"
 KEY = b'{"id": "1", "key": "SCRUM-1"}'

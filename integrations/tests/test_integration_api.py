@@ -7,8 +7,8 @@ import pytest
 import requests
 from pytest_django import Settings
 
+from development.sandbox import Sandbox
 from integrations import connect
-from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.preflight import Preflight, ask_jira
 from integrations.tests.factories import IntegrationFactory

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from development.sandbox import Sandbox
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.network import PUBLIC_ONLY, Network
-from integrations.jira.sandbox import Sandbox
 from integrations.jira.transport import make_session
-from integrations.tests.wire import ISSUE, Dns, MakeClient, soon
+from integrations.tests.fake_jira import ISSUE, Dns, MakeClient, soon
 
 PUBLIC = "93.184.216.34"
 PUBLIC_V6 = "2606:4700::1111"

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.preflight import check_integration
 from integrations.tests.factories import IntegrationFactory

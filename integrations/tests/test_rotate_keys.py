@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from integrations import rotation
+from integrations import key_rotation
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 
@@ -55,8 +55,8 @@ def test_rotation_that_was_broken_off_is_finished_by_the_next(
     for number in range(5):
         IntegrationFactory.create(email=f"{number}@example.com")
     settings.FIELD_ENCRYPTION_KEYS = [new_key(), *settings.FIELD_ENCRYPTION_KEYS]
-    monkeypatch.setattr(rotation, "BATCH", 2)
-    running = rotation.rotate_tokens()
+    monkeypatch.setattr(key_rotation, "BATCH", 2)
+    running = key_rotation.rotate_tokens()
     next(running)  # its batch is committed, and then the process dies
     del running
     after_death = stored()

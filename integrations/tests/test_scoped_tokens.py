@@ -10,7 +10,7 @@ from django.urls import reverse
 from pytest_django import Settings
 from requests_mock import Mocker
 
-from integrations.jira.sandbox import CLOUD_ID, Sandbox
+from development.sandbox import CLOUD_ID, Sandbox
 from integrations.lookups import list_projects, search_tickets
 from integrations.models import Integration
 from integrations.preflight import check_integration

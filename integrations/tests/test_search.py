@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from integrations.jira.sandbox import Sandbox
-from integrations.jira.tickets import jql_of
+from development.sandbox import Sandbox
+from integrations.jira.issue_lookup import build_jql
 from integrations.models import Integration
 from killthenoise.tests.api import Api, assert_error
 
@@ -82,7 +82,7 @@ def test_search_finds_by_key_number_or_words(
     "words", ['"', "\\", 'a\\" OR b', "'; DROP", "日本語", "é" * 255]
 )
 def test_query_holds_no_sign_of_the_hostile(words: str) -> None:
-    query = jql_of("SCRUM", words)
+    query = build_jql("SCRUM", words)
 
     assert "\\" not in query
     assert query.count('"') == 2 + 4 * query.count(" OR ")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.network import Network
 from integrations.jira.transport import make_session
-from integrations.tests.wire import ISSUE, Dns, MakeClient, soon
+from integrations.tests.fake_jira import ISSUE, Dns, MakeClient, soon
 
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from development.sandbox import Sandbox
 from integrations.jira.client import JiraClient
 from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
-from integrations.jira.sandbox import Sandbox
-from integrations.tests.wire import ISSUE, MakeClient, Serve, soon
+from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, soon
 
 
 def test_connection_is_kept_and_used_again(
@@ -32,7 +32,7 @@ def test_clients_of_all_tenants_share_the_connections(make_client: MakeClient) -
 def test_cookies_are_not_kept(make_client: MakeClient, jira: Sandbox) -> None:
     body = {"id": "1", "key": "SCRUM-1"}
     headers = {"Set-Cookie": "session=of-one-tenant"}
-    jira.inject("answer", status=201, body=body, headers=headers, times=2)
+    jira.inject("response", status=201, body=body, headers=headers, times=2)
 
     make_client().create_issue(ISSUE, deadline=soon())
     make_client().create_issue(ISSUE, deadline=soon())
@@ -116,7 +116,7 @@ def test_before_send_is_asked_once_for_a_request(make_client: MakeClient) -> Non
 def test_token_of_any_characters_is_sent_as_utf_8(
     make_client: MakeClient, jira: Sandbox
 ) -> None:
-    jira.inject("answer", status=201, body={"id": "1", "key": "SCRUM-1"})
+    jira.inject("response", status=201, body={"id": "1", "key": "SCRUM-1"})
     make_client(api_token="tökén-Ω").create_issue(ISSUE, deadline=soon())
 
     assert jira.requests[0].headers["Authorization"].startswith("Basic ")

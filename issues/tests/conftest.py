@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory

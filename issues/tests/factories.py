@@ -7,7 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from integrations.tests.factories import IntegrationFactory
-from issues.models import AIIssueGroup, BackLink, Report, TicketRequest
+from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 
 
 class GroupFactory(DjangoModelFactory[AIIssueGroup]):
@@ -65,8 +65,8 @@ class TicketRequestFactory(DjangoModelFactory[TicketRequest]):
     lease_until = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))
 
 
-class BackLinkFactory(DjangoModelFactory[BackLink]):
+class BackLinkFactory(DjangoModelFactory[RemoteLink]):
     class Meta:
-        model = BackLink
+        model = RemoteLink
 
     request = factory.SubFactory(TicketRequestFactory, created=True)

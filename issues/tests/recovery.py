@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db.models import F
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from issues.models import Report, TicketRequest
 
 CREATE = "/rest/api/3/issue"

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.api import Api, assert_error

@@ -9,7 +9,7 @@ from django.db import connection
 from pytest_django import Settings
 from requests_mock import Mocker
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues import services
 from issues.models import AIIssueGroup, Report, TicketRequest
@@ -178,7 +178,7 @@ def test_claim_is_committed_and_no_transaction_open_while_jira_is_called(
     )
     services.create_jira_ticket(
         group=group,
-        caller=caller_of(group),
+        caller=get_caller(group),
         title="Export fails",
         description="The file is empty.",
     )
@@ -214,5 +214,5 @@ def test_same_text_in_two_groups_makes_two_tickets(
     assert keys == ["SCRUM-1", "SCRUM-2"]
 
 
-def caller_of(group: AIIssueGroup) -> Caller:
+def get_caller(group: AIIssueGroup) -> Caller:
     return Caller(group.tenant_id, "someone", "127.0.0.1", str(uuid4()))

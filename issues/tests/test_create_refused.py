@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, TicketRequest

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.errors import TicketNotRecorded
 from issues.models import AIIssueGroup, Report, TicketRequest
@@ -53,7 +53,9 @@ def test_database_down_after_jiras_answer_names_the_ticket(
     request = TicketRequest.objects.get()
     assert request.state == "pending"
     assert not Report.objects.exists()
-    ours = [record for record in caplog.records if record.name == "issues.ledger"]
+    ours = [
+        record for record in caplog.records if record.name == "issues.ticket_requests"
+    ]
     [line] = [record for record in ours if record.levelno == logging.CRITICAL]
     for detail in ("SCRUM-1", jira.tickets[0].id, str(request.pk)):
         assert detail in line.getMessage()

@@ -28,12 +28,11 @@ from pytest_django import Settings
 from integrations.jira.errors import JiraError
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues import reconcile, services
+from issues import recovery, services
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
-from issues.ledger import RECOVERY_S
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.tests import acts
-from issues.tests.acts import (
+from issues.tests import actions
+from issues.tests.actions import (
     GROUPS,
     HORIZON_S,
     LEASE_S,
@@ -46,7 +45,8 @@ from issues.tests.acts import (
     Unlink,
 )
 from issues.tests.factories import GroupFactory
-from issues.tests.lying_jira import FATES, MOODS, URL, Killed, LyingJira
+from issues.tests.fake_jira import FATES, MOODS, URL, Killed, LyingJira
+from issues.ticket_requests import RECOVERY_S
 from killthenoise.api.authentication import Caller
 
 
@@ -74,15 +74,15 @@ class ExactlyOnce(RuleBasedStateMachine):
     def index_lags(self, lag: int) -> None:
         self.jira.lag = lag
 
-    @rule(act=acts.acts(acts.clicks))
+    @rule(act=actions.acts(actions.clicks))
     def click(self, act: Act) -> None:
         self.do(act)
 
-    @rule(act=acts.acts(acts.recoveries))
+    @rule(act=actions.acts(actions.recoveries))
     def recover(self, act: Act) -> None:
         self.do(act)
 
-    @rule(what=acts.waits | acts.moods | acts.unlinks)
+    @rule(what=actions.waits | actions.moods | actions.unlinks)
     def something_else(self, what: Pass | Become | Unlink) -> None:
         self.do(Act(what))
 
@@ -100,7 +100,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             case Click():
                 self._click(what)
             case Recover():
-                reconcile.recover_due()
+                recovery.recover_due()
             case Unlink(group):
                 self._unlink(self.groups[group])
             case Pass(seconds):
@@ -172,7 +172,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.jira.mood = "well"
             for _ in range(2):
                 self.jira.let_pass(LEASE_S + HORIZON_S + RECOVERY_S)
-                reconcile.recover_due()
+                recovery.recover_due()
             self.assert_all_is_settled_and_linked()
         finally:
             self.around.close()
@@ -224,7 +224,7 @@ def test_no_step_is_a_bad_moment_for_others(
 ) -> None:
     for step in range(1, 12):
         model = ExactlyOnce()
-        meanwhile = acts.paused(step, Pass(wait), Act(other))
+        meanwhile = actions.paused(step, Pass(wait), Act(other))
         model.click(Act(Click(0, "Export", "", fate), meanwhile=meanwhile))
         model.no_group_has_a_ticket_too_many()
         model.teardown()

@@ -11,10 +11,10 @@ from zlib import compress
 import pytest
 import requests
 
-from integrations.jira.sandbox import Sandbox
+from development.processes import Processes, free_port
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
-from issues.processes import Processes, free_port
 from issues.tests.api import CONTENT, Api, assert_error
 
 GOOD = json.dumps(CONTENT).encode()

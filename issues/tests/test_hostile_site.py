@@ -3,9 +3,9 @@
 import pytest
 from pytest_django import Settings
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
-from integrations.tests.wire import Dns
+from integrations.tests.fake_jira import Dns
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import Api, assert_error
 

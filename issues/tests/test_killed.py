@@ -13,10 +13,10 @@ import requests
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from integrations.jira.sandbox import Sandbox
+from development.processes import Processes, free_port, kill
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.processes import Processes, free_port, kill
 from issues.tests.api import Api
 
 CREATE = "/rest/api/3/issue"

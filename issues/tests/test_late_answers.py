@@ -7,9 +7,9 @@ import pytest
 import requests
 from requests_mock import Mocker
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.reconcile import recover_due
+from issues.recovery import recover_due
 from issues.services import create_jira_ticket
 from issues.tests.api import CONTENT, Api
 from issues.tests.recovery import CREATE, assert_linked, let_pass

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error

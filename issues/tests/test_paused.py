@@ -8,13 +8,13 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from integrations.health import note_refused_login
+from development.sandbox import Sandbox
+from integrations.auth_failures import record_auth_failure
 from integrations.jira.errors import JiraAuthFailed
-from integrations.jira.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.preflight import check_integration
 from issues.models import AIIssueGroup, TicketRequest
-from issues.reconcile import recover_due
+from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
 from issues.tests.outage import database_down
 
@@ -142,7 +142,7 @@ def test_failure_with_the_old_token_does_not_count_for_the_new_one(
     before = Integration.objects.get()
     integration.save()
 
-    note_refused_login(before, JiraAuthFailed("No."))
+    record_auth_failure(before, JiraAuthFailed("No."))
 
     assert Integration.objects.get().auth_failures == 0
 

@@ -6,10 +6,10 @@ import pytest
 from pytest_django import Settings
 from requests_mock import Mocker
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
-from issues.reconcile import recover_due
+from issues.recovery import recover_due
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.outage import database_down
 from issues.tests.recovery import CREATE, SEARCH, assert_linked, let_pass

@@ -7,11 +7,11 @@ import pytest
 from cryptography.fernet import Fernet
 from pytest_django import Settings
 
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, TicketRequest
-from issues.reconcile import recover_due
+from issues.recovery import recover_due
 from issues.tests.recovery import SEARCH, assert_linked, let_pass
 
 pytestmark = pytest.mark.usefixtures("integration")

@@ -7,13 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from integrations.jira.sandbox import Sandbox
-from issues.ledger import RECOVERY_S, take_for_recovery
+from development.sandbox import Sandbox
 from issues.models import AIIssueGroup, TicketRequest
-from issues.reconcile import recover_due
+from issues.recovery import recover_due
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
 from issues.tests.recovery import CREATE, SEARCH
+from issues.ticket_requests import RECOVERY_S, take_for_recovery
 
 pytestmark = pytest.mark.usefixtures("integration")
 
@@ -39,7 +39,7 @@ def test_more_requests_than_one_batch_are_all_recovered(
     jira: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("issues.ledger.BATCH", 2)
+    monkeypatch.setattr("issues.ticket_requests.BATCH", 2)
     groups = [group, *GroupFactory.create_batch(4, tenant_id=group.tenant_id)]
     jira.inject("reset_after_create", times=None)
     for one in groups:

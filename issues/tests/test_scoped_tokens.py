@@ -3,10 +3,10 @@
 import pytest
 from pytest_django import Settings
 
-from integrations.jira.sandbox import CLOUD_ID, Sandbox
+from development.sandbox import CLOUD_ID, Sandbox
 from integrations.models import Integration
-from issues.models import AIIssueGroup, BackLink
-from issues.reconcile import recover_due
+from issues.models import AIIssueGroup, RemoteLink
+from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
 from issues.tests.recovery import CREATE, SEARCH, assert_linked
 
@@ -38,7 +38,7 @@ def test_lost_answer_is_recovered_through_the_gateway_and_linked_back(
     assert recover_due() == {"created": 1}
 
     assert_linked(jira)
-    assert not BackLink.objects.exists()
+    assert not RemoteLink.objects.exists()
     assert [sent.path for sent in jira.requests] == [
         AT_GATEWAY + CREATE,
         AT_GATEWAY + SEARCH,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from integrations.jira.client import SPECIFIED
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
+from integrations.jira.client import CORE_FIELDS
 from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
@@ -30,7 +30,7 @@ def test_ticket_has_the_labels_priority_and_fields_of_the_settings(
 
     assert api.create(group).status_code == 200
 
-    assert list(sent_fields(jira))[:4] == list(SPECIFIED)
+    assert list(sent_fields(jira))[:4] == list(CORE_FIELDS)
     fields = jira.tickets[0].fields
     assert fields["labels"] == ["noise"]
     assert fields["priority"] == {"name": "High"}

@@ -5,8 +5,8 @@ import json
 import pytest
 from pytest_django import Settings
 
-from integrations.jira.cutting import NOTICE
-from integrations.jira.sandbox import Sandbox
+from development.sandbox import Sandbox
+from integrations.jira.truncation import NOTICE
 from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import Api, assert_error

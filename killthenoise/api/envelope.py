@@ -28,7 +28,7 @@ def success_list(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ErrorAnswer:
+class ErrorResponse:
     """An error as a client sees it.
 
     `title` is short, `message` a sentence for a person: what happened and what to do.

@@ -1,36 +1,43 @@
-"""Errors of services, and of Django and DRF, as answers.
+"""Expected errors, and those of Django and DRF, as HTTP responses."""
 
-A service raises a `ServiceError`, which knows no HTTP; the table in
-`killthenoise.errors` gives each class its status.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
+from django.db import Error as AnyDatabaseError
 from django.http import Http404
 from rest_framework import exceptions as drf
+from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from killthenoise.api.envelope import ErrorAnswer
+from killthenoise.api.envelope import ErrorResponse
 from killthenoise.api.parsers import PayloadTooLarge
+from killthenoise.errors import ServiceError
+
+logger = logging.getLogger(__name__)
 
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 
-class ServiceError(Exception):
-    """What a service refused or could not do. `str()` is a sentence for a person."""
-
-    code: str
-    title: ClassVar[str]
-    retryable: bool = False
-    retry_after: int | None = None
-    fields: Mapping[str, Sequence[str]] | None = None
-    ticket_may_exist: ClassVar[bool] = False
-    data: Any = None
-
+DATABASE_DOWN = ErrorResponse(
+    status=500,
+    title="Database error",
+    message="Our database did not answer. Send the same request again in a moment, "
+    "which is safe.",
+    code="database_error",
+    retryable=True,
+)
+BUG = ErrorResponse(
+    status=500,
+    title="Internal error",
+    message="Something broke on our side. Try the same request again, which is safe; "
+    "if it fails again, tell us the request id.",
+    code="internal_error",
+    retryable=True,
+)
 
 _TITLES = {
     "malformed_json": "Malformed JSON",
@@ -51,7 +58,31 @@ _MESSAGES: dict[type[Exception], str] = {
 }
 
 
-def framework_answer(exc: Exception) -> ErrorAnswer | None:
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
+    """Turn any exception of a view into an error response. DRF calls this."""
+    if isinstance(exc, ServiceError):
+        return _service_error_response(exc).response()
+    if known := framework_error_response(exc):
+        return known.response()
+    logger.error("unhandled %s", type(exc).__name__, exc_info=exc)
+    return (DATABASE_DOWN if isinstance(exc, AnyDatabaseError) else BUG).response()
+
+
+def _service_error_response(exc: ServiceError) -> ErrorResponse:
+    return ErrorResponse(
+        status=exc.http_status,
+        title=exc.title,
+        message=str(exc),
+        code=exc.code,
+        retryable=exc.retryable,
+        retry_after=exc.retry_after,
+        fields=exc.fields,
+        ticket_may_exist=exc.ticket_may_exist,
+        data=exc.data,
+    )
+
+
+def framework_error_response(exc: Exception) -> ErrorResponse | None:
     """Return the answer for an exception of Django or DRF, None for any other."""
     match exc:
         case Http404():
@@ -65,10 +96,10 @@ def framework_answer(exc: Exception) -> ErrorAnswer | None:
     return _api_exception(exc) if isinstance(exc, drf.APIException) else None
 
 
-def _invalid_input(exc: drf.ValidationError) -> ErrorAnswer:
+def _invalid_input(exc: drf.ValidationError) -> ErrorResponse:
     detail = exc.detail if isinstance(exc.detail, dict) else {"body": exc.detail}
     fields = dict(_flat(detail))
-    return ErrorAnswer(
+    return ErrorResponse(
         status=400,
         title="Invalid input",
         message=" ".join(text for texts in fields.values() for text in texts),
@@ -94,9 +125,9 @@ def _flat(
             yield path, [str(error) for error in errors]
 
 
-def _api_exception(exc: drf.APIException) -> ErrorAnswer:
+def _api_exception(exc: drf.APIException) -> ErrorResponse:
     code = str(exc.get_codes())
-    return ErrorAnswer(
+    return ErrorResponse(
         status=exc.status_code,
         title=_TITLES.get(code, HTTPStatus(exc.status_code).phrase),
         message=_MESSAGES.get(type(exc), str(exc.detail)),

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
-from killthenoise.api.envelope import ErrorAnswer
+from killthenoise.api.envelope import ErrorResponse
 from killthenoise.api.request_id import begin_request
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -65,7 +65,7 @@ def _told_by_routers(request: HttpRequest, routers: int) -> str | None:
         return None
 
 
-class AnswerHeadersMiddleware:
+class ResponseHeadersMiddleware:
     """Keep answers of the API out of caches, and all that is no page out of browsers.
 
     A policy for pages is in the settings (`CONTENT_SECURITY_POLICY`).
@@ -103,7 +103,7 @@ def _enveloped(request: HttpRequest, response: HttpResponseBase) -> JsonResponse
     """Return the envelope with the headers that the answer already has."""
     status = HTTPStatus(response.status_code)
     message = _MESSAGES.get(status.value) or _MESSAGES[status.value // 100 * 100]
-    answer = ErrorAnswer(
+    answer = ErrorResponse(
         status=status.value,
         title=status.phrase,
         message=message.format(path=request.path),

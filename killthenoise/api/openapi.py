@@ -1,7 +1,7 @@
 """How views say what they take and answer, for the OpenAPI document.
 
-What an operation raises is written as error classes; `killthenoise.openapi` makes
-answers of them.
+What an operation raises is written as error classes; `openapi_hooks` makes
+responses of them.
 """
 
 import inspect
@@ -19,8 +19,9 @@ from rest_framework import serializers
 from rest_framework.fields import Field
 
 from killthenoise.api.authentication import UUID_PATTERN
+from killthenoise.errors import ServiceError
 
-RAISES, LEADS_TO = "x-raises", "x-leads-to"
+RAISES, LINKS = "x-raises", "x-leads-to"
 View = TypeVar("View", bound=Callable[..., Any])
 
 TENANT = {"type": "string", "pattern": f"^{UUID_PATTERN}$"}
@@ -52,35 +53,35 @@ def path_id(name: str, description: str) -> OpenApiParameter:
     )
 
 
-def answered(name: str, data: Field[Any, Any, Any, Any], **more: Any) -> Any:
+def envelope(name: str, data: Field[Any, Any, Any, Any], **more: Any) -> Any:
     """Return the envelope of a success; `more` are fields beside `data`."""
     fields = {"success": TrueField(), "data": data, "message": serializers.CharField()}
     return inline_serializer(f"{name}Answer", fields | more)
 
 
-def listed(name: str, row: Field[Any, Any, Any, Any], **more: Any) -> Any:
+def list_envelope(name: str, row: Field[Any, Any, Any, Any], **more: Any) -> Any:
     """Return the envelope of a list of rows, which is made with `many=True`."""
     counts = {
         "count": serializers.IntegerField(min_value=0),
         "next_cursor": serializers.CharField(allow_null=True),
     }
-    return answered(name, row, **counts, **more)
+    return envelope(name, row, **counts, **more)
 
 
 def operation(
     name: str,
     *,
     answers: Any,
-    raises: Sequence[type[Exception]] = (),
+    raises: Sequence[type[ServiceError]] = (),
     takes: Any = None,
     parameters: Sequence[Any] = (),
     examples: Sequence[OpenApiExample] = (),
-    leads_to: Mapping[str, Mapping[str, str]] | None = None,
+    links: Mapping[str, Mapping[str, str]] | None = None,
     tag: str,
 ) -> Callable[[View], View]:
     """Describe a view's method; its summary and description are its docstring.
 
-    `answers` is the serializer of the success, `takes` that of the body. `leads_to`
+    `answers` is the serializer of the success, `takes` that of the body. `links`
     names operations that take something of the answer, and where their parameters are:
     https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
     """
@@ -97,8 +98,8 @@ def operation(
             examples=list(examples),
             tags=[tag],
             extensions={
-                RAISES: [getattr(kind, "code", "") for kind in raises],
-                LEADS_TO: leads_to or {},
+                RAISES: list(raises),
+                LINKS: links or {},
             },
         )(view)
         return described

@@ -70,7 +70,7 @@ class PageSerializer(serializers.Serializer[dict[str, Any]]):
     cursor = CursorField(default=None)
 
 
-def page_of(
+def paginate(
     rows: models.QuerySet[T], by: str, *, limit: int, cursor: Cursor | None
 ) -> tuple[list[T], str | None]:
     """Return the page after `cursor`, newest `by` first, and the cursor of the next.

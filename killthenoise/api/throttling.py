@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 
-from killthenoise.api.requests import caller_of
+from killthenoise.api.request_data import get_caller
 
 if TYPE_CHECKING:  # its module imports the throttles of the settings, which are these
     from rest_framework.views import APIView
@@ -54,7 +54,7 @@ class TenantThrottle(OpenThrottle):
     def get_cache_key(self, request: Request, view: "APIView") -> str | None:
         if request.user is None:  # where anybody may ask
             return None
-        return self.key_of(str(caller_of(request).tenant_id))
+        return self.key_of(str(get_caller(request).tenant_id))
 
 
 class AddressThrottle(OpenThrottle):

@@ -20,9 +20,9 @@ from django.db import Error as AnyDatabaseError
 from django.db.models import Model
 from rest_framework.request import Request
 
-from killthenoise.api.errors import framework_answer
+from killthenoise.api.errors import framework_error_response
+from killthenoise.api.request_data import get_caller
 from killthenoise.api.request_id import current_request_id
-from killthenoise.api.requests import caller_of
 from killthenoise.api.text import clean_title
 from killthenoise.audit.models import AuditEvent
 
@@ -71,7 +71,7 @@ def audited(
 
     `object_id` and `detail` are as the caller sent them.
     """
-    caller = caller_of(request)
+    caller = get_caller(request)
     return recording(
         action,
         actor=caller.actor,
@@ -91,7 +91,7 @@ def _code_of(exc: BaseException) -> str:
     """Return the code that the answer to the caller has."""
     if isinstance(exc, AnyDatabaseError):
         return "database_error"
-    if isinstance(exc, Exception) and (answer := framework_answer(exc)):
+    if isinstance(exc, Exception) and (answer := framework_error_response(exc)):
         return answer.code
     code = getattr(exc, "code", None)  # of a ServiceError or JiraError
     return code if isinstance(code, str) else "internal_error"

@@ -19,11 +19,11 @@ from django.views.debug import ExceptionReporter
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.jira.sandbox import Sandbox
-from integrations.jira.sandbox.faults import KINDS
+from development.sandbox import Sandbox
+from development.sandbox.faults import KINDS
 from integrations.models import Integration
 from issues.models import AIIssueGroup
-from issues.reconcile import recover_due
+from issues.recovery import recover_due
 from issues.tests.factories import GroupFactory
 from killthenoise.tests.api import Api
 

@@ -5,14 +5,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from killthenoise.api.requests import caller_of
+from killthenoise.api.request_data import get_caller
 
 
 class WhoView(APIView):
     """GET: the tenant and the actor that the request was taken to be of."""
 
     def get(self, request: Request, tenant: str = "") -> Response:
-        caller = caller_of(request)
+        caller = get_caller(request)
         return Response({"tenant_id": str(caller.tenant_id), "actor": caller.actor})
 
 

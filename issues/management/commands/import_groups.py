@@ -13,8 +13,8 @@ from django.db import Error as AnyDatabaseError
 from django.db import reset_queries
 from tqdm import tqdm
 
+from issues.group_import import ImportResult, Outcome, import_groups
 from issues.import_lines import Line, batches
-from issues.imports import Imported, Outcome, import_groups
 
 
 class Command(BaseCommand):
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                     self.stderr.write(f"Line {line.number}: {why}")
         self.reports += imported.reports
 
-    def imported(self, batch: Sequence[Line]) -> Imported:
+    def imported(self, batch: Sequence[Line]) -> ImportResult:
         """Import the good lines. Raises CommandError if the database does not."""
         try:
             return import_groups([line.group for line in batch if line.group])

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
-from issues.reconcile import recover_due
+from issues.recovery import recover_due
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,89 @@
+"""Fill the database with the demo tenant: groups, their reports, a Jira integration."""
+
+import json
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.models import Integration
+from issues.models import AIIssueGroup, Report
+
+TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")
+GROUPS = Path(__file__).parents[2] / "demo_groups.json"
+
+
+class Command(BaseCommand):
+    help = "Make the demo tenant with its groups; what exists already stays."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--jira-url", required=True, help="Address of the sandbox.")
+        parser.add_argument("--jira-email", required=True)
+        parser.add_argument("--jira-token", required=True)
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        described = read_groups()
+        groups = [make_group(entry, now) for entry in described]
+        reports = [
+            make_report(group, entry, now)
+            for group, of_group in zip(groups, described, strict=True)
+            for entry in of_group["reports"]
+        ]
+        AIIssueGroup.objects.bulk_create(groups, ignore_conflicts=True)
+        Report.objects.bulk_create(reports, ignore_conflicts=True)
+        Integration.objects.update_or_create(
+            tenant_id=TENANT_ID,
+            is_active=True,
+            defaults={
+                "base_url": options["jira_url"].rstrip("/"),
+                "email": options["jira_email"],
+                "api_token": options["jira_token"],
+                "cloud_id": None,
+                "project_key": "SCRUM",
+            },
+        )
+        self.stdout.write(f"{len(groups)} groups, {len(reports)} reports")
+
+
+def read_groups() -> list[dict[str, Any]]:
+    """Return the groups as the file describes them, ages in hours."""
+    groups: list[dict[str, Any]] = json.loads(GROUPS.read_text(encoding="utf-8"))
+    return groups
+
+
+def first_group_id() -> UUID:
+    """Return the id of the group that the demo makes a ticket of."""
+    return group_id(read_groups()[0])
+
+
+def group_id(entry: dict[str, Any]) -> UUID:
+    """Return a group's id, which follows from its title."""
+    return uuid5(TENANT_ID, entry["title"])
+
+
+def make_group(entry: dict[str, Any], now: datetime) -> AIIssueGroup:
+    """Make a group, not saved."""
+    fields = {k: v for k, v in entry.items() if k not in ("reports", "age_hours")}
+    updated_at = now - timedelta(hours=entry["age_hours"])
+    oldest = max(report["age_hours"] for report in entry["reports"])
+    return AIIssueGroup(
+        id=group_id(entry),
+        tenant_id=TENANT_ID,
+        created_at=min(updated_at, now - timedelta(hours=oldest)),
+        updated_at=updated_at,
+        **fields,
+    )
+
+
+def make_report(group: AIIssueGroup, entry: dict[str, Any], now: datetime) -> Report:
+    """Make a report of the group, not saved."""
+    fields = {k: v for k, v in entry.items() if k != "age_hours"}
+    created_at = now - timedelta(hours=entry["age_hours"])
+    return Report(group=group, created_at=created_at, **fields)

@@ -1,0 +1,214 @@
+"""What Jira checks before it creates a ticket, and the sentences it says."""
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from development.sandbox.http import Answer, errors
+from development.sandbox.state import (
+    COMPONENTS,
+    CUSTOMER,
+    ISSUE_TYPES,
+    PRIORITIES,
+    PROJECTS,
+    IssueType,
+    Project,
+    State,
+)
+
+MAX_SUMMARY = 255
+MAX_TEXT = 32_767
+MAX_PROPERTY = 32_768
+CUSTOM_FIELDS = {CUSTOMER: "Customer", "customfield_10011": "Impact"}
+FIELDS = {
+    "project": "Project",
+    "summary": "Summary",
+    "description": "Description",
+    "issuetype": "Issue Type",
+    "labels": "Labels",
+    "priority": "Priority",
+    "components": "Components",
+    "assignee": "Assignee",
+    "parent": "Parent",
+    "duedate": "Due date",
+    **CUSTOM_FIELDS,
+}
+NOT_ON_SCREEN = (
+    "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
+)
+
+
+def refuse(state: State, body: Any) -> Answer | None:
+    """Return Jira's refusal of a creation, None if it is fine."""
+    if not isinstance(body, dict):
+        return Answer(400, {"errorMessages": [NOT_OBJECT]})
+    fields = body.get("fields")
+    if not isinstance(fields, dict):
+        return errors(400, "No Issue Create payload supplied")
+    project = find_project(fields.get("project"))
+    if project is None:
+        return errors(400, project="Specify a valid project ID or key")
+    if not project.can_create:
+        return errors(
+            400, "You do not have permission to create issues in this project."
+        )
+    if not _is_adf(fields.get("description")):
+        return errors(400, "INVALID_INPUT")
+    if _is_too_long(state, fields.get("description")):
+        return errors(400, "CONTENT_LIMIT_EXCEEDED")
+    problems = _check_fields(state, fields) | _check_required(project, fields)
+    if found := problems | _check_properties(body):
+        return errors(400, **found)
+    return None
+
+
+NOT_OBJECT = (
+    "Invalid request payload. Refer to the REST API documentation and try again."
+)
+
+
+def find_project(given: Any) -> Project | None:
+    """Find the project that `{"key"}` or `{"id"}` names."""
+    if not isinstance(given, dict):
+        return None
+    by_id = {project.id: project for project in PROJECTS.values()}
+    return PROJECTS.get(str(given.get("key"))) or by_id.get(str(given.get("id")))
+
+
+def find_issue_type(given: Any) -> IssueType | None:
+    """Find the issue type that `{"name"}` or `{"id"}` names."""
+    if not isinstance(given, dict):
+        return None
+    named = {given.get("name"), given.get("id")}
+    return next((t for t in ISSUE_TYPES if t.name in named or t.id in named), None)
+
+
+def _check_fields(state: State, fields: dict[str, Any]) -> dict[str, str]:
+    found = {name: NOT_ON_SCREEN.format(name) for name in fields if name not in FIELDS}
+    for name, check in _CHECKS.items():
+        if problem := check(state, fields, fields.get(name)):
+            found[name] = problem
+    return found
+
+
+def _check_required(project: Project, fields: dict[str, Any]) -> dict[str, str]:
+    missing = [name for name in project.required if not fields.get(name)]
+    return {name: f"{FIELDS[name]} is required." for name in missing}
+
+
+def _issue_type(state: State, fields: dict[str, Any], given: Any) -> str | None:
+    if given is None:
+        return "Specify an issue type"
+    found = find_issue_type(given)
+    if found is None:
+        return "Specify a valid issue type"
+    if found.subtask and not fields.get("parent"):
+        return "Issue type is a sub-task but parent issue key or id not specified."
+    return None
+
+
+def _summary(state: State, fields: dict[str, Any], given: Any) -> str | None:
+    if not isinstance(given, str) or not given.strip():
+        return "You must specify a summary of the issue."
+    if "\n" in given or "\r" in given:
+        return "The summary is invalid because it contains newline characters."
+    if len(given) > MAX_SUMMARY:
+        return f"Summary can't exceed {MAX_SUMMARY} characters."
+    return None
+
+
+def _description(state: State, fields: dict[str, Any], given: Any) -> str | None:
+    if given is not None and not isinstance(given, dict):
+        return (
+            "Operation value must be an Atlassian Document (see the Atlassian "
+            "Document Format)"
+        )
+    return None
+
+
+def _labels(state: State, fields: dict[str, Any], given: Any) -> str | None:
+    for label in given or []:
+        if re.search(r"\s", str(label)):
+            return f"The label '{label}' contains spaces which is invalid."
+        if len(str(label)) > MAX_SUMMARY:
+            return f"The label '{label}' is too long."
+    return None
+
+
+def _priority(state: State, fields: dict[str, Any], given: Any) -> str | None:
+    known = {*PRIORITIES, *PRIORITIES.values()}
+    if given and not known & {given.get("name"), given.get("id")}:
+        return "The priority selected is invalid."
+    return None
+
+
+def _components(state: State, fields: dict[str, Any], given: Any) -> str | None:
+    known = {*COMPONENTS, *COMPONENTS.values()}
+    for one in given or []:
+        if not known & {one.get("name"), one.get("id")}:
+            return f"Component name '{one.get('name')}' is not valid"
+    return None
+
+
+def _parent(state: State, fields: dict[str, Any], given: Any) -> str | None:
+    if given and not state.find(str(given.get("key") or given.get("id"))):
+        return "Could not find issue by id or key."
+    return None
+
+
+_CHECKS = {
+    "issuetype": _issue_type,
+    "summary": _summary,
+    "description": _description,
+    "labels": _labels,
+    "priority": _priority,
+    "components": _components,
+    "parent": _parent,
+}
+
+
+def _check_properties(body: dict[str, Any]) -> dict[str, str]:
+    for one in body.get("properties") or []:
+        if len(json.dumps(one.get("value"))) > MAX_PROPERTY:
+            return {one.get("key"): "The property value is too long."}
+    return {}
+
+
+@cache
+def _validator() -> Any:
+    try:
+        import fastjsonschema
+
+        schema = files("adf_bridge").joinpath("data/adf-schema.json").read_text()
+    except ImportError as exc:
+        raise RuntimeError(
+            "The sandbox checks documents against Atlassian's schema: run "
+            "`pip install -r requirements.txt`."
+        ) from exc
+    return fastjsonschema.compile(json.loads(schema))
+
+
+def _is_adf(document: Any) -> bool:
+    """Whether the document fits the schema; what is no document is judged elsewhere."""
+    if not isinstance(document, dict):
+        return True
+    try:
+        _validator()(document)
+    except (ValueError, RecursionError):  # fastjsonschema raises a ValueError
+        return False
+    return True
+
+
+def _is_too_long(state: State, document: Any) -> bool:
+    size = len(json.dumps(document, ensure_ascii=False).encode())
+    too_big = state.max_document is not None and size > state.max_document
+    return too_big or _text_length(document) > MAX_TEXT
+
+
+def _text_length(node: Any) -> int:
+    if not isinstance(node, dict):
+        return 0
+    own = len(node.get("text", ""))
+    return own + sum(_text_length(child) for child in node.get("content", []))

@@ -1,0 +1,46 @@
+"""What a view takes from a request."""
+
+import re
+from typing import Any, cast
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from killthenoise.api.authentication import Caller
+
+_KEY_RULE = "Idempotency-Key takes 1 to 255 printable ASCII characters."
+_printable_ascii = re.compile(r"[\x20-\x7e]{1,255}")
+
+
+def get_caller(request: Request) -> Caller:
+    """Return who calls."""
+    return cast(Caller, request.user)
+
+
+def validated(
+    serializer: type[serializers.Serializer[Any]], request: Request, **context: Any
+) -> dict[str, Any]:
+    """Return the body's validated values. Raises ValidationError (400)."""
+    bound = serializer(data=request.data, context=context)
+    bound.is_valid(raise_exception=True)
+    return dict(bound.validated_data)
+
+
+def validated_query(
+    serializer: type[serializers.Serializer[Any]], request: Request
+) -> dict[str, Any]:
+    """Return the query's validated values. Raises ValidationError (400)."""
+    bound = serializer(data=request.query_params.dict())
+    bound.is_valid(raise_exception=True)
+    return dict(bound.validated_data)
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the header Idempotency-Key, "" without one. Raises ValidationError."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return ""
+    if not _printable_ascii.fullmatch(key):
+        raise ValidationError({"Idempotency-Key": [_KEY_RULE]})
+    return key
