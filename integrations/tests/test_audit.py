@@ -11,6 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
+from integrations import key_rotation
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.audit.models import AuditEvent
