@@ -23,6 +23,15 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     description = TextField(name="description", clean=clean_text, limit=MAX_DESCRIPTION)
     allow_another = StrictBooleanField(name="allow_another", default=False)
 
+    def validate_allow_another(self, allow_another: bool) -> bool:
+        """Require a key: without one, a retry after success makes one more ticket."""
+        if allow_another and not self.context["idempotency_key"]:
+            raise serializers.ValidationError(
+                "allow_another needs the header Idempotency-Key: a new key for each new "
+                "ticket, so that a retry does not create one more."
+            )
+        return allow_another
+
 
 class GenerateDescriptionSerializer(serializers.Serializer[dict[str, Any]]):
     """`{"title", "summary"}`; other keys are ignored."""

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.openapi import JIRA_ERRORS, READING_JIRA, USING_JIRA
-from issues import links, services
+from issues import services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
 from issues.group_import import GroupData, put_group
@@ -141,11 +141,13 @@ class CreateJiraTicketView(APIView):
         ticket and the header `Idempotency-Replayed: true`.
         """
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
+            group = get_tenant_group(request, group_id)
+            key = idempotency_key(request)
             ticket = services.create_jira_ticket(
-                group=get_tenant_group(request, group_id),
+                group=group,
                 caller=get_caller(request),
-                idempotency_key=idempotency_key(request),
-                **validated(CreateJiraTicketSerializer, request),
+                idempotency_key=key,
+                **validated(CreateJiraTicketSerializer, request, idempotency_key=key),
             )
             event.detail["ticket_key"] = ticket.ticket_key
             if ticket.replayed:
@@ -176,7 +178,9 @@ class LinkJiraTicketView(APIView):
             group = get_tenant_group(request, group_id)
             asked = validated(LinkJiraTicketSerializer, request)
             event.detail |= asked
-            ticket = links.link_jira_ticket(group=group, **asked)
+            ticket = services.link_jira_ticket(
+                group=group, caller=get_caller(request), **asked
+            )
             event.detail["ticket_key"] = ticket.ticket_key
         return success(ticket.as_data(), "Jira ticket linked successfully")
 
@@ -195,7 +199,7 @@ class JiraTicketView(APIView):
             request, Action.TICKET_UNLINK, AIIssueGroup, group_id, ticket_key=ticket_key
         ):
             group = get_tenant_group(request, group_id)
-            links.unlink_jira_ticket(group=group, ticket_key=ticket_key)
+            services.unlink_jira_ticket(group=group, ticket_key=ticket_key)
         return success(None, "Jira ticket unlinked; it is still in Jira")
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from issues.recovery import RECOVERY_S
 from issues.tests.fake_jira import FATES, MOODS, Killed
-from issues.ticket_requests import RECOVERY_S
 
 LEASE_S, HORIZON_S = 60, 180
 GROUPS = 2

@@ -53,9 +53,7 @@ def test_database_down_after_jiras_answer_names_the_ticket(
     request = TicketRequest.objects.get()
     assert request.state == "pending"
     assert not Report.objects.exists()
-    ours = [
-        record for record in caplog.records if record.name == "issues.ticket_requests"
-    ]
+    ours = [record for record in caplog.records if record.name == "issues.recovery"]
     [line] = [record for record in ours if record.levelno == logging.CRITICAL]
     for detail in ("SCRUM-1", jira.tickets[0].id, str(request.pk)):
         assert detail in line.getMessage()

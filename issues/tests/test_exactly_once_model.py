@@ -31,6 +31,7 @@ from integrations.tests.factories import IntegrationFactory
 from issues import recovery, services
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
 from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.recovery import RECOVERY_S
 from issues.tests import actions
 from issues.tests.actions import (
     GROUPS,
@@ -46,7 +47,6 @@ from issues.tests.actions import (
 )
 from issues.tests.factories import GroupFactory
 from issues.tests.fake_jira import FATES, MOODS, URL, Killed, LyingJira
-from issues.ticket_requests import RECOVERY_S
 from killthenoise.api.authentication import Caller
 
 

@@ -50,7 +50,7 @@ def killed(
     request = TicketRequest.objects.get()
     assert request.state == "pending"
     assert not Report.objects.exists()
-    wait_until(lambda: not request.is_busy)
+    wait_until(TicketRequest.objects.due().exists)
     return request
 
 

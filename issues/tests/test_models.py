@@ -56,7 +56,7 @@ def test_failed_request_and_another_tenant_leave_the_key_free() -> None:
     [
         ("known_state", {"state": "lost"}),
         ("created_names_ticket", {"created": True, "ticket_key": ""}),
-        ("created_names_ticket", {"created": True, "jira_issue_id": ""}),
+        ("created_has_issue_id", {"created": True, "jira_issue_id": ""}),
         ("settled_is_finished", {"created": True, "finished_at": None}),
         ("settled_is_finished", {"failed": True, "finished_at": None}),
         ("settled_is_finished", {"failed": True, "state": "unknown"}),

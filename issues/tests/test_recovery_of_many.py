@@ -9,11 +9,10 @@ from django.db.models import F
 
 from development.sandbox import Sandbox
 from issues.models import AIIssueGroup, TicketRequest
-from issues.recovery import recover_due
+from issues.recovery import RECOVERY_S, recover_due, take_for_recovery
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
 from issues.tests.recovery import CREATE, SEARCH
-from issues.ticket_requests import RECOVERY_S, take_for_recovery
 
 pytestmark = pytest.mark.usefixtures("integration")
 
@@ -39,7 +38,7 @@ def test_more_requests_than_one_batch_are_all_recovered(
     jira: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("issues.ticket_requests.BATCH", 2)
+    monkeypatch.setattr("issues.recovery.BATCH", 2)
     groups = [group, *GroupFactory.create_batch(4, tenant_id=group.tenant_id)]
     jira.inject("reset_after_create", times=None)
     for one in groups:
@@ -88,10 +87,10 @@ def test_command_tells_what_it_did(
     call_command("reconcile_tickets")
     call_command("reconcile_tickets")
 
-    assert capsys.readouterr().out == "1 created\nNothing was left open.\n"
+    assert capsys.readouterr().out == "1 created\nNothing to reconcile.\n"
 
 
 @pytest.mark.parametrize("pause", ["0", "-1", "soon", "nan", "inf"])
 def test_command_takes_no_odd_pause(pause: str) -> None:
-    with pytest.raises(CommandError, match="no number of seconds"):
+    with pytest.raises(CommandError, match="not a number of seconds"):
         call_command("reconcile_tickets", "--every", pause)
