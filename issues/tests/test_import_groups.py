@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from issues import import_lines
+from issues.management.commands import import_groups
 from issues.models import AIIssueGroup, Report
 from issues.tests.factories import GroupFactory
 from issues.tests.outage import database_down
@@ -154,7 +154,7 @@ def test_group_that_comes_twice_is_as_its_last_line(file: Path) -> None:
 def test_failing_batch_is_told_and_nothing_of_it_is_imported(
     file: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_lines, "BATCH", 2)
+    monkeypatch.setattr(import_groups, "BATCH_LINES", 2)
     run(file, [line(0), line(1)])
 
     with database_down('INTO "issues_report"'):
@@ -200,10 +200,10 @@ def test_file_that_cannot_be_read_is_told(file: Path) -> None:
 
 
 def test_lines_come_batch_by_batch(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_lines, "BATCH", 3)
+    monkeypatch.setattr(import_groups, "BATCH_LINES", 3)
     file.write_text("\n".join(json.dumps(line(number)) for number in range(10)))
 
     with file.open("rb") as stream:
-        sizes = [len(batch) for batch in import_lines.batches(stream)]
+        sizes = [len(batch) for batch in import_groups.read_batches(stream)]
 
     assert sizes == [3, 3, 3, 1]
