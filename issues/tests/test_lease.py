@@ -1,4 +1,4 @@
-"""Past its lease a worker sends nothing, whatever happens to a clock."""
+"""A worker sends nothing after its lease has ended, whichever clock was changed."""
 
 from datetime import datetime, timedelta
 
@@ -19,17 +19,17 @@ from issues.services import _lease_check
         (timedelta(0), timedelta(0), False),
     ],
 )
-def test_lease_holds_by_both_clocks_or_not_at_all(
+def test_lease_must_hold_by_both_clocks(
     monkeypatch: pytest.MonkeyPatch, lease: timedelta, jump: timedelta, sends: bool
 ) -> None:
     request = TicketRequest(lease_until=timezone.now() + lease)
     check = _lease_check(request)
     now = timezone.now
 
-    def jumped() -> datetime:
+    def shifted_now() -> datetime:
         return now() + jump
 
-    monkeypatch.setattr(timezone, "now", jumped)
+    monkeypatch.setattr(timezone, "now", shifted_now)
 
     if sends:
         check()
