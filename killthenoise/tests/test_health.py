@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from issues.tests.outage import database_down
+from issues.tests.database_failures import database_down
 
 
 def test_process_is_alive_without_a_database(client: Client) -> None:
