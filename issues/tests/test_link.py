@@ -96,7 +96,7 @@ def test_ticket_that_was_moved_is_linked_by_the_key_it_has_now(
     assert response.json()["data"]["ticket_key"] == "SCRUM-2"
 
 
-@pytest.mark.parametrize("kind", ["server_error", "no_answer"])
+@pytest.mark.parametrize("kind", ["server_error", "no_response"])
 def test_silent_jira_links_nothing(
     api: Api,
     group: AIIssueGroup,

@@ -16,7 +16,7 @@ from issues.tests.recovery import CREATE, SEARCH, assert_linked, let_pass
 
 LOST_ANSWERS: list[tuple[str, dict[str, Any]]] = [
     ("reset_after_create", {}),
-    ("no_answer", {"after_create": True}),
+    ("no_response", {"after_create": True}),
     ("server_error", {"status": 503, "after_create": True}),
     ("truncated", {}),
     ("broken_json", {}),
@@ -155,7 +155,7 @@ CANNOT_TELL = "unauthorized anonymous_trap forbidden rate_limited html truncated
 
 
 @pytest.mark.parametrize(
-    "fault", [*CANNOT_TELL.split(), "server_error", "no_answer", "reset_before_read"]
+    "fault", [*CANNOT_TELL.split(), "server_error", "no_response", "reset_before_read"]
 )
 def test_request_stays_open_while_jira_cannot_tell(
     jira: Sandbox, lost: TicketRequest, fault: str

@@ -59,7 +59,7 @@ def test_ticket_that_was_unlinked_gets_no_link(
 def test_click_waits_for_no_link(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
-    jira.inject("no_answer", **LINK)
+    jira.inject("no_response", **LINK)
 
     assert api.create(group).status_code == 200
 

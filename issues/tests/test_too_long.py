@@ -62,7 +62,7 @@ def test_rate_limit_of_the_second_sending_is_waited_for(
     api: Api, group: AIIssueGroup, integration: Integration, strict: Sandbox
 ) -> None:
     too_long = {"errorMessages": ["CONTENT_LIMIT_EXCEEDED"], "errors": {}}
-    strict.inject("answer", status=400, body=too_long)
+    strict.inject("response", status=400, body=too_long)
     strict.inject("rate_limited", retry_after=1)
 
     assert api.create(group, BODY).status_code == 200
