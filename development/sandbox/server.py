@@ -87,7 +87,7 @@ class Sandbox:
             return list(self.state.requests)
 
     def count(self, method: str, path: str) -> int:
-        """Return how many requests arrived, including those that met a fault."""
+        """Return how many requests arrived, including those that a fault struck."""
         return self.state.arrived[method, path]
 
     def inject(self, kind: str, **parameters: Any) -> Fault:

@@ -48,7 +48,7 @@ def test_stalled_request_is_handled_after_its_client_gave_up(
     wait_until(lambda: len(jira.tickets) == 1)
 
 
-def test_stalled_request_of_a_patient_client_is_answered(
+def test_stalled_request_gets_its_response_if_the_client_waits(
     jira: Sandbox, call: Call
 ) -> None:
     jira.inject("stalled", seconds=0.2)
