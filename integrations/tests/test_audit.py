@@ -41,7 +41,7 @@ def test_connecting_is_an_event_without_the_token(
     project: str,
     outcome: str,
 ) -> None:
-    monkeypatch.setattr(jira.state, "api_token", accepted)
+    monkeypatch.setattr(jira.state.account, "api_token", accepted)
     form = {"access_token": CANARY, "base_url": jira.url, "email": jira.email}
 
     api.request(

@@ -231,7 +231,7 @@ def test_new_token_stands_while_a_change_is_verified(
         asked.append(row.api_token)
         answer = ask_jira(row, deadline=deadline)
         if row.api_token == old:
-            monkeypatch.setattr(jira.state, "api_token", new)
+            monkeypatch.setattr(jira.state.account, "api_token", new)
             api.request("POST", path, json=form)
         return answer
 

@@ -82,7 +82,7 @@ def test_moved_ticket_is_linked_by_its_new_key(
     assert response.json()["data"]["ticket_key"] == "SCRUM-2"
 
 
-@pytest.mark.parametrize("kind", ["server_error", "no_answer"])
+@pytest.mark.parametrize("kind", ["server_error", "no_response"])
 def test_nothing_is_linked_if_jira_fails(
     api: Api,
     group: AIIssueGroup,

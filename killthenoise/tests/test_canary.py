@@ -100,10 +100,11 @@ def seen() -> Iterator[Seen]:
 @pytest.fixture
 def jira(jira: Sandbox) -> Iterator[Sandbox]:
     """The sandbox, which takes the canary."""
-    kept = jira.state.email, jira.state.api_token
-    jira.state.email, jira.state.api_token = EMAIL, CANARY
+    account = jira.state.account
+    kept = account.email, account.api_token
+    account.email, account.api_token = EMAIL, CANARY
     yield jira
-    jira.state.email, jira.state.api_token = kept
+    account.email, account.api_token = kept
 
 
 @pytest.fixture
@@ -204,7 +205,7 @@ def test_canary_is_not_seen_when_jira_repeats_it(
     group = GroupFactory.create(tenant_id=tenant_id)
     connect(api, tenant_id, base_url=jira.url)
     said = f"No such account: {EMAIL}:{CANARY}, {BASIC}"
-    jira.inject("answer", status=400, body={"errorMessages": [said]})
+    jira.inject("response", status=400, body={"errorMessages": [said]})
 
     answer = create(api, group)
 
