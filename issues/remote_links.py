@@ -73,6 +73,7 @@ def _make(row: TicketRequest) -> None:
         with recording_auth_failures(account):
             jira_client(account).link_issue(
                 row.jira_issue_id,
+                ticket_key=row.ticket_key,
                 global_id=f"killthenoise:{row.group_id}",
                 url=f"{settings.FRONTEND_URL.rstrip('/')}/issues/{row.group_id}",
                 title=f"KillTheNoise: {row.title}"[:255],

@@ -12,7 +12,7 @@ import requests
 from django.conf import settings
 from requests_mock import Mocker
 
-from integrations.jira.transport import _exchange
+from integrations.jira.transport import _tracked
 from issues.models import TicketRequest
 
 URL = "https://example.atlassian.net"
@@ -112,7 +112,7 @@ class LyingJira:
         self.meanwhile()
         if fate.answer is requests.ConnectTimeout:
             raise requests.ConnectTimeout
-        _exchange.get().before_send()  # as our connections do before the first byte
+        _tracked.get().before_send()  # as our connections do before the first byte
         with self._on_its_way(fate):
             self.meanwhile()
             made = self._make(request.json(), fate) if fate.makes else None
