@@ -1,7 +1,6 @@
 """Integrations in the admin. The API token can be set here but never read."""
 
 import json
-from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
@@ -82,35 +81,26 @@ class IntegrationForm(forms.ModelForm):
         serializer = SettingsSerializer(data=self.cleaned_data["settings"] or {})
         if serializer.is_valid():
             return dict(serializer.validated_data)
-        errors = serializer.errors.items()
-        raise forms.ValidationError(
-            [
-                f"{'settings' if name == NON_FIELD else name}: {text}"
-                for name, texts in errors
-                for text in texts
-            ]
-        )
+        sentences = [
+            f"{'settings' if name == NON_FIELD else name}: {text}"
+            for name, texts in serializer.errors.items()
+            for text in texts
+        ]
+        raise forms.ValidationError(sentences)
 
     def clean(self) -> dict[str, Any]:
         """Reject credentials that Jira rejects, because the stored ones may be good."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors and CREDENTIALS & set(self.changed_data):
-            candidate = self._build_candidate(cleaned)
+            candidate = copy(self.instance)
+            candidate.base_url, candidate.email = cleaned["base_url"], cleaned["email"]
+            candidate.api_token = cleaned["new_api_token"] or candidate.api_token
+            candidate.reset_status()
+            candidate.updated_at = timezone.now()
             result = run_preflight(candidate, deadline=request_deadline())
             if result.login_error:
                 self.add_error("new_api_token", str(result.login_error))
         return cleaned
-
-    def _build_candidate(self, cleaned: Mapping[str, Any]) -> Integration:
-        """Return an unsaved copy of the integration with the new credentials."""
-        candidate: Integration = copy(self.instance)
-        for name in ("base_url", "email"):
-            setattr(candidate, name, cleaned[name])
-        if token := cleaned["new_api_token"]:
-            candidate.api_token = token
-        candidate.reset_status()
-        candidate.updated_at = timezone.now()
-        return candidate
 
     def save(self, commit: bool = True) -> Integration:
         if token := self.cleaned_data["new_api_token"]:
@@ -171,12 +161,12 @@ class IntegrationAdmin(AuditedAdmin):
 
     def _check_saved(self, request: HttpRequest, integration: Integration) -> None:
         """Say in one message that it was saved, and what Jira says."""
-        messages.set_level(request, messages.SUCCESS)
         result = check_integration(integration=integration)
-        name = f"The integration “{integration}” was saved"
+        text = f"The integration “{integration}” was saved"
         if result.ok:
-            done = " ".join(check.message for check in result.checks)
-            self.message_user(request, f"{name}. {done}", messages.SUCCESS)
+            text += ". " + " ".join(check.message for check in result.checks)
         else:
-            text = f"{name}, but cannot create tickets yet. {result.problem}"
-            self.message_user(request, text, messages.WARNING)
+            text += f", but cannot create tickets yet. {result.problem}"
+        level = messages.SUCCESS if result.ok else messages.WARNING
+        messages.set_level(request, level)
+        self.message_user(request, text, level)

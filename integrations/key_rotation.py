@@ -5,6 +5,7 @@ repeated: tokens that the newest key already encrypts are left as they are.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 from uuid import UUID
 
@@ -53,7 +54,8 @@ def _lock_rows(pks: list[UUID]) -> list[tuple[UUID, str]]:
 def _rotate(pk: UUID, stored: str) -> RotationResult:
     if not stored:
         return RotationResult.EMPTY
-    if _has_newest_key(stored):
+    with suppress(InvalidToken):
+        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(stored)
         return RotationResult.CURRENT
     try:
         token = decrypt(stored)
@@ -61,11 +63,3 @@ def _rotate(pk: UUID, stored: str) -> RotationResult:
         return RotationResult.UNREADABLE
     Integration.objects.filter(pk=pk).update(api_token=token)
     return RotationResult.DONE
-
-
-def _has_newest_key(stored: str) -> bool:
-    try:
-        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(stored)
-    except InvalidToken:
-        return False
-    return True

@@ -89,8 +89,12 @@ def check_integration(*, integration: Integration) -> Preflight:
         record_auth_failure(integration, result.login_error)
     elif result.account:
         record_login(integration, problem=result.problem)
-    else:
-        _record_failure(integration, result.problem)
+    else:  # Jira was not reached: no login to count
+        unchanged = Integration.objects.filter(
+            pk=integration.pk, updated_at=integration.updated_at
+        )
+        status = Integration.SyncStatus.ERROR
+        unchanged.update(last_sync_status=status, sync_error_message=result.problem)
     return result
 
 
@@ -101,16 +105,6 @@ def run_preflight(integration: Integration, *, deadline: float) -> Preflight:
         return _Checker(integration, deadline).run()
     except ServiceError as exc:  # paused, disconnected, or its token is unreadable
         return Preflight(account=None, checks=(_failed("login", exc),))
-
-
-def _record_failure(integration: Integration, problem: str) -> None:
-    """Record why Jira was not reached, unless the integration was changed since."""
-    unchanged = Integration.objects.filter(
-        pk=integration.pk, updated_at=integration.updated_at
-    )
-    unchanged.update(
-        last_sync_status=Integration.SyncStatus.ERROR, sync_error_message=problem
-    )
 
 
 class _CheckFailed(Exception):

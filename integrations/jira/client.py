@@ -224,18 +224,11 @@ class JiraClient:
             project_key=issue.project_key,
             issue_type=issue.issue_type,
             is_signed_in=lambda: self.is_signed_in(deadline=deadline),
-            get_field_names=lambda: self._get_field_names(issue, deadline),
+            get_field_names=lambda: self.metadata.field_names(
+                issue.project_key, issue.issue_type, deadline=deadline
+            ),
         )
         return map_error(failed)
-
-    def _get_field_names(self, issue: NewIssue, deadline: float) -> Mapping[str, str]:
-        """Return the names of the fields by id; {} if they cannot be read."""
-        try:
-            return self.metadata.field_names(
-                issue.project_key, issue.issue_type, deadline=deadline
-            )
-        except JiraError:
-            return {}
 
 
 def _parse_created(response: JiraResponse) -> CreatedIssue:

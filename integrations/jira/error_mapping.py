@@ -26,7 +26,7 @@ _RENEW = f"Make a new API token at {TOKENS} and reconnect Jira with it."
 _REPORT = "Try again; if it happens again, tell us the request id."
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class FailedRequest:
     """What Jira was asked to do, and its response.
 
@@ -145,9 +145,8 @@ def _too_long_description(failed: FailedRequest) -> JiraError | None:
 
 def _unknown_project(failed: FailedRequest) -> JiraError | None:
     response = failed.response
-    if "project" not in response.errors and not (
-        response.status == 404 and response.messages
-    ):
+    not_found = response.status == 404 and response.messages
+    if not not_found and "project" not in response.errors:
         return None
     if not failed.is_signed_in():
         return _auth_failed(failed)
@@ -196,9 +195,8 @@ def _rejected_fields(failed: FailedRequest) -> JiraError | None:
 
 
 def _unreadable_description(failed: FailedRequest) -> JiraError | None:
-    if not any(
-        phrase in _quote(failed) for phrase in ("INVALID_INPUT", "unsupported content")
-    ):
+    quote = _quote(failed)
+    if "INVALID_INPUT" not in quote and "unsupported content" not in quote:
         return None
     sentence = (
         "Jira could not read the formatting of the description. Simplify lists, tables "

@@ -18,9 +18,7 @@ MAX_RESPONSE_BYTES = 1024 * 1024
 SHORTEST_SECRET = 8
 """Characters. Anything shorter is no Atlassian token, and may be an ordinary word."""
 
-_TRY_AGAIN = (
-    "Try again in a moment; if it happens again, check the address of the Jira site."
-)
+_RETRY = "Try again in a moment; if it happens again, check the site's address."
 
 
 class NoResponse(Exception):
@@ -80,25 +78,16 @@ class JiraHttp:
         try:
             response = self.send(OutgoingRequest(deadline), method, path, json)
         except NoResponse as exc:
-            raise JiraUnreachable(
-                f"{self.base_url} did not respond. {_TRY_AGAIN}"
-            ) from exc
+            raise JiraUnreachable(f"{self.base_url} did not respond. {_RETRY}") from exc
         if response.status in (200, 201) and not response.credentials_refused:
             return response
         if response.status >= 500:
             raise JiraUnreachable(
-                f"{self.base_url} responded with status {response.status}. "
-                f"{_TRY_AGAIN}",
+                f"{self.base_url} responded with status {response.status}. {_RETRY}",
                 jira_status=response.status,
                 retry_after=response.retry_after,
             )
-        failed = FailedRequest(
-            response=response,
-            site=self.base_url,
-            purpose=purpose,
-            permission=permission,
-        )
-        raise map_error(failed)
+        raise map_error(FailedRequest(response, self.base_url, purpose, permission))
 
     def anonymous(self) -> "JiraHttp":
         """Return HTTP to the site itself, without the account."""

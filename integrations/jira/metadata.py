@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from integrations.jira.errors import JiraBadResponse
+from integrations.jira.errors import JiraBadResponse, JiraError
 from integrations.jira.http import JiraHttp
 from integrations.jira.response import as_object
 
@@ -61,7 +61,7 @@ class Field:
 
 
 class Metadata:
-    """Reads what one account sees on a site. Each method raises JiraErrors.
+    """Reads what one account sees on a site. The methods raise JiraErrors.
 
     `deadline` is a reading of `time.monotonic()`.
     """
@@ -161,13 +161,15 @@ class Metadata:
     def field_names(
         self, project_key: str, issue_type: str, *, deadline: float
     ) -> dict[str, str]:
-        """Return the display names of the create screen's fields by their id."""
-        types = self.issue_types(project_key, deadline=deadline)
-        type_id = next((one.id for one in types if one.name == issue_type), None)
-        if type_id is None:
-            return {}
-        fields = self.fields(project_key, type_id, deadline=deadline)
-        return {field.id: field.name for field in fields}
+        """Return the names of the create screen's fields by id; {} if unreadable."""
+        try:
+            for one in self.issue_types(project_key, deadline=deadline):
+                if one.name == issue_type:
+                    fields = self.fields(project_key, one.id, deadline=deadline)
+                    return {field.id: field.name for field in fields}
+        except JiraError:
+            pass
+        return {}
 
     def _read_pages(
         self, path: str, purpose: str, name: str, deadline: float, **query: str

@@ -60,7 +60,7 @@ def test_usable_integration_passes_all_checks(
 @pytest.mark.parametrize(
     ("changes", "name", "words"),
     [
-        ({"base_url": "http://127.0.0.1:9"}, "site", ["check the address"]),
+        ({"base_url": "http://127.0.0.1:9"}, "site", ["check the site's address"]),
         ({"api_token": "expired-token"}, "login", ["reconnect Jira", "api-tokens"]),
         ({"project_key": ""}, "project", ["Choose one"]),
         ({"project_key": "NOPE"}, "project", ["NOPE", "ask a Jira administrator"]),
