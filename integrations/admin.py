@@ -94,7 +94,8 @@ class IntegrationForm(forms.ModelForm):
         if not self.errors and CREDENTIALS & set(self.changed_data):
             candidate = copy(self.instance)
             candidate.base_url, candidate.email = cleaned["base_url"], cleaned["email"]
-            candidate.api_token = cleaned["new_api_token"] or candidate.api_token
+            if token := cleaned["new_api_token"]:
+                candidate.api_token = token
             candidate.reset_status()
             candidate.updated_at = timezone.now()
             result = run_preflight(candidate, deadline=request_deadline())

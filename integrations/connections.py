@@ -108,7 +108,7 @@ def update_integration(
     """
     tenant_id, integration_id = integration.tenant_id, str(integration.pk)
     deadline = request_deadline()
-    while True:  # past the deadline the preflight fails, which ends it
+    while True:  # until the deadline at the latest, when the preflight fails
         candidate = copy(integration)
         _assign(candidate, changes)
         if not candidate.is_active:
@@ -155,7 +155,10 @@ def _get_unchanged(integration: Integration) -> Integration | None:
 
 
 def _assign(integration: Integration, values: Mapping[str, Any]) -> None:
-    """Set the values without saving; a new updated_at makes the preflight read anew."""
+    """Set the values, without saving.
+
+    A new updated_at makes the preflight bypass its cache.
+    """
     for name, value in values.items():
         setattr(integration, name, value)
     integration.updated_at = timezone.now()

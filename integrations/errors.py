@@ -87,8 +87,8 @@ class IntegrationDisconnected(ServiceError):
 class IntegrationRefused(ServiceError):
     """A check of the credentials or settings failed, so nothing was stored.
 
-    `fields` names the inputs to correct. The code is that of the failed check, so only
-    the subclasses in REFUSALS are raised.
+    `fields` names the inputs to correct. Only the subclasses in REFUSALS are raised;
+    each has the code of the error that a ticket would raise.
     """
 
     title = "Rejected by Jira"

@@ -164,12 +164,15 @@ def _is_text_or_object(value: Any) -> bool:
     return _is_text(value) or isinstance(value, dict)
 
 
-def _is_list_of_those(value: Any) -> bool:
+def _is_list_of_texts_or_objects(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text_or_object, value))
 
 
 _CHECKS = {
-    "components": (_is_list_of_those, "Give the names of the components in a list."),
+    "components": (
+        _is_list_of_texts_or_objects,
+        "Give the names of the components in a list.",
+    ),
     "assignee": (_is_text_or_object, "Give the account id of the assignee."),
     "parent": (_is_text_or_object, "Give the key of the parent, such as SCRUM-7."),
     "priority": (_is_text_or_object, "Give the name of the priority in Jira."),

@@ -193,5 +193,7 @@ def test_integrations_with_unreadable_tokens_can_be_listed_and_repaired(
     assert admin_client.get(reverse(LIST)).status_code == 200
     path = reverse(CHANGE, args=[integration.pk])
     assert admin_client.get(path).status_code == 200
+    page = admin_client.post(path, form(email="new@example.com"), follow=True)
+    assert page.status_code == 200
     admin_client.post(path, form(new_api_token="a-new-token"))
     assert Integration.objects.get().api_token == "a-new-token"
