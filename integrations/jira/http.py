@@ -91,7 +91,7 @@ class JiraHttp:
 
     def anonymous(self) -> "JiraHttp":
         """Return HTTP to the site itself, without the account."""
-        return replace(self, email="", api_token="", api_url="")
+        return replace(self, email="", api_token="", api_url="")  # nosec B106
 
     def _send(
         self, outgoing: OutgoingRequest, method: str, path: str, json: object
