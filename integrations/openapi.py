@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of integrations."""
+"""Parameters and errors of integrations in the OpenAPI document."""
 
 from drf_spectacular.utils import OpenApiParameter
 
@@ -18,7 +18,7 @@ TENANT = [
         "X-Tenant-ID",
         openapi.TENANT,
         OpenApiParameter.HEADER,
-        description="The tenant; if it is there, the same as in the path.",
+        description="The tenant. If given, it must be the one in the path.",
     ),
     path_id("tenant", "The tenant."),
 ]
@@ -27,19 +27,5 @@ SAME_TENANT = {"tenant": "$request.path.tenant"}
 FIRST_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/data/0/id"}
 THAT_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/integration_id"}
 USING_JIRA = [NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable]
-READING_JIRA = [
-    jira.JiraAuthFailed,
-    jira.JiraPermissionDenied,
-    jira.JiraProjectInvalid,
-    jira.JiraFieldRejected,
-    jira.JiraRateLimited,
-    jira.JiraUnreachable,
-    jira.JiraBadResponse,
-]
-JIRA_ERRORS = [
-    *READING_JIRA,
-    jira.JiraIssueTypeInvalid,
-    jira.JiraContentTooLong,
-    jira.JiraOutcomeUnknown,
-    jira.JiraTicketLost,
-]
+READING_JIRA = jira.READ_ERRORS
+JIRA_ERRORS = jira.CREATION_ERRORS

@@ -191,7 +191,7 @@ def test_canary_is_not_seen_when_our_code_breaks(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("integrations.jira.transport._Watched.send", broken)
+    monkeypatch.setattr("integrations.jira.transport._TrackedConnection.send", broken)
     answers = [create(api, group), connect(api, tenant_id, base_url=jira.url)]
 
     assert [answer.status_code for answer in answers] == [500, 500]
