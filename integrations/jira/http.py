@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
 import requests
-from urllib3.exceptions import HTTPError
 
 from integrations.jira.error_mapping import FailedRequest, map_error
-from integrations.jira.errors import JiraUnreachable
+from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.response import JiraResponse
 from integrations.jira.secret import Secret, clear_frames_on_error
 from integrations.jira.transport import OutgoingRequest, track
@@ -53,10 +52,12 @@ class JiraHttp:
         try:
             with clear_frames_on_error():
                 response = self._send(outgoing, method, path, json)
+        except JiraError:  # raised before anything was sent
+            raise
         except requests.ConnectTimeout as exc:
             outgoing.sent = False
             raise NoResponse from exc
-        except (requests.RequestException, HTTPError, OSError) as exc:
+        except Exception as exc:  # whatever a site sends, it is no reason to stop
             raise NoResponse from exc
         return replace(response, body=self._without_secrets(response.body))
 

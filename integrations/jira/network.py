@@ -10,12 +10,18 @@ https://www.iana.org/assignments/iana-ipv6-special-registry/
 
 import logging
 import socket
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from integrations.jira.errors import JiraUnreachable
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""Closing a connection discards what the kernel has not sent yet, so that a request
+that is given up does not leave later. https://man7.org/linux/man-pages/man7/socket.7.html
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +132,7 @@ def _open(
     family, kind, protocol, _, address = found
     sock = socket.socket(family, kind, protocol)
     try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         for option in options:
             sock.setsockopt(*option)
         sock.settimeout(get_timeout())

@@ -9,6 +9,9 @@ from typing import Any
 
 MAX_SENTENCE = 300
 
+_unstorable = re.compile("[\x00\ud800-\udfff]")
+_unstorable_escape = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+
 
 @dataclass(frozen=True)
 class JiraResponse:
@@ -29,6 +32,8 @@ class JiraResponse:
         """The body if it is a JSON object, else {}."""
         try:
             parsed = json.loads(self.body)
+            if _unstorable_escape.search(self.body):
+                parsed = _make_storable(parsed)
         except (ValueError, RecursionError):
             return {}
         return parsed if isinstance(parsed, dict) else {}
@@ -74,14 +79,25 @@ class JiraResponse:
     def retry_after(self) -> int | None:
         """Seconds that Jira asks us to wait, 0 to 3600; None if it does not say."""
         asked = self.headers.get("Retry-After", "").strip()
-        if asked.isdecimal():
-            return min(int(asked), 3600)
+        if re.fullmatch("[0-9]+", asked):
+            return min(int(asked[:10]), 3600)
         return _seconds_until(self.headers.get("X-RateLimit-Reset", ""))
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
     """Return the value if it is a JSON object, else {}."""
     return value if isinstance(value, dict) else {}
+
+
+def _make_storable(value: Any) -> Any:
+    """Remove NUL and lone surrogates, which a database does not take."""
+    if isinstance(value, str):
+        return _unstorable.sub("", value)
+    if isinstance(value, list):
+        return [_make_storable(one) for one in value]
+    if isinstance(value, dict):
+        return {_make_storable(k): _make_storable(v) for k, v in value.items()}
+    return value
 
 
 def _clean(text: object) -> str:

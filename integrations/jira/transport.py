@@ -156,6 +156,17 @@ class _Adapter(HTTPAdapter):
         return super().send(*args, **kwargs)
 
 
+class _Session(requests.Session):
+    """Never looks where a response redirects to.
+
+    `requests` does so even if redirects are not followed: it raises for an address that
+    it cannot parse, and reads the whole body first.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def make_session(*, threads: int, network: Network = PUBLIC_ONLY) -> requests.Session:
     """Return a session for `threads` threads of this process to share.
 
@@ -163,7 +174,7 @@ def make_session(*, threads: int, network: Network = PUBLIC_ONLY) -> requests.Se
     not share any, and reads neither proxies nor .netrc from the environment. It never
     retries, because a POST may have created a ticket.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = _Adapter(network, pool_connections=MAX_HOSTS, pool_maxsize=threads)

@@ -1,13 +1,16 @@
 """Responses of a hostile server are limited in memory and time."""
 
 import gzip
+import json
 import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 
+from integrations.jira.client import JiraClient
 from integrations.jira.errors import (
     JiraBadResponse,
     JiraError,
@@ -15,6 +18,7 @@ from integrations.jira.errors import (
     JiraUnreachable,
 )
 from integrations.jira.http import MAX_RESPONSE_BYTES
+from integrations.jira.issue_lookup import MarkedIssue
 from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, deadline_in
 
 OK = b"HTTP/1.1 201 Created\r\n"
@@ -114,19 +118,27 @@ def test_response_is_read_up_to_the_limit(
             client.create_issue(ISSUE, deadline=deadline_in())
 
 
+def search_marked(client: JiraClient) -> Iterator[MarkedIssue]:
+    return client.lookup.search_marked(
+        "k",
+        created_after=timedelta(minutes=1),
+        created_before=timedelta(0),
+        project_key="S",
+        own=True,
+        deadline=deadline_in(),
+    )
+
+
 def test_truncated_list_is_not_taken_for_an_empty_one(
-    make_client: MakeClient, server: Serve
+    make_client: MakeClient, server: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("integrations.jira.issue_lookup.SEARCH_PAGE", 1)
     body = b'{"issues": [' + b'"x", ' * MAX_RESPONSE_BYTES
     reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
     client = make_client(base_url=server(reply))
 
     with pytest.raises(JiraBadResponse):
-        list(
-            client.marked_issues(
-                "k", project_key="S", minutes=1, deadline=deadline_in()
-            )
-        )
+        list(search_marked(client))
 
 
 @pytest.mark.parametrize(
@@ -139,9 +151,7 @@ def test_malformed_issue_is_skipped(
     reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
     client = make_client(base_url=server(reply))
 
-    found = client.marked_issues(
-        "k", project_key="S", minutes=1, deadline=deadline_in()
-    )
+    found = search_marked(client)
 
     assert list(found) == []
 
@@ -216,3 +226,67 @@ def test_json_that_breaks_parsers_is_not_a_ticket(
 
     with pytest.raises(JiraError):
         client.create_issue(ISSUE, deadline=deadline_in())
+
+
+POISON = {
+    "retry-after of 5,000 digits": (429, b"", f"Retry-After: {'9' * 5000}"),
+    "retry-after in other digits": (429, b"", "Retry-After: \u0663\u0663"),
+    "redirect to no address": (302, b"", "Location: http://["),
+    "redirect to a bad port": (301, b"", "Location: http://x:99999999/"),
+    "reset at no time": (429, b"", "X-RateLimit-Reset: 0000-99-99"),
+    "unknown encoding": (400, b"\xff\xfe", "Content-Type: text/html; charset=bogus"),
+    "broken gzip": (400, b"not gzip", "Content-Encoding: gzip"),
+    "numbers of 5,000 digits": (400, b'{"errors": ' + b"9" * 5000 + b"}"),
+    "nul": (
+        400,
+        b'{"errorMessages": ["a\\u0000b"], "errors": {"x\\u0000": "\\ud800"}}',
+    ),
+}
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON.keys())
+def test_any_response_becomes_an_error_of_jira(
+    make_client: MakeClient, server: Serve, poison: tuple[int, bytes, str]
+) -> None:
+    status, body, *headers = poison
+    head = f"HTTP/1.1 {status} Odd\r\n".encode()
+    raw = with_body(body, *headers, head=head).decode("latin-1").encode("latin-1")
+    client = make_client(base_url=server(raw))
+
+    with pytest.raises(JiraError) as caught:
+        client.create_issue(ISSUE, deadline=deadline_in())
+
+    assert caught.value.retry_after is None or 0 <= caught.value.retry_after <= 3600
+    str(caught.value).encode()
+    assert "\x00" not in f"{caught.value} {caught.value.fields}"
+
+
+def test_redirect_is_not_read(make_client: MakeClient, server: Serve) -> None:
+    reply = with_body(
+        bomb(),
+        "Location: https://example.com/",
+        "Content-Encoding: gzip",
+        head=b"HTTP/1.1 302 Found\r\n",
+    )
+    client = make_client(base_url=server(reply))
+
+    with limited_memory(), pytest.raises(JiraError):
+        client.create_issue(ISSUE, deadline=deadline_in())
+
+
+def test_text_that_a_database_cannot_store_is_cleaned(
+    make_client: MakeClient, server: Serve
+) -> None:
+    fields = {"summary": "a\0\udc00b", "created": "2026-01-31T12:00:00.000+0000"}
+    listed = {
+        "id": "1",
+        "key": "S-1",
+        "fields": fields,
+        "properties": {"k": {"a": "b"}},
+    }
+    body = json.dumps({"issues": [listed]}).encode()
+    client = make_client(base_url=server(with_body(body, head=b"HTTP/1.1 200 OK\r\n")))
+
+    [issue] = search_marked(client)
+
+    assert issue.summary == "ab"
