@@ -1,5 +1,6 @@
 """A file of groups, one JSON object a line, read without holding more than a batch."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -49,10 +50,10 @@ def batches(stream: IO[bytes]) -> Iterator[list[Line]]:
 
 
 def read_lines(stream: IO[bytes]) -> Iterator[Line]:
-    """Read the lines one by one; blank ones are left out."""
+    """Read the lines one by one; skip blank ones, even with a byte order mark."""
     shape = GroupLineSerializer()  # one for all: to make it takes longer than to use it
     for number, (raw, size) in enumerate(_raw_lines(stream), start=1):
-        if not raw.strip():
+        if not raw.strip().removeprefix(BOM_UTF8).strip():
             continue
         try:
             yield Line(number, size, group=_read(raw, shape))
