@@ -172,7 +172,9 @@ def nodes(node: Node) -> Iterator[Node]:
 
 
 def words(text: str) -> Counter[str]:
-    return Counter(re.findall(r"[^\W_]+", text))
+    """Count words; an address begins one, even after a letter of another script."""
+    parted = re.sub(r"(?<![A-Za-z0-9])(?=https?://)", " ", text, flags=re.IGNORECASE)
+    return Counter(re.findall(r"[^\W_]+", parted))
 
 
 def shown_text(document: Node) -> str:

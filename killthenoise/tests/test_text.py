@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from killthenoise.api.text import clean_text, clean_title
 
@@ -41,6 +43,13 @@ def test_text_is_cleaned_and_nothing_else_is_lost(typed: str, clean: str) -> Non
 )
 def test_title_is_on_one_line(typed: str, clean: str) -> None:
     assert clean_title(typed) == clean
+
+
+@given(st.text(st.sampled_from(" \t\n\r\u2028\u200b\u0301\x00-a") | st.characters()))
+def test_clean_text_stays_the_same_if_cleaned_again(typed: str) -> None:
+    assert clean_text(clean_text(typed)) == clean_text(typed)
+    assert clean_text(f"\n \n{typed} \n") == clean_text(typed)
+    assert clean_title(clean_title(typed)) == clean_title(typed)
 
 
 INVISIBLE = [
