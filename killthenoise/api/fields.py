@@ -33,6 +33,7 @@ class TextField(serializers.CharField):
         self.clean, self.limit = clean, limit
         a_name = f"{'an' if name[0] in 'aeiouA' else 'a'} {name}"
         super().__init__(
+            trim_whitespace=False,  # `clean` trims; the first indent may stay
             help_text=f"At most {limit} characters, without those that are removed: "
             "control characters, and spaces around the text.",
             error_messages={
