@@ -129,6 +129,7 @@ class IntegrationAdmin(AuditedAdmin):
     search_fields = ["base_url", "email", "project_key", "tenant_id"]
     readonly_fields = [
         "cloud_id",
+        "uses_gateway",
         "auth_failures",
         "last_synced_at",
         "last_sync_status",

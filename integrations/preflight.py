@@ -160,7 +160,7 @@ class _Checker:
         if self._account is None:
             raise self._login_error or AssertionError
         email = self._account.email or self._integration.email
-        token = " with a scoped API token" if self._integration.cloud_id else ""
+        token = " with a scoped API token" if self._integration.uses_gateway else ""
         return f"Logged in as {self._account.display_name} ({email}){token}."
 
     def _check_project(self) -> str:

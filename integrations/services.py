@@ -12,6 +12,8 @@ from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
+from django.db.models import Q
+
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_success, recording_auth_failures
 from integrations.errors import (
@@ -68,16 +70,20 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
     return integration
 
 
-def get_jira_account(*, tenant_id: UUID, base_url: str) -> Integration:
+def get_jira_account(
+    *, tenant_id: UUID, base_url: str, cloud_id: UUID | None = None
+) -> Integration:
     """Return an account of the tenant on a site it has used, the active one first.
 
     A ticket request may be older than the integration in use, so an inactive
-    integration will do. Raises JiraAccountGone if none has a token, IntegrationPaused
-    and SecretUnreadable if those that have one cannot be used.
+    integration will do. One with the same `cloud_id` is on the same site, which was
+    renamed. Raises JiraAccountGone if none has a token, IntegrationPaused and
+    SecretUnreadable if those that have one cannot be used.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
     problem: Exception = JiraAccountGone(base_url)
-    for account in jira.filter(base_url=base_url).newest_first():
+    same_site = Q(base_url=base_url) | Q(cloud_id=cloud_id, cloud_id__isnull=False)
+    for account in jira.filter(same_site).newest_first():
         try:
             require_usable(account)
             return account

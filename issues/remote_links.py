@@ -71,7 +71,11 @@ def _send(link: RemoteLink) -> None:
 
 
 def _add_link(request: TicketRequest) -> None:
-    account = get_jira_account(tenant_id=request.tenant_id, base_url=request.base_url)
+    account = get_jira_account(
+        tenant_id=request.tenant_id,
+        base_url=request.base_url,
+        cloud_id=request.cloud_id,
+    )
     add_remote_link(
         account,
         issue_id=request.jira_issue_id,

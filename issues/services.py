@@ -204,7 +204,9 @@ def _require_account(open_request: TicketRequest) -> None:
     """Raise JiraAccountGone if nobody can look up the request's ticket any more."""
     try:
         get_jira_account(
-            tenant_id=open_request.tenant_id, base_url=open_request.base_url
+            tenant_id=open_request.tenant_id,
+            base_url=open_request.base_url,
+            cloud_id=open_request.cloud_id,
         )
     except (IntegrationPaused, SecretUnreadable):
         return
