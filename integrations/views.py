@@ -11,17 +11,19 @@ from integrations.errors import (
     IntegrationDisconnected,
     IntegrationNotFound,
     IntegrationPaused,
-    IntegrationRefused,
     SecretUnreadable,
 )
+from integrations.jira.errors import JiraProjectInvalid
 from integrations.models import Integration
 from integrations.openapi import (
     FIRST_INTEGRATION,
     INTEGRATION,
     READING_JIRA,
+    REFUSED_BY_JIRA,
     TAG,
     TENANT,
     THAT_INTEGRATION,
+    UNUSABLE,
     USING_JIRA,
 )
 from integrations.preflight import check_integration
@@ -63,7 +65,7 @@ class IntegrationListView(APIView):
         "listIntegrations",
         tag=TAG,
         parameters=[*TENANT, CheckSerializer],
-        answers=list_envelope(
+        response=list_envelope(
             "IntegrationList",
             IntegrationSerializer(many=True),
             integrations=IntegrationSerializer(many=True),
@@ -94,14 +96,14 @@ class IntegrationListView(APIView):
         "connectJira",
         tag=TAG,
         parameters=TENANT,
-        takes=ConnectSerializer,
-        answers=envelope(
+        request=ConnectSerializer,
+        response=envelope(
             "Connected",
             IntegrationSerializer(),
             integration_id=serializers.UUIDField(),
             tenant_id=serializers.UUIDField(),
         ),
-        raises=[IntegrationRefused],
+        raises=[*REFUSED_BY_JIRA, JiraProjectInvalid, *READING_JIRA],
         links={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
@@ -131,9 +133,9 @@ class IntegrationView(APIView):
         "updateIntegration",
         tag=TAG,
         parameters=INTEGRATION,
-        takes=UpdateSerializer,
-        answers=envelope("Integration", IntegrationSerializer()),
-        raises=[IntegrationNotFound, IntegrationRefused],
+        request=UpdateSerializer,
+        response=envelope("Integration", IntegrationSerializer()),
+        raises=[IntegrationNotFound, *REFUSED_BY_JIRA, *UNUSABLE],
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
         """Change where tickets go and what they get; Jira is asked first."""
@@ -151,7 +153,7 @@ class IntegrationView(APIView):
         "disconnectJira",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=envelope("Disconnected", IntegrationSerializer()),
+        response=envelope("Disconnected", IntegrationSerializer()),
         raises=[IntegrationNotFound],
     )
     def delete(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -168,7 +170,7 @@ class StatusView(APIView):
         "getJiraStatus",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=StatusSerializer,
+        response=StatusSerializer,
         raises=[IntegrationNotFound],
     )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -186,12 +188,13 @@ class ProjectListView(APIView):
         "listProjects",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=ProjectListSerializer,
+        response=ProjectListSerializer,
         raises=[
             IntegrationNotFound,
             IntegrationDisconnected,
             IntegrationPaused,
             SecretUnreadable,
+            JiraProjectInvalid,
             *READING_JIRA,
         ],
     )
@@ -208,8 +211,8 @@ class TicketSearchView(APIView):
         "searchTickets",
         tag=TAG,
         parameters=[*TENANT, QuerySerializer],
-        answers=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
-        raises=[*USING_JIRA, *READING_JIRA],
+        response=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
+        raises=[*USING_JIRA, JiraProjectInvalid, *READING_JIRA],
     )
     def get(self, request: Request, tenant: str) -> Response:
         """Search tickets of the integration's project to pick from, 20 at most.

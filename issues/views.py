@@ -4,7 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.openapi import JIRA_ERRORS, READING_JIRA, USING_JIRA
+from integrations.openapi import CREATING_TICKET, READING_JIRA, USING_JIRA
 from issues import links, services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
@@ -13,11 +13,10 @@ from issues.incoming import PutGroupSerializer
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
-    CREATION,
     FIRST_GROUP,
-    GENERATION,
     GROUP,
     IDEMPOTENCY_KEY,
+    NEW_GROUP,
     REPLAYED,
     SAME_GROUP,
     TAG,
@@ -37,8 +36,7 @@ from issues.serializers import (
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import (
-    TENANT_HEADER,
-    NothingField,
+    NullField,
     envelope,
     list_envelope,
     operation,
@@ -67,8 +65,8 @@ class GroupListView(APIView):
     @operation(
         "listGroups",
         tag=TAG,
-        parameters=[TENANT_HEADER, PageSerializer],
-        answers=list_envelope("GroupList", GroupSerializer(many=True)),
+        parameters=[PageSerializer],
+        response=list_envelope("GroupList", GroupSerializer(many=True)),
         links={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
     )
     def get(self, request: Request) -> Response:
@@ -84,9 +82,9 @@ class GroupView(APIView):
     @operation(
         "putGroup",
         tag=TAG,
-        parameters=GROUP,
-        takes=PutGroupSerializer,
-        answers=envelope("Group", GroupSerializer()),
+        parameters=NEW_GROUP,
+        request=PutGroupSerializer,
+        response=envelope("Group", GroupSerializer()),
         raises=[GroupNotFound],
     )
     def put(self, request: Request, group_id: str) -> Response:
@@ -111,7 +109,7 @@ class ReportListView(APIView):
         "listReports",
         tag=TAG,
         parameters=[*GROUP, PageSerializer],
-        answers=list_envelope("ReportList", ReportSerializer(many=True)),
+        response=list_envelope("ReportList", ReportSerializer(many=True)),
         raises=[GroupNotFound],
     )
     def get(self, request: Request, group_id: str) -> Response:
@@ -128,10 +126,9 @@ class CreateJiraTicketView(APIView):
         "createJiraTicket",
         tag=TAG,
         parameters=[*GROUP, IDEMPOTENCY_KEY, REPLAYED],
-        takes=CreateJiraTicketSerializer,
-        answers=envelope("Ticket", TicketSerializer()),
-        raises=[GroupNotFound, *CREATING, *USING_JIRA, *JIRA_ERRORS],
-        examples=CREATION,
+        request=CreateJiraTicketSerializer,
+        response=envelope("Ticket", TicketSerializer()),
+        raises=[GroupNotFound, *CREATING, *USING_JIRA, *CREATING_TICKET],
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
     )
     def post(self, request: Request, group_id: str) -> Response:
@@ -162,8 +159,8 @@ class LinkJiraTicketView(APIView):
         "linkJiraTicket",
         tag=TAG,
         parameters=GROUP,
-        takes=LinkJiraTicketSerializer,
-        answers=envelope("LinkedTicket", TicketSerializer()),
+        request=LinkJiraTicketSerializer,
+        response=envelope("LinkedTicket", TicketSerializer()),
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
         raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
     )
@@ -186,7 +183,7 @@ class JiraTicketView(APIView):
         "unlinkJiraTicket",
         tag=TAG,
         parameters=[*GROUP, TICKET_KEY],
-        answers=envelope("Unlinked", NothingField()),
+        response=envelope("Unlinked", NullField()),
         raises=[GroupNotFound, TicketNotLinked],
     )
     def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
@@ -203,10 +200,9 @@ class GenerateDescriptionView(APIView):
     @operation(
         "generateJiraDescription",
         tag=TAG,
-        parameters=[TENANT_HEADER],
-        takes=GenerateDescriptionSerializer,
-        answers=envelope("Description", DescriptionSerializer()),
-        examples=GENERATION,
+        request=GenerateDescriptionSerializer,
+        response=envelope("Description", DescriptionSerializer()),
+        uses_database=False,
     )
     def post(self, request: Request) -> Response:
         """Describe a ticket from a title and a summary, for a person to edit.

@@ -261,6 +261,11 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+# JavaScript: once the page is there, send the demo's tenant unless another one is kept.
+USE_DEMO_TENANT = """() => {
+    if ((localStorage.authorized || "{}") === "{}")
+        ui.preauthorizeApiKey("tenant", "550e8400-e29b-41d4-a716-446655440000");
+}"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "KillTheNoise",
     "DESCRIPTION": "From an AI issue group to a Jira ticket: exactly one, always "
@@ -273,12 +278,26 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "APPEND_COMPONENTS": {
         "securitySchemes": {
-            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            "tenant": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Tenant-ID",
+                "description": "The tenant's UUID. Where the path names the tenant, "
+                "the header may be absent.",
+            },
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "Required where TENANT_AUTH is jwt.",
+            },
         }
     },
-    "SECURITY": [{"token": []}, {}],
-    "PREPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.canonical_paths"],
-    "POSTPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.add_errors"],
+    "SECURITY": [{"tenant": []}, {"tenant": [], "token": []}],
+    "PREPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.remove_trailing_slashes"],
+    "POSTPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.complete_document"],
+    "SWAGGER_UI_SETTINGS": "{deepLinking: true, persistAuthorization: true, "
+    f"onComplete: {USE_DEMO_TENANT if DEBUG else 'null'}}}",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
