@@ -1,7 +1,9 @@
-"""Django settings, all from the environment; README.md has the table of variables.
+"""Django settings. All come from the environment; README.md lists the variables.
 
-Development mode (`DJANGO_DEBUG`, which `manage.py` turns on when no secret key is set)
-needs nothing. Outside it, every missing or wrong variable is named at start, at once.
+Development mode (`DJANGO_DEBUG`, which `manage.py` turns on if no secret key is set)
+needs no variable. It also reads the git-ignored file `.env` beside `manage.py`, whose
+lines are `NAME=value`; a variable that is set already wins. Outside development mode
+`.env` is not read, and the start fails with a list of all missing and wrong variables.
 """
 
 from collections.abc import Callable
@@ -43,6 +45,8 @@ VAR_DIR = BASE_DIR / "var"
 env = Env(eager=False)  # collects every error; `seal()` reports them together
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
+if DEBUG:
+    env.read_env(BASE_DIR / ".env")
 
 
 def in_development(make: Callable[[], Any]) -> Any:

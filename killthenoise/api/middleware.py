@@ -5,21 +5,26 @@ from http import HTTPStatus
 from ipaddress import ip_address
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from killthenoise.api.envelope import ErrorResponse
+from killthenoise.api.errors import METHOD_NOT_ALLOWED
 from killthenoise.api.request_id import begin_request
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _MESSAGES = {
     404: "There is no {path} here. Check the path; /api/docs lists the API.",
-    405: "This path does not take that method. The Allow header lists those that it "
-    "takes.",
+    405: METHOD_NOT_ALLOWED,
     400: "The server could not read this request. Check its headers and try again.",
     500: "Something broke on our side. Nothing more is known; quote the request id.",
 }
+_WRONG_HOST = (
+    "This server does not answer to the name in Host. Use its public address; its "
+    "operator lists names in DJANGO_ALLOWED_HOSTS."
+)
 _OF_A_BODY = {"Content-Type", "Content-Length"}
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 _NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
@@ -100,15 +105,23 @@ class JsonErrorsMiddleware:
 
 
 def _enveloped(request: HttpRequest, response: HttpResponseBase) -> JsonResponse:
-    """Return the envelope with the headers that the answer already has."""
+    """Return the error in the envelope, with the headers of the response."""
     status = HTTPStatus(response.status_code)
-    message = _MESSAGES.get(status.value) or _MESSAGES[status.value // 100 * 100]
-    answer = ErrorResponse(
+    error = ErrorResponse(
         status=status.value,
         title=status.phrase,
-        message=message.format(path=request.path),
+        message=_message(request, status.value),
         code=status.name.lower(),
         retryable=status.value >= 500,
     )
     headers = {name: response[name] for name in response.headers.keys() - _OF_A_BODY}
-    return JsonResponse(answer.body, status=answer.status, headers=headers)
+    return JsonResponse(error.body, status=error.status, headers=headers)
+
+
+def _message(request: HttpRequest, status: int) -> str:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return _WRONG_HOST
+    message = _MESSAGES.get(status) or _MESSAGES[status // 100 * 100]
+    return message.format(path=request.path)

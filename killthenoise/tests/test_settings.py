@@ -1,10 +1,15 @@
 """Starting with too little or with nonsense: refused, and every fault named."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from django.conf import settings
+
+from killthenoise import missing_tables
 
 PRODUCTION = {
     "DJANGO_SECRET_KEY": "no secret, but long enough for the check to be content",
@@ -219,6 +224,48 @@ def test_deployment_check_is_clean_with_production_variables() -> None:
     )
 
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("variables", "printed"),
+    [
+        ({"DJANGO_DEBUG": "true"}, "https://from-the-file.example"),
+        (
+            {"DJANGO_DEBUG": "true", "FRONTEND_URL": "https://set.example"},
+            "https://set.example",
+        ),
+        (PRODUCTION, ""),
+    ],
+)
+def test_dotenv_file_is_read_in_development_and_overrides_nothing(
+    tmp_path: Path, variables: dict[str, str], printed: str
+) -> None:
+    shutil.copytree(settings.BASE_DIR / "killthenoise", tmp_path / "killthenoise")
+    (tmp_path / ".env").write_text("FRONTEND_URL=https://from-the-file.example\n")
+    command = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "from killthenoise import settings; print(settings.FRONTEND_URL)"
+    )
+    started = run("-c", command, **variables)
+
+    assert started.stdout.strip() == printed, started.stderr
+
+
+@pytest.mark.parametrize("command", ["reconcile_tickets", "rotate_keys"])
+def test_command_before_migrate_says_to_migrate(tmp_path: Path, command: str) -> None:
+    done = run("manage.py", command, DATABASE_URL=f"sqlite:///{tmp_path / 'empty'}")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == missing_tables.MESSAGE
+    assert "Traceback" not in done.stderr
+
+
+def test_command_without_django_says_to_activate_the_environment() -> None:
+    done = run("-I", "-S", "manage.py", "runserver")
+
+    assert done.returncode == 1
+    assert "Activate the virtual environment" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_commands_work_with_nothing_set() -> None:
