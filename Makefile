@@ -15,7 +15,9 @@ test: $(INSTALLED) ## The whole suite on PostgreSQL, or on DATABASE_URL.
 chaos: $(INSTALLED) ## N tickets (500) while everything fails; the books must balance.
 	@$(BIN)/python -m development.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
 
-schema: $(INSTALLED) ## Write docs/openapi.yaml anew, after a change of the API.
+schema: $(INSTALLED) ## Write docs/openapi.yaml and its examples, after a change of the API.
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	@RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q killthenoise/tests/test_openapi_examples.py
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 lock: $(INSTALLED) ## Pin the newest versions that requirements/*.in allow.

@@ -10,9 +10,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 logger = logging.getLogger(__name__)
@@ -31,17 +31,18 @@ class SchemaView(SpectacularAPIView):
     def get(self, request: Request) -> HttpResponse:
         renderer = request.accepted_renderer
         return HttpResponse(
-            _document(type(renderer)),
+            _document(str(renderer.format)),
             content_type=str(renderer.media_type),
             headers={"Cache-Control": "max-age=3600"},
         )
 
 
 @cache
-def _document(renderer: type[BaseRenderer]) -> bytes:
-    document = SchemaGenerator().get_schema(public=True)
-    rendered: bytes = renderer().render(document, renderer_context={})
-    return rendered
+def _document(form: str) -> str | bytes:
+    renderer = OpenApiJsonRenderer() if form == "json" else OpenApiYamlRenderer()
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    document = generator.get_schema(public=True)  # type: ignore[no-untyped-call]
+    return renderer.render(document, renderer_context={})
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

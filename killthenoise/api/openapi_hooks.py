@@ -150,7 +150,7 @@ def _add_errors(operation: Document, errors: list[Error], examples: Document) ->
     responses = operation["responses"]
     for status, group in groupby(errors, key=lambda error: error[0]):
         codes = [code for _, code in group]
-        own = {code: f"{operation['operationId']}.{code}" for code in codes}
+        own = {code: f"{operation['operationId']}.{status}.{code}" for code in codes}
         names = {code: own[code] if own[code] in examples else code for code in codes}
         responses[str(status)] = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",

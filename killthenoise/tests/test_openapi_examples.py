@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import yaml
 from django.conf import settings as project_settings
 from django.http.response import HttpResponseBase
 from pytest_django import Settings
@@ -23,6 +22,7 @@ from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, Report
 from issues.tests.factories import GroupFactory
+from killthenoise.tests.documented import codes_of, document
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import (
     GROUP,
@@ -33,8 +33,7 @@ from killthenoise.tests.operations import (
 )
 from killthenoise.tests.provocations import Scene, provoke
 
-DOCS = project_settings.BASE_DIR / "docs"
-EXAMPLES = DOCS / "openapi_examples.json"
+EXAMPLES = project_settings.BASE_DIR / "docs" / "openapi_examples.json"
 SITE = "https://killthenoise.atlassian.net"
 SOME_ID, SOME_TIME = "0b5e7a52-7e1b-4a51-9c39-d3a1c2f4e6b8", "2026-01-31T12:00:00Z"
 KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION}
@@ -42,11 +41,10 @@ KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION}
 
 def documented_errors() -> Iterator[tuple[str, int, str]]:
     """Yield operation, status and code of each error in the document."""
-    document = yaml.safe_load((DOCS / "openapi.yaml").read_text(encoding="utf-8"))
-    for methods in document["paths"].values():
+    for methods in document()["paths"].values():
         for operation in methods.values():
             for status, response in operation["responses"].items():
-                for code in re.split(", |: ", response["description"])[1:]:
+                for code in codes_of(response):
                     yield operation["operationId"], int(status), code
 
 
@@ -77,7 +75,7 @@ class Examples:
 
 
 def shared(errors: dict[str, Any]) -> dict[str, Any]:
-    """Name the most common body of a code by the code, others `operation.code`."""
+    """Name the most common body `code`, and others `operation.status.code`."""
     bodies: defaultdict[str, list[Any]] = defaultdict(list)
     for name, body in sorted(errors.items()):
         bodies[name.rpartition(".")[2]].append(body)
@@ -179,7 +177,7 @@ def test_documented_error_is_answered_as_its_example(
 
     body = body_of(response)
     assert (response.status_code, body["code"]) == (status, code)
-    examples.compare("errors", f"{name}.{code}", body)
+    examples.compare("errors", f"{name}.{status}.{code}", body)
 
 
 def test_successful_request_is_answered_as_its_example(
@@ -203,8 +201,11 @@ def test_every_operation_is_tried() -> None:
 
 
 def test_no_example_is_left_over(examples: Examples) -> None:
-    errors = {(name, code) for name, _, code in documented_errors()}
-    codes = {code for _, code in errors} | {f"{name}.{code}" for name, code in errors}
+    names = {
+        name
+        for operation, status, code in documented_errors()
+        for name in (code, f"{operation}.{status}.{code}")
+    }
 
-    assert set(examples.known["errors"]) <= codes
+    assert set(examples.known["errors"]) <= names
     assert set(examples.known["responses"]) <= set(OPERATIONS)
