@@ -12,10 +12,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.settings import api_settings
 
+from integrations.accounts import request_deadline
 from integrations.jira.secret import Secret
 from integrations.models import Integration
 from integrations.preflight import ask_jira, check_integration
-from integrations.services import request_deadline
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.audit.admin import AuditedAdmin
 

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from integrations.accounts import get_integration, jira_client, request_deadline
 from integrations.auth_failures import record_auth_failure, record_login
 from integrations.errors import IntegrationRefused
 from integrations.models import Integration
 from integrations.preflight import Preflight, ask_jira
-from integrations.services import get_integration, jira_client, request_deadline
 
 INPUTS = {
     "site": "base_url",

@@ -83,6 +83,22 @@ class IntegrationDisconnected(ServiceError):
         )
 
 
+class JiraAccountGone(ServiceError):
+    """A request was sent with an account that is no longer connected."""
+
+    code = "jira_account_gone"
+    title = "Jira account no longer connected"
+    http_status = 500
+    ticket_may_exist = True
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(
+            f"A ticket for this group may exist at {base_url}, but no account is "
+            "connected there any more, so it cannot be looked up. Reconnect that site, "
+            "or link the ticket to the group if you find it there."
+        )
+
+
 class IntegrationRefused(ServiceError):
     """Jira does not take what was asked for, so nothing was stored.
 

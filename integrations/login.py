@@ -6,10 +6,10 @@ Atlassian's gateway alone, by the site's cloud id; nothing in a token tells whic
 https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
 """
 
+from integrations.accounts import jira_client
 from integrations.jira.errors import JiraAuthFailed, JiraError
 from integrations.jira.metadata import Account
 from integrations.models import Integration
-from integrations.services import jira_client
 
 
 def log_in(integration: Integration, *, deadline: float) -> Account:

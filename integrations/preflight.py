@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
 
+from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_auth_failure, record_login
 from integrations.errors import (
     IntegrationDisconnected,
@@ -28,7 +29,6 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Account, Field, IssueType
 from integrations.login import log_in
 from integrations.models import Integration
-from integrations.services import jira_client, request_deadline, require_usable
 from killthenoise.errors import ServiceError
 
 CACHED_S = 30

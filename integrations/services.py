@@ -1,26 +1,56 @@
-"""What an integration can do for the rest of the product."""
+"""What the product does with a tenant's Jira. `issues` calls these functions alone.
 
+A function that calls Jira takes a `deadline` in `time.monotonic()` seconds, raises
+JiraErrors, and records rejected credentials on the integration.
+"""
+
+import random
 import time
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
 from uuid import UUID
 
-import requests
-from django.conf import settings
-
+from integrations.accounts import jira_client, request_deadline, require_usable
+from integrations.auth_failures import record_success, recording_auth_failures
 from integrations.errors import (
     IntegrationDisconnected,
-    IntegrationNotFound,
     IntegrationPaused,
+    JiraAccountGone,
     NoActiveIntegration,
     NoProjectChosen,
     SecretUnreadable,
 )
-from integrations.jira.client import JiraClient
-from integrations.jira.http import JiraHttp
-from integrations.jira.network import Network
-from integrations.jira.transport import make_session
+from integrations.extra_fields import extra_fields
+from integrations.jira.adf import text_to_adf
+from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
+from integrations.jira.errors import JiraContentTooLong, JiraRateLimited
+from integrations.jira.issue_lookup import (
+    MAX_FOUND,
+    FoundTicket,
+    MarkedIssue,
+    is_issue_key,
+)
+from integrations.jira.metadata import Project
+from integrations.jira.truncation import truncate
 from integrations.models import Integration
-from killthenoise.api.authentication import parse_uuid
+
+MARKER = "killthenoise"
+"""Key of the issue property that names the ticket request of a ticket."""
+
+MAX_SENDS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketContent:
+    """What a person asks for: text, and the marker that identifies the request."""
+
+    project_key: str
+    title: str
+    description: str
+    severity: int | None
+    marker: dict[str, str]
 
 
 def get_active_jira(*, tenant_id: UUID) -> Integration:
@@ -38,72 +68,182 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
     return integration
 
 
-def request_deadline() -> float:
-    """Return when a request that begins now must end, as `time.monotonic()` reads."""
-    return time.monotonic() + settings.REQUEST_BUDGET_S
+def get_jira_account(*, tenant_id: UUID, base_url: str) -> Integration:
+    """Return an account of the tenant on a site it has used, the active one first.
 
-
-def require_usable(integration: Integration) -> None:
-    """Raise IntegrationPaused, IntegrationDisconnected or SecretUnreadable."""
-    if integration.is_paused:
-        raise IntegrationPaused
-    if not integration.api_token:
-        raise IntegrationDisconnected
-
-
-def get_integration(*, tenant_id: UUID, integration_id: str) -> Integration:
-    """Return the tenant's Jira integration; its token is read when it is needed.
-
-    Raises IntegrationNotFound for a foreign, unknown or odd id.
-    """
-    pk = parse_uuid(integration_id)
-    jira = Integration.objects.for_tenant(tenant_id).jira().defer("api_token")
-    integration = jira.filter(pk=pk).first() if pk else None
-    if integration is None:
-        raise IntegrationNotFound
-    return integration
-
-
-def find_jira_account(*, tenant_id: UUID, base_url: str) -> Integration | None:
-    """Return the tenant's account on a site it used, the active one first.
-
-    For work left from before: the integration may be inactive or another one by now.
-    Not one that is paused. Raises SecretUnreadable if no account has a token that can
-    be read.
+    A ticket request may be older than the integration in use, so an inactive
+    integration will do. Raises JiraAccountGone if none has a token, IntegrationPaused
+    and SecretUnreadable if those that have one cannot be used.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
-    unreadable: SecretUnreadable | None = None
+    problem: Exception = JiraAccountGone(base_url)
     for account in jira.filter(base_url=base_url).newest_first():
         try:
-            if account.api_token and not account.is_paused:
-                return account
-        except SecretUnreadable as exc:
-            unreadable = exc
-    if unreadable:
-        raise unreadable
-    return None
+            require_usable(account)
+            return account
+        except IntegrationDisconnected:
+            continue
+        except (IntegrationPaused, SecretUnreadable) as exc:
+            problem = exc
+    raise problem
 
 
-def jira_client(integration: Integration) -> JiraClient:
-    """Return a client for the integration's site and account.
+def create_issue(
+    integration: Integration,
+    content: TicketContent,
+    *,
+    deadline: float,
+    before_send: Callable[[], None],
+) -> CreatedIssue:
+    """Create a ticket, and return it as Jira confirmed it.
 
-    https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
+    `before_send` runs before each POST, just before its first byte leaves; what it
+    raises is raised here, and nothing was sent. The POST is sent again only after a
+    response that says that nothing was created: a 429, or a text that is too long,
+    which is then truncated.
     """
-    gateway = f"{settings.JIRA_GATEWAY_URL}/ex/jira/{integration.cloud_id}"
-    site = JiraHttp(
-        base_url=integration.base_url,
-        email=integration.email,
-        api_token=integration.api_token,
-        api_url=gateway if integration.cloud_id else "",
-        session=_session(allow_insecure=settings.JIRA_ALLOW_INSECURE),
-        connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,
-        read_timeout=settings.JIRA_READ_TIMEOUT_S,
+    client = jira_client(integration)
+    issue = NewIssue(
+        project_key=content.project_key,
+        issue_type=integration.issue_type,
+        summary=content.title,
+        description=text_to_adf(content.description),
+        properties={MARKER: content.marker},
+        extra_fields=extra_fields(integration.settings, severity=content.severity),
     )
-    return JiraClient(site)
+    with recording_auth_failures(integration):
+        try:
+            created = _post(client, issue, deadline, before_send)
+        except JiraContentTooLong:
+            shorter = replace(issue, description=truncate(issue.description))
+            created = _post(client, shorter, deadline, before_send)
+    return created
 
 
-@cache
-def _session(*, allow_insecure: bool) -> requests.Session:
-    """The one pool of connections of this process, as wide as its threads are many."""
-    network = Network(allow_insecure=allow_insecure)
-    return make_session(threads=settings.WEB_THREADS, network=network)
+def _post(
+    client: JiraClient,
+    issue: NewIssue,
+    deadline: float,
+    before_send: Callable[[], None],
+) -> CreatedIssue:
+    """POST the ticket, and again after a 429 while sends and time are left."""
+    for sends in count(1):
+        try:
+            return client.create_issue(
+                issue, deadline=deadline, before_send=before_send
+            )
+        except JiraRateLimited as limited:
+            jitter = random.uniform(1, 1.3)  # noqa: S311 # nosec B311
+            pause = (limited.retry_after or 2**sends) * jitter
+            if sends == MAX_SENDS or time.monotonic() + pause >= deadline:
+                raise
+        time.sleep(pause)
+    raise AssertionError  # count() never ends
+
+
+def record_integration_works(integration: Integration) -> None:
+    """Record that Jira took a ticket. Where that is known, nothing is written."""
+    record_success(integration)
+
+
+def search_marked_issues(
+    account: Integration,
+    *,
+    created_after: timedelta,
+    created_before: timedelta = timedelta(0),
+    project_key: str = "",
+    own: bool = True,
+    deadline: float,
+) -> Iterator[MarkedIssue]:
+    """Yield the tickets that have our marker, the oldest first.
+
+    `created_after` and `created_before` are ages. `own` is for tickets that the
+    account created; without `project_key` the whole site is searched.
+    """
+    with recording_auth_failures(account):
+        yield from jira_client(account).lookup.search_marked(
+            MARKER,
+            created_after=created_after,
+            created_before=created_before,
+            project_key=project_key,
+            own=own,
+            deadline=deadline,
+        )
+
+
+def can_browse(account: Integration, project_key: str, *, deadline: float) -> bool:
+    """Whether the account sees the tickets of the project. A 404 proves nothing."""
+    with recording_auth_failures(account):
+        return jira_client(account).can_browse(project_key, deadline=deadline)
+
+
+def add_remote_link(
+    account: Integration,
+    *,
+    issue_id: str,
+    global_id: str,
+    url: str,
+    title: str,
+    deadline: float,
+) -> None:
+    """Add a web link to a ticket, or update the one that has this `global_id`."""
+    with recording_auth_failures(account):
+        jira_client(account).link_issue(
+            issue_id, global_id=global_id, url=url, title=title, deadline=deadline
+        )
+
+
+def list_projects(*, integration: Integration) -> list[Project]:
+    """Return the projects in which the account may create tickets.
+
+    Raises IntegrationPaused, IntegrationDisconnected and SecretUnreadable too.
+    """
+    require_usable(integration)
+    with recording_auth_failures(integration):
+        metadata = jira_client(integration).metadata
+        return metadata.projects(action="create", deadline=request_deadline())
+
+
+def get_ticket(
+    account: Integration, key: str, *, deadline: float
+) -> FoundTicket | None:
+    """Return a ticket of any project, None if the account sees none of that key."""
+    with recording_auth_failures(account):
+        return jira_client(account).lookup.find(key, deadline=deadline)
+
+
+def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
+    """Return at most 20 tickets of the integration's project.
+
+    `words` is a ticket's key or number, or words of its summary. Without any, the
+    tickets that changed last are returned. Raises what get_active_jira raises too.
+    """
+    integration = get_active_jira(tenant_id=tenant_id)
+    project_key, deadline = integration.project_key, request_deadline()
+    with recording_auth_failures(integration):
+        client = jira_client(integration)
+        named = _find_named(client, project_key, words, deadline)
+        found = client.lookup.search(project_key, words, deadline=deadline)
+    others = [ticket for ticket in found if ticket != named]
+    return [*([named] if named else []), *others][:MAX_FOUND]
+
+
+def find_ticket(*, integration: Integration, key: str) -> FoundTicket | None:
+    """Return a ticket of the integration's project, None if the account sees none.
+
+    `key` is the ticket's key, its number, or the address of its page.
+    """
+    with recording_auth_failures(integration):
+        client = jira_client(integration)
+        return _find_named(client, integration.project_key, key, request_deadline())
+
+
+def _find_named(
+    client: JiraClient, project_key: str, text: str, deadline: float
+) -> FoundTicket | None:
+    key = text.strip().removeprefix(client.browse_url("")).upper()
+    key = f"{project_key}-{key}" if key.isdecimal() else key
+    if not is_issue_key(key):
+        return None
+    found = client.lookup.find(key, deadline=deadline)
+    return found if found and found.project_key == project_key else None

@@ -6,7 +6,8 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from integrations import connect, lookups
+from integrations import connect, services
+from integrations.accounts import get_integration
 from integrations.errors import (
     IntegrationDisconnected,
     IntegrationNotFound,
@@ -38,7 +39,6 @@ from integrations.serializers import (
     UpdateSerializer,
     status_data,
 )
-from integrations.services import get_integration
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import envelope, list_envelope, operation
 from killthenoise.api.request_data import get_caller, validated, validated_query
@@ -201,7 +201,7 @@ class ProjectListView(APIView):
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
         """List the projects in which the account may create tickets."""
         integration = get_tenant_integration(request, integration_id)
-        projects = lookups.list_projects(integration=integration)
+        projects = services.list_projects(integration=integration)
         shown = ProjectListSerializer({"success": True, "projects": projects}).data
         return Response(shown)
 
@@ -221,7 +221,7 @@ class TicketSearchView(APIView):
         changed last.
         """
         words = validated_query(QuerySerializer, request)["q"]
-        found = lookups.search_tickets(
+        found = services.search_tickets(
             tenant_id=get_caller(request).tenant_id, words=words
         )
         shown = FoundTicketSerializer(found, many=True).data

@@ -15,7 +15,10 @@ class GroupNotFound(ServiceError):
 
 
 class TicketInProgress(ServiceError):
-    """Another request is creating a ticket for the group right now."""
+    """Another request of the group is open: it runs now, or its outcome is unknown.
+
+    `seconds_left` is the time until an unknown outcome is settled.
+    """
 
     code = "ticket_in_progress"
     title = "A ticket is being created"
@@ -23,10 +26,18 @@ class TicketInProgress(ServiceError):
     retryable = True
     retry_after = 2
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds_left: int | None = None) -> None:
+        if seconds_left is None:
+            super().__init__(
+                "A ticket for this group is being created right now. Press Create "
+                "again in a moment to see its key."
+            )
+            return
+        self.retry_after = max(seconds_left, 5)
         super().__init__(
-            "A ticket for this group is being created right now. Send the same request "
-            "again in a moment to get its key."
+            "An earlier try for this group is not settled yet; Jira may or may not "
+            f"have its ticket. This is clear within {_duration(self.retry_after)}: try "
+            "again then."
         )
 
 
@@ -39,8 +50,8 @@ class TicketExists(ServiceError):
 
     def __init__(self, *, ticket_key: str, ticket_url: str) -> None:
         super().__init__(
-            f"This group has the ticket {ticket_key} already. Open that one, or send "
-            "allow_another: true to create another ticket."
+            f"This group already has the ticket {ticket_key}. Open it, or choose "
+            "‘Create another’."
         )
         self.data = {"ticket_key": ticket_key, "ticket_url": ticket_url}
 
@@ -67,8 +78,8 @@ class TicketNotRecorded(ServiceError):
 
     def __init__(self, *, ticket_key: str, ticket_url: str) -> None:
         super().__init__(
-            f"Jira created {ticket_key}, but our database did not take the link. The "
-            "ticket is safe and will be linked by itself. Do not create another one."
+            f"Jira created {ticket_key}, but our database failed to record it. The "
+            "ticket is safe and will be linked automatically. Do not create another."
         )
         self.data = {"ticket_key": ticket_key, "ticket_url": ticket_url}
 
@@ -97,3 +108,10 @@ class TicketNotLinked(ServiceError):
 
     def __init__(self, *, key: str) -> None:
         super().__init__(f"This group has no ticket {key}. Reload the list.")
+
+
+def _duration(seconds: int) -> str:
+    """Return a time for people, rounded up: `45 seconds`, `3 minutes`."""
+    if seconds < 90:
+        return f"{seconds} seconds"
+    return f"{-(-seconds // 60)} minutes"

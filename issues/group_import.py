@@ -1,15 +1,16 @@
-"""Groups from the clustering pipeline: one or many, in bulk, and again without harm.
+"""Create and update groups that the clustering pipeline sends, one or many at a time.
 
-A batch is one transaction with as many queries for many groups as for one. Whoever
-writes a group's reports here holds the group's lock, so two imports of a group follow
-one another. A ticket that was created or linked here is never changed nor removed.
+A batch is one transaction, and the number of queries does not depend on its size. The
+import holds the lock of each group whose reports it writes, so two imports of a group
+run one after the other. It never changes or removes a ticket that was created or
+linked here.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import transaction
@@ -24,8 +25,8 @@ GROUP_FIELDS += ["ai_type_confidence", "ai_type_reasoning", "created_at", "updat
 REPORT_FIELDS = ["title", "url", "created_at"]
 
 
-class Outcome(StrEnum):
-    """What came of a group. It is refused if its id is another tenant's group."""
+class ImportOutcome(StrEnum):
+    """What the import did with a group. It refuses an id of another tenant's group."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -35,7 +36,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupData:
-    """A group as the pipeline sends it; `created_at` and `reports` left out stay."""
+    """A group as the pipeline sends it.
+
+    If `created_at` is not in `fields`, or `reports` is None, the stored ones stay.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -43,8 +47,8 @@ class GroupData:
     reports: Sequence[Mapping[str, Any]] | None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "GroupData":
-        """Take a serializer's validated values."""
+    def from_validated(cls, values: Mapping[str, Any]) -> Self:
+        """Build it from the validated values of a serializer."""
         return cls(
             id=values["id"],
             tenant_id=values["tenant_id"],
@@ -52,165 +56,168 @@ class GroupData:
             reports=values.get("reports"),
         )
 
-    def as_new(self) -> AIIssueGroup:
-        """Make the group, not saved."""
+    def build_group(self) -> AIIssueGroup:
+        """Build the group without saving it."""
         return AIIssueGroup(id=self.id, tenant_id=self.tenant_id, **self.fields)
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What came of a batch: of each of its groups, in order, and of the reports."""
+    """The outcome of each group of a batch, in order, and how many reports changed."""
 
-    outcomes: Sequence[Outcome]
-    reports: Counter[str]
+    outcomes: Sequence[ImportOutcome]
+    report_counts: Counter[str]
 
 
 @dataclass
-class _Changes:
-    """The rows of a batch that have to be written."""
+class _BatchWrites:
+    """The rows of a batch that must be written."""
 
     groups: list[AIIssueGroup] = field(default_factory=list)
-    created: list[Report] = field(default_factory=list)
-    updated: list[Report] = field(default_factory=list)
-    removed: list[UUID] = field(default_factory=list)
-    unchanged: int = 0
+    new_reports: list[Report] = field(default_factory=list)
+    changed_reports: list[Report] = field(default_factory=list)
+    removed_report_ids: list[UUID] = field(default_factory=list)
+    unchanged_reports: int = 0
 
     def add_group(
         self,
-        incoming: GroupData,
+        data: GroupData,
         group: AIIssueGroup,
-        reports: Sequence[Report],
+        stored_reports: Sequence[Report],
         *,
         is_new: bool,
-    ) -> Outcome:
-        """Gather what differs from what is stored of the group and its reports."""
-        news = self._add_reports(group.pk, incoming.reports, reports)
-        differs = _assign(group, incoming.fields)
-        if not differs and (is_new or not news):
-            return Outcome.CREATED if is_new else Outcome.UNCHANGED
-        group.updated_at = incoming.fields.get("updated_at", timezone.now())
+    ) -> ImportOutcome:
+        """Collect what differs between `data` and the stored group and reports."""
+        reports_differ = self._add_reports(group.pk, data.reports, stored_reports)
+        fields_differ = _set_fields(group, data.fields)
+        if is_new and not fields_differ:
+            return ImportOutcome.CREATED
+        if not (fields_differ or reports_differ):
+            return ImportOutcome.UNCHANGED
+        group.updated_at = data.fields.get("updated_at", timezone.now())
         self.groups.append(group)
-        return Outcome.UPDATED
+        return ImportOutcome.UPDATED
 
     def _add_reports(
         self,
         group_id: UUID,
-        wanted: Sequence[Mapping[str, Any]] | None,
+        sent: Sequence[Mapping[str, Any]] | None,
         stored: Sequence[Report],
     ) -> bool:
-        """Gather what differs, and return whether anything does."""
-        if wanted is None:
+        """Collect the reports that differ, and return whether any does."""
+        if sent is None:
             return False
-        named = {(one["source"], one["external_id"]): one for one in wanted}
-        kept = 0
+        new = {(fields["source"], fields["external_id"]): fields for fields in sent}
+        unchanged = 0
         for report in stored:
-            fields = named.pop((report.source, report.external_id), None)
-            kept += not self._add_report(report, fields)
-        self.created += [Report(group_id=group_id, **new) for new in named.values()]
-        self.unchanged += kept
-        return kept < len(stored) or bool(named)
+            fields = new.pop((report.source, report.external_id), None)
+            unchanged += not self._add_stored(report, fields)
+        self.new_reports += [Report(group_id=group_id, **row) for row in new.values()]
+        self.unchanged_reports += unchanged
+        return unchanged < len(stored) or bool(new)
 
-    def _add_report(self, report: Report, fields: Mapping[str, Any] | None) -> bool:
-        """Gather a stored report if it is to change, or to go; whether it is."""
+    def _add_stored(self, report: Report, fields: Mapping[str, Any] | None) -> bool:
+        """Collect a stored report that changes or goes, and return whether it does."""
         if report.linked or (fields is None and report.source == Report.JIRA):
             return False
         if fields is None:
-            self.removed.append(report.pk)
+            self.removed_report_ids.append(report.pk)
             return True
-        differs = _assign(report, fields)
+        differs = _set_fields(report, fields)
         if differs:
-            self.updated.append(report)
+            self.changed_reports.append(report)
         return differs
 
-    def write(self) -> None:
-        """Write all of it; a report that was linked since it was looked for stays."""
-        # Upserts of rows that are there: bulk_update takes fifty times as long.
+    def save(self) -> None:
+        """Write all rows. A report that was inserted in the meantime is left alone."""
+        # Upserts of rows that exist: bulk_update takes fifty times as long.
         AIIssueGroup.objects.bulk_create(
             self.groups,
             update_conflicts=True,
             update_fields=GROUP_FIELDS,
             unique_fields=["id"],
         )
-        Report.objects.filter(pk__in=self.removed).delete()
+        Report.objects.filter(pk__in=self.removed_report_ids).delete()
         Report.objects.bulk_create(
-            self.updated,
+            self.changed_reports,
             update_conflicts=True,
             update_fields=REPORT_FIELDS,
             unique_fields=["id"],
         )
-        Report.objects.bulk_create(self.created, ignore_conflicts=True)
+        Report.objects.bulk_create(self.new_reports, ignore_conflicts=True)
 
     def count_reports(self) -> Counter[str]:
-        """How many reports there are of each kind."""
+        """Count the reports that are created, updated, removed and unchanged."""
         return Counter(
-            created=len(self.created),
-            updated=len(self.updated),
-            removed=len(self.removed),
-            unchanged=self.unchanged,
+            created=len(self.new_reports),
+            updated=len(self.changed_reports),
+            removed=len(self.removed_report_ids),
+            unchanged=self.unchanged_reports,
         )
 
 
-def put_group(incoming: GroupData) -> Outcome:
+def put_group(data: GroupData) -> ImportOutcome:
     """Create or update one group with its reports.
 
-    Raises GroupNotFound where the id is another tenant's.
+    Raises GroupNotFound if the id belongs to another tenant's group.
     """
-    [outcome] = import_groups([incoming]).outcomes
-    if outcome is Outcome.REFUSED:
+    [outcome] = import_groups([data]).outcomes
+    if outcome is ImportOutcome.REFUSED:
         raise GroupNotFound
     return outcome
 
 
 @transaction.atomic
 def import_groups(batch: Sequence[GroupData]) -> ImportResult:
-    """Create or update groups of different ids with their reports: all, or none.
+    """Create or update groups with their reports: the whole batch or nothing.
 
-    A group's `updated_at`, where the pipeline sends none, moves only if something of
-    the group or of its reports changes.
+    No two groups of the batch may have the same id. If the pipeline sends no
+    `updated_at`, it changes only when the group or one of its reports changes.
     """
-    new = _insert_missing(batch)
-    groups = _lock(batch)
-    reports = _reports_of(one.id for one in batch if one.reports is not None)
-    changes = _Changes()
-    outcomes = [
-        changes.add_group(one, group, reports[one.id], is_new=one.id in new)
-        if (group := groups.get(one.id))
-        else Outcome.REFUSED
-        for one in batch
-    ]
-    changes.write()
-    return ImportResult(outcomes, changes.count_reports())
-
-
-def _insert_missing(batch: Sequence[GroupData]) -> set[UUID]:
-    """Insert the groups whose ids are unknown, and return these ids.
-
-    Another import may insert the same ones now: then this waits, and theirs stays.
-    """
-    ids = [one.id for one in batch]
-    found = AIIssueGroup.objects.filter(pk__in=ids).values_list("pk", flat=True)
-    missing = set(ids) - set(found)
-    # In order, like the locks after, so that two imports never wait for each other.
-    rows = sorted((one for one in batch if one.id in missing), key=lambda one: one.id)
-    AIIssueGroup.objects.bulk_create(
-        [row.as_new() for row in rows], ignore_conflicts=True
+    new_ids = _insert_missing_groups(batch)
+    groups = _lock_groups(batch)
+    reports = _get_reports_by_group(
+        data.id for data in batch if data.reports is not None
     )
+    writes = _BatchWrites()
+    outcomes = [
+        writes.add_group(data, group, reports[data.id], is_new=data.id in new_ids)
+        if (group := groups.get(data.id))
+        else ImportOutcome.REFUSED
+        for data in batch
+    ]
+    writes.save()
+    return ImportResult(outcomes, writes.count_reports())
+
+
+def _insert_missing_groups(batch: Sequence[GroupData]) -> set[UUID]:
+    """Insert the groups that do not exist yet, and return their ids.
+
+    If another import inserts one of them at the same time, this waits, and the other
+    import's row stays.
+    """
+    ids = [data.id for data in batch]
+    existing = AIIssueGroup.objects.filter(pk__in=ids).values_list("pk", flat=True)
+    missing = set(ids) - set(existing)
+    rows = [data.build_group() for data in batch if data.id in missing]
+    rows.sort(key=lambda row: row.pk)  # like the locks, so that imports never deadlock
+    AIIssueGroup.objects.bulk_create(rows, ignore_conflicts=True)
     return missing
 
 
-def _lock(batch: Sequence[GroupData]) -> dict[UUID, AIIssueGroup]:
-    """Lock the groups, and return those that are their tenant's."""
-    owners = {one.id: one.tenant_id for one in batch}
-    rows = AIIssueGroup.objects.filter(pk__in=owners).order_by("pk")
+def _lock_groups(batch: Sequence[GroupData]) -> dict[UUID, AIIssueGroup]:
+    """Lock the groups, and return those that belong to the tenant that sends them."""
+    tenant_ids = {data.id: data.tenant_id for data in batch}
+    rows = AIIssueGroup.objects.filter(pk__in=tenant_ids).order_by("pk")
     locked = rows.select_for_update(no_key=True)
-    return {row.pk: row for row in locked if row.tenant_id == owners[row.pk]}
+    return {row.pk: row for row in locked if row.tenant_id == tenant_ids[row.pk]}
 
 
-def _reports_of(group_ids: Iterable[UUID]) -> dict[UUID, list[Report]]:
-    """Return what is stored of the groups' reports.
+def _get_reports_by_group(group_ids: Iterable[UUID]) -> dict[UUID, list[Report]]:
+    """Return the stored reports by group.
 
-    Those from Jira are locked: a person may link or unlink them without the group's
-    lock.
+    Those from Jira are locked, because a person can link or unlink them without the
+    group's lock.
     """
     by_group: defaultdict[UUID, list[Report]] = defaultdict(list)
     rows = Report.objects.filter(group__in=list(group_ids))
@@ -220,9 +227,9 @@ def _reports_of(group_ids: Iterable[UUID]) -> dict[UUID, list[Report]]:
     return by_group
 
 
-def _assign(row: Model, fields: Mapping[str, Any]) -> bool:
-    """Give the row the values that it lacks, and return whether it lacked any."""
-    lacking = {name: new for name, new in fields.items() if getattr(row, name) != new}
-    for name, value in lacking.items():
+def _set_fields(row: Model, fields: Mapping[str, Any]) -> bool:
+    """Set the fields that differ, and return whether any did."""
+    changes = {name: new for name, new in fields.items() if getattr(row, name) != new}
+    for name, value in changes.items():
         setattr(row, name, value)
-    return bool(lacking)
+    return bool(changes)

@@ -2,6 +2,7 @@
 
 from drf_spectacular.utils import OpenApiParameter
 
+from integrations.errors import JiraAccountGone
 from issues.errors import (
     IdempotencyKeyReused,
     TicketExists,
@@ -38,4 +39,10 @@ REPLAYED = OpenApiParameter(
 FIRST_GROUP = {"group_id": "$response.body#/data/0/id"}
 SAME_GROUP = {"group_id": "$request.path.group_id"}
 THAT_TICKET = SAME_GROUP | {"ticket_key": "$response.body#/data/ticket_key"}
-CREATING = [TicketExists, TicketInProgress, IdempotencyKeyReused, TicketNotRecorded]
+CREATING = [
+    TicketExists,
+    TicketInProgress,
+    IdempotencyKeyReused,
+    TicketNotRecorded,
+    JiraAccountGone,
+]

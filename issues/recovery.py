@@ -1,45 +1,48 @@
-"""Recovery: what became of the ticket requests that were left open.
+"""Recovery: what became of the ticket requests whose outcome is open.
 
-A row is left open if its worker died, or if Jira's answer was lost. The ticket, if
-there is one, carries the row's id as its marker. It is looked for where the request was
-sent, whatever happened to the integration since.
+A request stays open if its worker died or Jira's response was lost. If its ticket
+exists, it carries the request's id as its marker. It is looked for on the site that the
+request was sent to, whatever happened to the integration since.
 """
 
 import logging
-import math
 import time
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from integrations.auth_failures import recording_auth_failures
-from integrations.errors import SecretUnreadable
-from integrations.jira.client import JiraClient, MarkedIssue
-from integrations.jira.errors import (
-    JiraBadResponse,
-    JiraError,
-    JiraProjectInvalid,
-    JiraTicketLost,
-)
-from integrations.services import find_jira_account, jira_client
-from issues import ticket_requests
+from integrations.errors import IntegrationPaused, JiraAccountGone, SecretUnreadable
+from integrations.jira.errors import JiraBadResponse, JiraError, JiraProjectInvalid
+from integrations.jira.issue_lookup import MarkedIssue
+from integrations.models import Integration
+from integrations.services import can_browse, get_jira_account, search_marked_issues
 from issues.errors import TicketNotRecorded
+from issues.locking import atomically
 from issues.models import TicketRequest
-from issues.remote_links import send_due_remote_links
+from issues.models.ticket_requests import TicketRequestQuerySet
+from issues.outcomes import JiraTicket, record_created, record_not_created
+from issues.sites import for_each_site
 
-MARKER = "killthenoise"
-"""Key of the issue property that ties a ticket to its TicketRequest."""
+BATCH = 100
+RECOVERY_S = 30
+"""Seconds for which a recovery reserves a row; it releases the row when it ends."""
+SITE_ROUND_S = 60
+"""Seconds after which a round starts no other batch of a site."""
+TOGETHER = timedelta(minutes=10)
+"""Requests that were claimed within this time are looked up by one search."""
+MARGIN = timedelta(minutes=5)
+"""By how much our database's clock and Jira's may differ."""
 
+LOST = "jira_ticket_lost"
 NOT_THERE = (
     "Jira did not confirm the ticket and does not have it now, so it was not created. "
-    "Send the request again."
+    "Press Create again."
 )
-CLOCKS_APART_MIN = 5
-"""Minutes by which our clock and Jira's may differ."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,125 +58,182 @@ class JiraTarget(NamedTuple):
 def recover_due() -> Counter[str]:
     """Look up every request that is due, once; return how many are now in which state.
 
-    Then the links back to groups that are due are made.
-
-    Safe to run many times at once: each takes other rows.
+    Safe to run many times at once: each run reserves other rows. A slow site delays no
+    other.
     """
+    due = TicketRequest.objects.due().order_by("base_url")
+    sites = due.values_list("base_url", flat=True).distinct()
+    return sum(for_each_site(_recover_site, sites), Counter())
+
+
+def recover(request: TicketRequest, *, deadline: float) -> None:
+    """Look up one request now, unless it is settled or another recovery has it.
+
+    The request then shows its new state. `deadline` is in `time.monotonic()` seconds.
+    """
+    taken = take_for_recovery(TicketRequest.objects.filter(pk=request.pk))
+    for target, rows in _by_target(taken).items():
+        _recover_rows(target, rows, deadline)
+    request.refresh_from_db()
+
+
+def take_for_recovery(candidates: TicketRequestQuerySet) -> list[TicketRequest]:
+    """Reserve the first BATCH rows that are due, for RECOVERY_S.
+
+    Each has the database's time as `now`.
+    """
+
+    def take() -> list[TicketRequest]:
+        due = candidates.due().select_for_update(skip_locked=True)
+        taken = list(due.annotate(now=Now()).order_by("pk")[:BATCH])
+        pks = [request.pk for request in taken]
+        until = Now() + timedelta(seconds=RECOVERY_S)
+        TicketRequest.objects.filter(pk__in=pks).update(recovering_until=until)
+        return taken
+
+    return atomically(take)
+
+
+def _recover_site(base_url: str) -> Counter[str]:
     states: Counter[str] = Counter()
-    candidates = TicketRequest.objects.all()
-    while taken := ticket_requests.take_for_recovery(candidates):
-        for place, rows in _by_place(taken).items():
-            _recover(place, rows, time.monotonic() + ticket_requests.RECOVERY_S)
+    ends = time.monotonic() + SITE_ROUND_S
+    of_site = TicketRequest.objects.filter(base_url=base_url)
+    candidates = of_site
+    while time.monotonic() < ends and (taken := take_for_recovery(candidates)):
+        for target, rows in _by_target(taken).items():
+            _recover_rows(target, rows, time.monotonic() + RECOVERY_S)
         pks = [row.pk for row in taken]
         found = TicketRequest.objects.filter(pk__in=pks)
         states.update(found.values_list("state", flat=True))
-        candidates = TicketRequest.objects.filter(pk__gt=max(pks))
-    send_due_remote_links()
+        candidates = of_site.filter(pk__gt=max(pks))
     return states
 
 
-def recover(request: TicketRequest, *, deadline: float) -> bool:
-    """Look up one request now; it then shows its new state.
-
-    False if it is not due: settled meanwhile, or another recovery has it. `deadline` is
-    a reading of `time.monotonic()`.
-    """
-    taken = ticket_requests.take_for_recovery(
-        TicketRequest.objects.filter(pk=request.pk)
-    )
-    for place, rows in _by_place(taken).items():
-        _recover(place, rows, deadline)
-    request.refresh_from_db()
-    return bool(taken)
-
-
-def _by_place(taken: list[TicketRequest]) -> dict[JiraTarget, list[TicketRequest]]:
-    places: defaultdict[JiraTarget, list[TicketRequest]] = defaultdict(list)
+def _by_target(taken: Sequence[TicketRequest]) -> dict[JiraTarget, list[TicketRequest]]:
+    targets: defaultdict[JiraTarget, list[TicketRequest]] = defaultdict(list)
     for row in taken:
-        places[JiraTarget(row.tenant_id, row.base_url, row.project_key)].append(row)
-    return places
+        targets[JiraTarget(row.tenant_id, row.base_url, row.project_key)].append(row)
+    return targets
 
 
-def _recover(place: JiraTarget, rows: list[TicketRequest], deadline: float) -> None:
-    """Settle the rows as far as Jira's answer allows, and give back the others."""
+def _recover_rows(
+    target: JiraTarget, rows: Sequence[TicketRequest], deadline: float
+) -> None:
+    """Settle the rows as far as Jira's responses allow, and release the others."""
     try:
-        account = find_jira_account(tenant_id=place.tenant_id, base_url=place.base_url)
-        if account is None:
-            logger.warning("no account to look for tickets on %s with", place.base_url)
-        else:
-            with recording_auth_failures(account):
-                _settle(jira_client(account), place, rows, deadline)
-    except (JiraError, SecretUnreadable, TicketNotRecorded) as exc:
+        account = get_jira_account(tenant_id=target.tenant_id, base_url=target.base_url)
+        for together in _by_time(rows):
+            _look_up(account, target, together, deadline)
+    except (
+        JiraError,
+        JiraAccountGone,
+        IntegrationPaused,
+        SecretUnreadable,
+        TicketNotRecorded,
+    ) as exc:
         logger.warning("%d ticket requests stay open: %s", len(rows), exc)
     finally:
-        ticket_requests.give_back(rows)
+        open_rows = TicketRequest.objects.open().filter(pk__in=[row.pk for row in rows])
+        open_rows.update(recovering_until=None)
 
 
-def _settle(
-    client: JiraClient, place: JiraTarget, rows: list[TicketRequest], deadline: float
+def _by_time(rows: Sequence[TicketRequest]) -> list[list[TicketRequest]]:
+    """Group rows that were claimed at about the same time, to keep searches short."""
+    groups: list[list[TicketRequest]] = []
+    for row in sorted(rows, key=lambda row: row.created_at):
+        if not groups or row.created_at - groups[-1][0].created_at > TOGETHER:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
+
+
+def _look_up(
+    account: Integration,
+    target: JiraTarget,
+    rows: Sequence[TicketRequest],
+    deadline: float,
 ) -> None:
-    began = timezone.now()
-    found = _in_project(client, place, rows, deadline)
+    """Link the tickets that Jira shows, and settle the rows that provably have none.
+
+    Not to find a ticket proves something only past the horizon, by searches that
+    succeeded, with an account that sees the project.
+    """
+    found = _search_project(account, target, rows, deadline)
     missing = [row for row in rows if str(row.pk) not in found]
-    overdue = [row for row in missing if began >= _horizon(row)]
-    if overdue:
-        found |= _find(client, overdue, deadline)  # it may have been moved
+    overdue = [row for row in missing if _is_past_horizon(row)]
+    if overdue:  # it may have been moved, or created by another account
+        found |= _search(account, overdue, deadline, own=False)
     for row in rows:
         if issue := found.get(str(row.pk)):
-            url = client.browse_url(issue.key)
-            ticket_requests.record_created(
-                row, issue_id=issue.id, key=issue.key, url=url
-            )
+            ticket = JiraTicket(issue_id=issue.id, key=issue.key, url=issue.url)
+            record_created(row, ticket)
     lost = [row for row in overdue if str(row.pk) not in found]
-    if lost and _sees_project(client, place, deadline):
+    if lost and _sees_project(account, target, deadline):
         for row in lost:
-            ticket_requests.record_lost(row, JiraTicketLost(NOT_THERE))
+            record_not_created(row, code=LOST, message=NOT_THERE)
 
 
-def _horizon(row: TicketRequest) -> datetime:
-    """From here on, a ticket that Jira's search does not show does not exist."""
-    return row.lease_until + timedelta(seconds=settings.RECONCILE_HORIZON_S)
+def _is_past_horizon(row: Any) -> bool:
+    """Whether a ticket that Jira's search does not show does not exist."""
+    horizon = row.lease_until + timedelta(seconds=settings.RECONCILE_HORIZON_S)
+    return bool(row.now >= horizon)
 
 
-def _in_project(
-    client: JiraClient, place: JiraTarget, rows: list[TicketRequest], deadline: float
+def _search_project(
+    account: Integration,
+    target: JiraTarget,
+    rows: Sequence[TicketRequest],
+    deadline: float,
 ) -> dict[str, MarkedIssue]:
+    """Return the rows' tickets in their project; none if Jira rejects the query.
+
+    It does where the project is gone. The search of the whole site decides then.
+    """
     try:
-        return _find(client, rows, deadline, place.project_key)
-    except JiraBadResponse:  # so Jira answers where the project is gone
+        return _search(account, rows, deadline, project_key=target.project_key)
+    except (JiraBadResponse, JiraProjectInvalid):
         return {}
 
 
-def _find(
-    client: JiraClient, rows: list[TicketRequest], deadline: float, project: str = ""
+def _search(
+    account: Integration,
+    rows: Sequence[Any],
+    deadline: float,
+    *,
+    project_key: str = "",
+    own: bool = True,
 ) -> dict[str, MarkedIssue]:
-    """Return the tickets by the request that their marker names, all over the site."""
-    age = timezone.now() - min(row.created_at for row in rows)
-    issues = client.marked_issues(
-        MARKER,
-        project_key=project,
-        minutes=math.ceil(age.total_seconds() / 60) + CLOCKS_APART_MIN,
+    """Return the tickets by the request that their marker names.
+
+    Of several tickets with one marker the oldest counts: the others are clones.
+    """
+    now = max(row.now for row in rows)
+    issues = search_marked_issues(
+        account,
+        created_after=now - min(row.created_at for row in rows) + MARGIN,
+        created_before=now - max(row.lease_until for row in rows) - MARGIN,
+        project_key=project_key,
+        own=own,
         deadline=deadline,
     )
     wanted = {str(row.pk) for row in rows}
     found: dict[str, MarkedIssue] = {}
     for issue in issues:
-        request_id = _request_id(issue)
+        request_id = issue.marker.get("request_id", "")
         if request_id in wanted:
             found.setdefault(request_id, issue)
-            if len(found) == len(wanted):
-                break
+        if len(found) == len(wanted):
+            break
     return found
 
 
-def _request_id(issue: MarkedIssue) -> str:
-    value = issue.value
-    return str(value.get("request_id")) if isinstance(value, dict) else ""
+def _sees_project(account: Integration, target: JiraTarget, deadline: float) -> bool:
+    """Whether not to find a ticket means that there is none.
 
-
-def _sees_project(client: JiraClient, place: JiraTarget, deadline: float) -> bool:
-    """Whether not to find a ticket means that there is none."""
+    Jira answers 404 for a project that is gone and for one that the account may not
+    see, so a 404 proves nothing.
+    """
     try:
-        return client.can_browse(place.project_key, deadline=deadline)
+        return can_browse(account, target.project_key, deadline=deadline)
     except JiraProjectInvalid:
-        return True  # gone with its tickets
+        return False

@@ -1,7 +1,7 @@
-"""The shape of what comes in and of what goes out."""
+"""Request bodies and responses of issue groups, and the pipeline's import format."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +9,21 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from issues.models import MAX_TITLE, AIIssueGroup, Report
-from killthenoise.api.fields import StrictBooleanField, TextField
-from killthenoise.api.text import clean_text, clean_title
+from killthenoise.api.fields import (
+    IdField,
+    NumberField,
+    StrictBooleanField,
+    TextField,
+    must_be,
+)
+from killthenoise.api.text import clean_text, clean_title, clean_url
 
 MAX_DESCRIPTION = 32_767
 """Characters; Jira's limit."""
+MAX_REPORT_TITLE = 2000
+MAX_URL = 2000
+MAX_INTEGER = 2**31 - 1
+"""The largest integer that the database stores."""
 
 
 class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
@@ -22,6 +32,15 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
     description = TextField(name="description", clean=clean_text, limit=MAX_DESCRIPTION)
     allow_another = StrictBooleanField(name="allow_another", default=False)
+
+    def validate_allow_another(self, allow_another: bool) -> bool:
+        """Require a key: without one, a retry after success makes one more ticket."""
+        if allow_another and not self.context["idempotency_key"]:
+            raise serializers.ValidationError(
+                "allow_another needs the header Idempotency-Key: a new key for each new "
+                "ticket, so that a retry does not create one more."
+            )
+        return allow_another
 
 
 class GenerateDescriptionSerializer(serializers.Serializer[dict[str, Any]]):
@@ -42,7 +61,7 @@ class GenerateDescriptionSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class DescriptionSerializer(serializers.Serializer[Any]):
-    """A description to edit, and what made it."""
+    """A generated description, and whether a template or a language model wrote it."""
 
     description = serializers.CharField()
     generated_by = serializers.ChoiceField(choices=["template", "llm"])
@@ -79,7 +98,7 @@ class SourceSerializer(serializers.Serializer[Any]):
 
 
 class JiraTicketSerializer(serializers.Serializer[Any]):
-    """A linked ticket; `status` is null, since Jira is not asked by a list."""
+    """A linked ticket; `status` is null, because a list does not call Jira."""
 
     key = serializers.CharField()
     url = serializers.CharField()
@@ -88,18 +107,18 @@ class JiraTicketSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
 class TagsField(serializers.JSONField):
-    """A list of texts."""
+    """A list of strings."""
 
 
 @extend_schema_field({"type": "string", "enum": [*AIIssueGroup.Type.values, ""]})
 class TypeField(serializers.CharField):
-    """What kind of noise it is; "" if that is not known."""
+    """The type of the group; "" if it is unknown."""
 
 
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     """One group as the front end's table shows it; `frequency` counts its reports."""
 
-    # Its context is what `report_context` returns for the groups.
+    # The context must be what `get_sources_and_tickets` returns for the groups.
     type = TypeField(read_only=True)
     tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()
@@ -127,14 +146,135 @@ class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
         return tickets
 
 
-def report_context(groups: Sequence[AIIssueGroup]) -> dict[str, dict[UUID, list[Any]]]:
-    """Return what the reports say of the groups of a page, in two queries."""
+def get_sources_and_tickets(
+    groups: Sequence[AIIssueGroup],
+) -> dict[str, dict[UUID, list[Any]]]:
+    """Return `sources` and `jira_tickets` by group id, in two queries."""
     sources: defaultdict[UUID, list[Any]] = defaultdict(list)
     tickets: defaultdict[UUID, list[Any]] = defaultdict(list)
     reports = Report.objects.filter(group__in=groups)
     for group_id, source, count in reports.count_by_source():
         sources[group_id].append({"source": source, "count": count})
-    for ticket in reports.jira().order_by("-created_at"):
-        shown = {"key": ticket.external_id, "url": ticket.url, "status": None}
-        tickets[ticket.group_id].append(shown)
+    for report in reports.jira().order_by("-created_at"):
+        ticket = {"key": report.external_id, "url": report.url, "status": None}
+        tickets[report.group_id].append(ticket)
     return {"sources": sources, "jira_tickets": tickets}
+
+
+def clean_source(text: str) -> str:
+    """Return the name of a source as it is stored: `jira`, not `Jira`."""
+    return clean_title(text).lower()
+
+
+def optional_text(
+    name: str, *, limit: int, clean: Callable[[str], str] = clean_title
+) -> TextField:
+    """Return a text field that may be left out or blank."""
+    return TextField(name=name, clean=clean, limit=limit, allow_blank=True, default="")
+
+
+class TimestampField(serializers.DateTimeField):
+    """A timestamp that may be left out."""
+
+    def __init__(self) -> None:
+        message = "Must be a timestamp such as 2026-01-31T12:00:00Z."
+        super().__init__(
+            required=False,
+            error_messages=dict.fromkeys(("invalid", "date", "overflow"), message),
+        )
+
+
+class NullAsMissingSerializer(serializers.Serializer[dict[str, Any]]):
+    """Treats null like a missing key, and ignores unknown keys."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            data = {name: value for name, value in data.items() if value is not None}
+        return super().to_internal_value(data)
+
+
+class ReportInputSerializer(NullAsMissingSerializer):
+    """A report; `source` and `external_id` identify it within its group."""
+
+    source = TextField(  # type: ignore[assignment] # DRF takes it
+        name="source", clean=clean_source, limit=50
+    )
+    external_id = TextField(name="report's external id", clean=clean_title, limit=255)
+    title = optional_text("report's title", limit=MAX_REPORT_TITLE)
+    url = optional_text("web address", clean=clean_url, limit=MAX_URL)
+    created_at = TimestampField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["source"] == Report.JIRA:
+            key = attrs["external_id"].upper()  # can be longer: "ß" becomes "SS"
+            attrs["external_id"] = self.fields["external_id"].run_validation(key)
+        return attrs
+
+
+class PutGroupSerializer(NullAsMissingSerializer):
+    """A whole group. Only `created_at` and `reports` are kept if they are left out."""
+
+    # The context holds the group's id and the tenant's, which the body may repeat.
+    id = IdField(required=False)
+    tenant_id = IdField(required=False)
+    title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
+    summary = optional_text("summary", clean=clean_text, limit=MAX_DESCRIPTION)
+    severity = serializers.IntegerField(
+        default=None,
+        min_value=-MAX_INTEGER,
+        max_value=MAX_INTEGER,
+        error_messages=must_be("The severity must be a whole number, such as 4."),
+    )
+    status = TextField(name="status", clean=clean_title, limit=50, default="open")
+    type = serializers.ChoiceField(
+        choices=AIIssueGroup.Type.choices,
+        allow_blank=True,
+        default="",
+        error_messages=must_be(
+            f"The type must be one of {', '.join(AIIssueGroup.Type.values)}."
+        ),
+    )
+    tags = serializers.ListField(
+        child=TextField(name="tag", clean=clean_title, limit=100),
+        default=list,
+        max_length=100,
+        error_messages=must_be("The tags must be a list of at most 100 texts."),
+    )
+    team_id = optional_text("team id", limit=100)
+    ai_type_confidence = NumberField(
+        default=None,
+        min_value=0,
+        max_value=1,
+        error_messages=must_be("The confidence must be a number from 0 to 1."),
+    )
+    ai_type_reasoning = optional_text(
+        "reasoning", clean=clean_text, limit=MAX_DESCRIPTION
+    )
+    created_at = TimestampField()
+    updated_at = TimestampField()
+    reports = ReportInputSerializer(many=True, required=False)
+
+    def validate_reports(self, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        ids = Counter((report["source"], report["external_id"]) for report in reports)
+        repeated = [" ".join(pair) for pair, times in ids.items() if times > 1]
+        if repeated:
+            raise serializers.ValidationError(
+                f"Send each report once. Repeated: {', '.join(repeated[:5])}."
+            )
+        return reports
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name, value in self.context.items():
+            if attrs.setdefault(name, value) != value:
+                place = "the path" if name == "id" else "X-Tenant-ID"
+                error = f"The {name} in the body differs from the one in {place}. "
+                error += f"Leave {name} out, or send the one in {place}."
+                raise serializers.ValidationError({name: [error]})
+        return attrs
+
+
+class ImportGroupSerializer(PutGroupSerializer):
+    """A group of an import file, which must hold its own id and tenant."""
+
+    id = IdField()
+    tenant_id = IdField()

@@ -1,6 +1,6 @@
-"""Paths of issue groups, and of help with their tickets.
+"""URLs of issue groups and of generated descriptions.
 
-A trailing slash works too, without a redirect.
+Each also works with a trailing slash, without a redirect.
 """
 
 from django.urls import re_path

@@ -1,15 +1,14 @@
-"""The endpoints of issue groups: scope to the tenant, validate, one service, answer."""
+"""Endpoints of issue groups. Each reads the tenant's group and calls one service."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.openapi import CREATING_TICKET, READING_JIRA, USING_JIRA
-from issues import links, services
+from issues import services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
 from issues.group_import import GroupData, put_group
-from issues.incoming import PutGroupSerializer
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
@@ -29,9 +28,10 @@ from issues.serializers import (
     GenerateDescriptionSerializer,
     GroupSerializer,
     LinkJiraTicketSerializer,
+    PutGroupSerializer,
     ReportSerializer,
     TicketSerializer,
-    report_context,
+    get_sources_and_tickets,
 )
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list
@@ -52,7 +52,10 @@ from killthenoise.audit.events import Action, audited
 
 
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
-    """Return the caller's group; GroupNotFound for a foreign, unknown or odd id."""
+    """Return the group of the caller's tenant.
+
+    Raises GroupNotFound alike for an unknown id, another tenant's, or no UUID.
+    """
     groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
     pk = parse_uuid(group_id)
     group = groups.filter(pk=pk).first() if pk else None
@@ -70,12 +73,13 @@ class GroupListView(APIView):
         links={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
     )
     def get(self, request: Request) -> Response:
-        """List the tenant's groups, newest first, page by page."""
+        """List the tenant's groups, most recently updated first, in pages."""
         groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
         query = validated_query(PageSerializer, request)
         page, next_cursor = paginate(groups, "updated_at", **query)
-        shown = GroupSerializer(page, many=True, context=report_context(page)).data
-        return success_list(shown, "Issue groups, newest first", next_cursor)
+        context = get_sources_and_tickets(page)
+        data = GroupSerializer(page, many=True, context=context).data
+        return success_list(data, "Issue groups, newest first", next_cursor)
 
 
 class GroupView(APIView):
@@ -88,20 +92,21 @@ class GroupView(APIView):
         raises=[GroupNotFound],
     )
     def put(self, request: Request, group_id: str) -> Response:
-        """Create or update a group with its reports: for the clustering pipeline.
+        """Create or update a group with its reports, for the clustering pipeline.
 
-        The same request again changes nothing. What is left out gets its default, but
-        for created_at and reports, which stay. Reports that are not in the list are
-        removed, tickets never.
+        Sending the same request again changes nothing. A key that is left out gets its
+        default; created_at and reports keep their values. Stored reports that are not
+        in the list are removed, except those from Jira.
         """
         pk, tenant_id = parse_uuid(group_id), get_caller(request).tenant_id
         if pk is None:
             raise GroupNotFound
         values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
-        outcome = put_group(GroupData.of(values))
+        outcome = put_group(GroupData.from_validated(values))
         group = get_tenant_group(request, group_id)
-        shown = GroupSerializer(group, context=report_context([group])).data
-        return success(shown, f"Issue group {outcome}")
+        context = get_sources_and_tickets([group])
+        data = GroupSerializer(group, context=context).data
+        return success(data, f"Issue group {outcome}")
 
 
 class ReportListView(APIView):
@@ -113,12 +118,12 @@ class ReportListView(APIView):
         raises=[GroupNotFound],
     )
     def get(self, request: Request, group_id: str) -> Response:
-        """List the reports of a group, newest first, page by page."""
+        """List the reports of a group, newest first, in pages."""
         group = get_tenant_group(request, group_id)
         query = validated_query(PageSerializer, request)
         page, next_cursor = paginate(group.reports.all(), "created_at", **query)
-        shown = ReportSerializer(page, many=True).data
-        return success_list(shown, "Reports, newest first", next_cursor)
+        data = ReportSerializer(page, many=True).data
+        return success_list(data, "Reports, newest first", next_cursor)
 
 
 class CreateJiraTicketView(APIView):
@@ -132,17 +137,19 @@ class CreateJiraTicketView(APIView):
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
     )
     def post(self, request: Request, group_id: str) -> Response:
-        """Create a Jira ticket from a group: exactly one, whatever fails.
+        """Create exactly one Jira ticket from a group, even if requests fail.
 
-        The same request again, a second click or a retry, is answered with the same
-        ticket and the header `Idempotency-Replayed: true`.
+        A repeated request, such as a second click or a retry, returns the same ticket
+        with the header `Idempotency-Replayed: true`.
         """
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
+            group = get_tenant_group(request, group_id)
+            key = idempotency_key(request)
             ticket = services.create_jira_ticket(
-                group=get_tenant_group(request, group_id),
+                group=group,
                 caller=get_caller(request),
-                idempotency_key=idempotency_key(request),
-                **validated(CreateJiraTicketSerializer, request),
+                idempotency_key=key,
+                **validated(CreateJiraTicketSerializer, request, idempotency_key=key),
             )
             event.detail["ticket_key"] = ticket.ticket_key
             if ticket.replayed:
@@ -165,15 +172,17 @@ class LinkJiraTicketView(APIView):
         raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
     )
     def post(self, request: Request, group_id: str) -> Response:
-        """Link a ticket that is there already to a group.
+        """Link an existing Jira ticket to a group.
 
-        `ticket_key` is its key or its number in the integration's project.
+        `ticket_key` is its key, or its number in the integration's project.
         """
         with audited(request, Action.TICKET_LINK, AIIssueGroup, group_id) as event:
             group = get_tenant_group(request, group_id)
-            asked = validated(LinkJiraTicketSerializer, request)
-            event.detail |= asked
-            ticket = links.link_jira_ticket(group=group, **asked)
+            values = validated(LinkJiraTicketSerializer, request)
+            event.detail |= values
+            ticket = services.link_jira_ticket(
+                group=group, caller=get_caller(request), **values
+            )
             event.detail["ticket_key"] = ticket.ticket_key
         return success(ticket.as_data(), "Jira ticket linked successfully")
 
@@ -187,12 +196,12 @@ class JiraTicketView(APIView):
         raises=[GroupNotFound, TicketNotLinked],
     )
     def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
-        """Unlink a ticket from a group; in Jira it stays."""
+        """Unlink a ticket from a group. The ticket stays in Jira."""
         with audited(
             request, Action.TICKET_UNLINK, AIIssueGroup, group_id, ticket_key=ticket_key
         ):
             group = get_tenant_group(request, group_id)
-            links.unlink_jira_ticket(group=group, ticket_key=ticket_key)
+            services.unlink_jira_ticket(group=group, ticket_key=ticket_key)
         return success(None, "Jira ticket unlinked; it is still in Jira")
 
 
@@ -205,12 +214,11 @@ class GenerateDescriptionView(APIView):
         uses_database=False,
     )
     def post(self, request: Request) -> Response:
-        """Describe a ticket from a title and a summary, for a person to edit.
+        """Generate a ticket description from a title and a summary.
 
-        A template does, or a language model where one is configured; where that
-        fails, the template again.
+        It is a draft for a person to edit. A language model writes it if one is
+        configured; otherwise, or if the model fails, a template is used.
         """
         values = validated(GenerateDescriptionSerializer, request)
-        return success(
-            generate_description(**values).as_data(), "Description generated"
-        )
+        data = generate_description(**values).as_data()
+        return success(data, "Description generated")

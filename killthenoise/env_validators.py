@@ -88,3 +88,26 @@ def is_printable(text: str) -> None:
 def is_web_address(text: str) -> None:
     if text and not text.startswith(("https://", "http://")):
         raise ValidationError("Must begin with https:// (or http://).")
+
+
+def broken_timing_rules(
+    *,
+    budget: float,
+    lease: float,
+    horizon: float,
+    duplicate_wait: float,
+    connect_timeout: float,
+    read_timeout: float,
+) -> list[str]:
+    """Return a sentence for each pair of times (seconds) that cannot work together."""
+    rules = {
+        "LEASE_S must be at least REQUEST_BUDGET_S: a worker past its lease sends "
+        "nothing.": lease >= budget,
+        "RECONCILE_HORIZON_S must be at least JIRA_READ_TIMEOUT_S: a ticket may exist "
+        "as long as Jira may still answer.": horizon >= read_timeout,
+        "TWIN_WAIT_S must not exceed REQUEST_BUDGET_S: a duplicate request cannot wait "
+        "longer than it may take.": duplicate_wait <= budget,
+        "JIRA_CONNECT_TIMEOUT_S must be less than REQUEST_BUDGET_S: no time would be "
+        "left to send.": connect_timeout < budget,
+    }
+    return [sentence for sentence, holds in rules.items() if not holds]

@@ -24,6 +24,7 @@ from killthenoise.env_validators import (
     are_host_patterns,
     are_keys,
     are_origins,
+    broken_timing_rules,
     is_admin_path,
     is_https,
     is_long_secret,
@@ -129,6 +130,8 @@ REQUEST_BUDGET_S = env.float("REQUEST_BUDGET_S", 25, validate=positive)
 TWIN_WAIT_S = env.float("TWIN_WAIT_S", 10, validate=not_negative)
 LEASE_S = env.float("LEASE_S", 60, validate=positive)
 RECONCILE_HORIZON_S = env.float("RECONCILE_HORIZON_S", 180, validate=not_negative)
+SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", 900, validate=positive)
+SWEEP_OVERLAP_S = env.float("SWEEP_OVERLAP_S", 24 * 3600, validate=positive)
 THROTTLE_TENANT = rate("THROTTLE_TENANT", "600/min")
 THROTTLE_ADDRESS = rate("THROTTLE_ADDRESS", "1200/min")
 THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
@@ -152,6 +155,16 @@ if JIRA_ALLOW_INSECURE and not DEBUG:
         "JIRA_ALLOW_INSECURE sends credentials over plain http: it is for development "
         "mode only. Unset it, or set DJANGO_DEBUG=true on a machine of your own."
     )
+broken_rules = broken_timing_rules(
+    budget=REQUEST_BUDGET_S,
+    lease=LEASE_S,
+    horizon=RECONCILE_HORIZON_S,
+    duplicate_wait=TWIN_WAIT_S,
+    connect_timeout=JIRA_CONNECT_TIMEOUT_S,
+    read_timeout=JIRA_READ_TIMEOUT_S,
+)
+if broken_rules:
+    raise ImproperlyConfigured(" ".join(broken_rules))
 llm = {"LLM_BASE_URL": LLM_BASE_URL, "LLM_API_KEY": LLM_API_KEY, "LLM_MODEL": LLM_MODEL}
 if any(llm.values()) and not all(llm.values()):
     missing = ", ".join(name for name, value in llm.items() if not value)

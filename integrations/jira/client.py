@@ -3,25 +3,23 @@
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from integrations.jira.error_mapping import Refusal
 from integrations.jira.errors import (
-    JiraBadResponse,
     JiraError,
     JiraOutcomeUnknown,
     JiraUnreachable,
 )
 from integrations.jira.http import JiraHttp, NoResponse
-from integrations.jira.issue_lookup import ISSUE_KEY, IssueLookup
+from integrations.jira.issue_lookup import IssueLookup, is_issue_id, is_issue_key
 from integrations.jira.metadata import Metadata
-from integrations.jira.response import JiraResponse, as_object
+from integrations.jira.response import JiraResponse
 from integrations.jira.transport import Exchange
 
-SEARCH_PAGE = 1000
 CORE_FIELDS = ("project", "summary", "description", "issuetype")
 """The fields of every ticket."""
 BROWSE = "BROWSE_PROJECTS"
@@ -58,20 +56,12 @@ class NewIssue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarkedIssue:
-    """A ticket found by a property of its own; `value` is the property's."""
-
-    id: str
-    key: str
-    value: Any
-
-
-@dataclass(frozen=True, kw_only=True)
 class CreatedIssue:
-    """What Jira said of the new ticket; `id` is immutable, `key` may change."""
+    """The new ticket as Jira confirmed it. `id` is immutable, `key` may change."""
 
     id: str
     key: str
+    url: str
     status: int
     trace_id: str
 
@@ -124,37 +114,6 @@ class JiraClient:
             raise self._refused(response, issue, deadline)
         raise self._unconfirmed(response)
 
-    def marked_issues(
-        self, property_key: str, *, project_key: str, minutes: int, deadline: float
-    ) -> Iterator[MarkedIssue]:
-        """Yield the tickets of the last `minutes` that have the property, all pages.
-
-        An empty `project_key` searches the whole site. Tickets appear in Jira's
-        search some seconds to minutes after their creation.
-
-        Raises JiraAuthFailed and other JiraErrors if Jira sends no tickets.
-
-        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
-        """
-        where = f'project = "{project_key}" AND ' if project_key else ""
-        asked: dict[str, Any] = {
-            "jql": f'{where}created >= "-{minutes}m" ORDER BY created DESC',
-            "maxResults": SEARCH_PAGE,
-            "fields": ["created"],
-            "properties": [property_key],
-        }
-        while True:
-            path = "/rest/api/3/search/jql"
-            page = self._site.read("POST", path, json=asked, deadline=deadline).json
-            issues = page.get("issues")
-            if not isinstance(issues, list):  # which is not to say that there are none
-                raise JiraBadResponse(f"{self.base_url} answered without tickets.")
-            yield from _marked(issues, property_key)
-            token = page.get("nextPageToken")
-            if page.get("isLast") or not token:
-                return
-            asked["nextPageToken"] = token
-
     def link_issue(
         self, issue_id: str, *, global_id: str, url: str, title: str, deadline: float
     ) -> None:
@@ -188,12 +147,13 @@ class JiraClient:
         return not response.credentials_refused
 
     def _created(self, response: JiraResponse) -> CreatedIssue:
-        key, issue_id = response.json.get("key"), response.json.get("id")
-        if not (isinstance(key, str) and ISSUE_KEY.fullmatch(key) and issue_id):
+        key, issue_id = str(response.json.get("key")), str(response.json.get("id"))
+        if not (is_issue_key(key) and is_issue_id(issue_id)):
             raise self._unconfirmed(response)
         return CreatedIssue(
-            id=str(issue_id),
+            id=issue_id,
             key=key,
+            url=self.browse_url(key),
             status=response.status,
             trace_id=response.trace_id,
         )
@@ -237,13 +197,6 @@ class JiraClient:
             trace_id=response.trace_id,
             retry_after=response.retry_after,
         )
-
-
-def _marked(issues: list[Any], property_key: str) -> Iterator[MarkedIssue]:
-    for issue in map(as_object, issues):
-        value = as_object(issue.get("properties")).get(property_key)
-        if value is not None and ISSUE_KEY.fullmatch(str(issue.get("key"))):
-            yield MarkedIssue(id=str(issue.get("id")), key=issue["key"], value=value)
 
 
 def _unknown(what_happened: str) -> str:

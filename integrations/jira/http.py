@@ -63,7 +63,10 @@ class JiraHttp:
         except (requests.RequestException, HTTPError, OSError) as exc:
             raise NoResponse from exc
         return JiraResponse(
-            status=status, headers=headers, body=self._without_secrets(body)
+            status=status,
+            headers=headers,
+            body=self._without_secrets(body[:MAX_ANSWER_BYTES]),
+            truncated=len(body) > MAX_ANSWER_BYTES,
         )
 
     def read(
@@ -103,7 +106,7 @@ class JiraHttp:
         self, exchange: Exchange, method: str, path: str, json: object
     ) -> tuple[int, Mapping[str, str], bytes]:
         with watching(exchange), self._request(exchange, method, path, json) as got:
-            body: bytes = got.raw.read(MAX_ANSWER_BYTES, decode_content=True)
+            body: bytes = got.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
             return got.status_code, got.headers, body
 
     def _request(

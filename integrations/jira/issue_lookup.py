@@ -1,8 +1,10 @@
 """The tickets that are there: one by its key, some by their words."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -13,18 +15,47 @@ from integrations.jira.response import as_object
 FIELDS = ["summary", "status", "project"]
 MAX_FOUND = 20
 MAX_WORDS = 10
-ISSUE_KEY = re.compile(r"[A-Z][A-Z0-9_]*-[1-9][0-9]*")
+SEARCH_PAGE = 1000
+
+_issue_key = re.compile(r"[A-Z][A-Z0-9_]{0,99}-[1-9][0-9]{0,18}")
+_issue_id = re.compile(r"[0-9]{1,20}")
+
+
+def is_issue_key(text: str) -> bool:
+    """Whether the text has the form of a ticket's key, such as SCRUM-7."""
+    return bool(_issue_key.fullmatch(text))
+
+
+def is_issue_id(text: str) -> bool:
+    """Whether the text has the form of a ticket's immutable id, such as 10000."""
+    return bool(_issue_id.fullmatch(text))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundTicket:
     """A ticket as Jira shows it; `project_key` of where it is now."""
 
+    id: str
     key: str
     url: str
     summary: str
     status: str
     project_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedIssue:
+    """A ticket that has our property; `created` is by Jira's clock.
+
+    `marker` has what is text in the property.
+    """
+
+    id: str
+    key: str
+    url: str
+    summary: str
+    created: datetime
+    marker: Mapping[str, str]
 
 
 class IssueLookup:
@@ -69,18 +100,103 @@ class IssueLookup:
             raise JiraBadResponse(f"{self._site.base_url} answered without tickets.")
         return [self._found(issue) for issue in issues if isinstance(issue, dict)]
 
+    def search_marked(
+        self,
+        property_key: str,
+        *,
+        created_after: timedelta,
+        created_before: timedelta,
+        project_key: str,
+        own: bool,
+        deadline: float,
+    ) -> Iterator[MarkedIssue]:
+        """Yield the tickets that have the property, the oldest first, all pages.
+
+        Jira's search shows a ticket seconds to minutes after its creation, and with
+        incidents after hours. `created_after` and `created_before` are ages, rounded
+        outwards to minutes: JQL reads absolute times in the account's time zone. `own`
+        restricts to tickets that the account created; an empty `project_key` searches
+        the whole site.
+
+        Raises JiraErrors if Jira does not return a list of tickets.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
+        """
+        body: dict[str, Any] = {
+            "jql": _marked_jql(created_after, created_before, project_key, own=own),
+            "maxResults": SEARCH_PAGE,
+            "fields": ["created", "summary"],
+            "properties": [property_key],
+        }
+        while True:
+            page = self._search_page(body, deadline)
+            yield from _marked(page["issues"], property_key, self._site.browse_url)
+            token = page.get("nextPageToken")
+            if page.get("isLast") or not token:
+                return
+            body["nextPageToken"] = token
+
+    def _search_page(self, body: dict[str, Any], deadline: float) -> Mapping[str, Any]:
+        """Return a page; halve `maxResults` in `body` while the response is too big.
+
+        A property may have 32 KB, and a page of them more than we read.
+        """
+        path = "/rest/api/3/search/jql"
+        while True:
+            response = self._site.read("POST", path, json=body, deadline=deadline)
+            if response.truncated and body["maxResults"] > 1:
+                body["maxResults"] //= 2
+                continue
+            page = response.json
+            if not isinstance(page.get("issues"), list):  # not: there are none
+                raise JiraBadResponse(f"{self._site.base_url} listed no tickets.")
+            return page
+
     def _found(self, issue: Mapping[str, Any]) -> FoundTicket:
         """Read an issue with tolerance: what it lacks is empty."""
         fields = as_object(issue.get("fields"))
         key = str(issue.get("key") or "")
         project = as_object(fields.get("project")).get("key")
         return FoundTicket(
+            id=str(issue.get("id") or ""),
             key=key,
             url=self._site.browse_url(key),
             summary=str(fields.get("summary") or ""),
             status=str(as_object(fields.get("status")).get("name") or ""),
             project_key=str(project or key.rpartition("-")[0]),
         )
+
+
+def _marked(
+    issues: list[Any], property_key: str, browse_url: Callable[[str], str]
+) -> Iterator[MarkedIssue]:
+    for issue in map(as_object, issues):
+        value = as_object(issue.get("properties")).get(property_key)
+        issue_id, key = str(issue.get("id")), str(issue.get("key"))
+        fields = as_object(issue.get("fields"))
+        created = _parse_time(fields.get("created"))
+        if not (value and created and is_issue_id(issue_id) and is_issue_key(key)):
+            continue
+        yield MarkedIssue(
+            id=issue_id,
+            key=key,
+            url=browse_url(key),
+            summary=str(fields.get("summary") or ""),
+            created=created,
+            marker={k: v for k, v in as_object(value).items() if isinstance(v, str)},
+        )
+
+
+def _marked_jql(
+    created_after: timedelta, created_before: timedelta, project_key: str, *, own: bool
+) -> str:
+    oldest = math.ceil(created_after / timedelta(minutes=1))
+    newest = math.floor(created_before / timedelta(minutes=1))
+    clauses = ["creator = currentUser()"] if own else []
+    clauses += [f'project = "{project_key}"'] if project_key else []
+    clauses += [f'created >= "-{oldest}m"']
+    clauses += [f'created <= "-{newest}m"'] if newest > 0 else []
+    return f"{' AND '.join(clauses)} ORDER BY created ASC"
 
 
 def build_jql(project_key: str, words: str) -> str:
@@ -98,3 +214,12 @@ def build_jql(project_key: str, words: str) -> str:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text)[:MAX_WORDS]
+
+
+def _parse_time(value: object) -> datetime | None:
+    """Read a time such as 2026-01-31T12:00:00.000+0000, None for anything else."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

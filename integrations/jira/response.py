@@ -17,6 +17,7 @@ class JiraResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    truncated: bool = False
 
     @property
     def trace_id(self) -> str:

@@ -11,9 +11,9 @@ from pytest_django import Settings
 from requests_mock import Mocker
 
 from development.sandbox import CLOUD_ID, Sandbox
-from integrations.lookups import list_projects, search_tickets
 from integrations.models import Integration
 from integrations.preflight import check_integration
+from integrations.services import list_projects, search_tickets
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.tests.api import Api, assert_error
 

@@ -1,112 +1,120 @@
-"""What can happen around a ticket, and what can happen in between."""
+"""Actions around a ticket, and strategies that generate interleaved actions."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
-from issues.tests.fake_jira import FATES, MOODS, Killed
-from issues.ticket_requests import RECOVERY_S
+from issues.recovery import RECOVERY_S
+from issues.tests.fake_jira import CREATE_OUTCOMES, SEARCH_STATES, ProcessKilled
 
 LEASE_S, HORIZON_S = 60, 180
 GROUPS = 2
 
 
 @dataclass(frozen=True)
-class Click:
-    """A client asks for a ticket."""
+class CreateTicket:
+    """A client asks for a ticket; `outcome` is a key of CREATE_OUTCOMES."""
 
     group: int
     title: str
-    key: str
-    fate: str
+    idempotency_key: str
+    outcome: str
 
 
 @dataclass(frozen=True)
 class Recover:
-    """A recoverer makes one round."""
+    """The recovery runs once."""
 
 
 @dataclass(frozen=True)
 class Unlink:
-    """Somebody unlinks the group's tickets, which permits one more."""
+    """A person unlinks the group's tickets, which allows one more."""
 
     group: int
 
 
 @dataclass(frozen=True)
-class Pass:
+class Wait:
     """Time passes."""
 
     seconds: int
 
 
 @dataclass(frozen=True)
-class Become:
-    """Jira's search works, or not."""
+class SetSearchState:
+    """Jira's search starts to work, or to fail in one of its ways."""
 
-    mood: str
+    state: str
+
+
+Operation = CreateTicket | Recover | Unlink | Wait | SetSearchState
 
 
 @dataclass(frozen=True)
-class Act:
-    """What happens, and what else happens before its nth step.
+class Action:
+    """An operation, and the actions of others that run before its nth step.
 
-    It is killed before the step `killed`; 0: never.
+    The process is killed before the step `killed_before`; 0 means never.
     """
 
-    what: Click | Recover | Unlink | Pass | Become
-    killed: int = 0
-    meanwhile: "tuple[tuple[int, Act], ...]" = ()
+    operation: Operation
+    killed_before: int = 0
+    interleaved: "tuple[tuple[int, Action], ...]" = ()
 
 
-class Process:
-    """An act under way. Its steps are its SQL statements and messages to Jira."""
+class RunningAction:
+    """An action that is running. Its steps are SQL statements and requests to Jira."""
 
-    def __init__(self, act: Act) -> None:
-        self.killed, self.steps = act.killed, 0
-        self.meanwhile = sorted(act.meanwhile, key=lambda one: one[0])
+    def __init__(self, action: Action) -> None:
+        self.killed_before, self.steps = action.killed_before, 0
+        self.interleaved = sorted(action.interleaved, key=lambda pair: pair[0])
 
-    def next_step(self) -> None:
-        """Raises Killed if it does not come to it; the dead write nothing more."""
+    def start_step(self) -> None:
+        """Count a step. Raises ProcessKilled from the step `killed_before` on."""
         self.steps += 1
-        if 0 < self.killed <= self.steps:
-            raise Killed
+        if 0 < self.killed_before <= self.steps:
+            raise ProcessKilled
 
-    def due(self) -> Act | None:
-        """Take what happens now."""
-        if self.meanwhile and self.meanwhile[0][0] <= self.steps:
-            return self.meanwhile.pop(0)[1]
+    def take_due(self) -> Action | None:
+        """Return the next action to run before this step, if there is one."""
+        if self.interleaved and self.interleaved[0][0] <= self.steps:
+            return self.interleaved.pop(0)[1]
         return None
 
 
 groups = st.integers(0, GROUPS - 1)
-clicks = st.builds(
-    Click,
+creations = st.builds(
+    CreateTicket,
     groups,
     st.sampled_from(["Export", "Import"]),
     st.sampled_from(["", "", "key"]),
-    st.sampled_from(list(FATES)),
+    st.sampled_from(list(CREATE_OUTCOMES)),
 )
 recoveries = st.just(Recover())
-waits = st.builds(Pass, st.sampled_from([5, RECOVERY_S + 1, LEASE_S + 1, 100, 300]))
+waits = st.builds(Wait, st.sampled_from([5, RECOVERY_S + 1, LEASE_S + 1, 100, 300]))
 unlinks = st.builds(Unlink, groups)
-moods = st.builds(Become, st.sampled_from(["well", *MOODS]))
-moments = st.integers(1, 10)
+often_ok = st.sampled_from(["ok", *SEARCH_STATES])  # "ok" is twice as likely
+search_states = st.builds(SetSearchState, often_ok)
+steps = st.integers(1, 10)
 
 
-def acts(what: st.SearchStrategy[Any], depth: int = 2) -> st.SearchStrategy[Act]:
-    """Make acts of `what`, with others in between, and others between those."""
+def actions(
+    operations: st.SearchStrategy[Any], depth: int = 2
+) -> st.SearchStrategy[Action]:
+    """Generate actions with others interleaved, and others interleaved in those."""
     if not depth:
-        return st.builds(Act, what)
-    killed = st.sampled_from([*[0] * 36, *range(1, 13)])
-    works = acts(clicks | recoveries, depth - 1)
-    others = works | st.builds(Act, waits | unlinks | moods)
-    meanwhile = st.lists(st.tuples(moments, others), max_size=3).map(tuple)
-    pause = st.builds(paused, moments, waits, works)
-    return st.builds(Act, what, killed, meanwhile | pause)
+        return st.builds(Action, operations)
+    killed_before = st.sampled_from([*[0] * 36, *range(1, 13)])
+    works = actions(creations | recoveries, depth - 1)
+    others = works | st.builds(Action, waits | unlinks | search_states)
+    interleaved = st.lists(st.tuples(steps, others), max_size=3).map(tuple)
+    pause = st.builds(pause_before, steps, waits, works)
+    return st.builds(Action, operations, killed_before, interleaved | pause)
 
 
-def paused(step: int, wait: Pass, work: Act) -> tuple[tuple[int, Act], ...]:
-    """Have the process stand still before a step while others work."""
-    return (step, Act(wait)), (step, work)
+def pause_before(
+    step: int, wait: Wait, other: Action
+) -> tuple[tuple[int, Action], ...]:
+    """Let time pass and another action run before a step."""
+    return (step, Action(wait)), (step, other)

@@ -1,11 +1,11 @@
-"""The API as its clients see it, with the click that this product is about."""
+"""An API client that can create tickets."""
 
 from typing import Any
 
 import requests
 
 from issues.models import AIIssueGroup
-from killthenoise.tests.api import Api as AnyApi
+from killthenoise.tests.api import Api as BaseApi
 from killthenoise.tests.api import assert_error
 
 __all__ = ["CONTENT", "Api", "assert_error"]
@@ -13,13 +13,13 @@ __all__ = ["CONTENT", "Api", "assert_error"]
 CONTENT = {"title": "Export fails", "description": "The file is empty."}
 
 
-class Api(AnyApi):
+class Api(BaseApi):
     """Sends requests to a server as one tenant."""
 
     def create(
         self, group: AIIssueGroup | str, body: Any = None, **kw: Any
     ) -> requests.Response:
-        """POST create-jira-ticket; `body` replaces the usual content."""
+        """POST create-jira-ticket with `body`, by default CONTENT."""
         group_id = group if isinstance(group, str) else group.pk
         path = f"/api/issues/ai/{group_id}/create-jira-ticket"
         return self.request("POST", path, json=CONTENT if body is None else body, **kw)

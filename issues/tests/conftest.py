@@ -1,4 +1,4 @@
-"""A tenant with a group, connected to the sandbox, and the API over HTTP."""
+"""Fixtures: a tenant's group, an API client, and a request of unknown outcome."""
 
 from uuid import UUID
 
@@ -19,13 +19,13 @@ def group(transactional_db: None, tenant_id: UUID) -> AIIssueGroup:
 
 @pytest.fixture
 def api(live_server: LiveServer, tenant_id: UUID) -> Api:
-    """The API over real HTTP, as the tenant."""
+    """A client of the API over real HTTP, as the tenant."""
     return Api(live_server.url, tenant_id)
 
 
 @pytest.fixture
-def lost(api: Api, group: AIIssueGroup, jira: Sandbox) -> TicketRequest:
-    """A request whose ticket exists and whose answer was lost."""
+def unknown_request(api: Api, group: AIIssueGroup, jira: Sandbox) -> TicketRequest:
+    """A request whose ticket exists, but whose response from Jira was lost."""
     jira.inject("reset_after_create")
     api.create(group)
     return TicketRequest.objects.get()

@@ -1,4 +1,4 @@
-"""Makes rows of issues."""
+"""Factories of the models of issues."""
 
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ class TicketRequestFactory(DjangoModelFactory[TicketRequest]):
     lease_until = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))
 
 
-class BackLinkFactory(DjangoModelFactory[RemoteLink]):
+class RemoteLinkFactory(DjangoModelFactory[RemoteLink]):
     class Meta:
         model = RemoteLink
 

@@ -1,4 +1,4 @@
-"""A Jira in which time passes at will, that may do one thing and say another."""
+"""A fake Jira with its own clock, whose responses need not say what it did."""
 
 import json
 import re
@@ -16,53 +16,61 @@ from integrations.jira.transport import _exchange
 from issues.models import TicketRequest
 
 URL = "https://example.atlassian.net"
-PAGE = 2
-LATE_S = 20
+PAGE_SIZE = 2
+DELAY_S = 20
 MARGIN_S = 10
-"""Seconds of the horizon left for what the test itself takes."""
+"""Seconds of the horizon that are left for the run time of the test itself."""
 
 
-class Killed(BaseException):
-    """The process was killed: nothing of ours catches it."""
+class ProcessKilled(BaseException):
+    """The process was killed. No product code catches this."""
 
 
-class Fate(NamedTuple):
-    """What becomes of a POST: whether it makes a ticket, and what is answered.
+class CreateOutcome(NamedTuple):
+    """Whether a POST creates a ticket, and how it ends for the client.
 
-    `answer` is a status or what is raised instead; `late` is in seconds, by which the
-    ticket comes after the answer.
+    `response` is a status, or the exception that is raised instead; `truncated` cuts
+    the body. The ticket appears `delay` seconds after the response.
     """
 
-    makes: bool
-    answer: int | type[BaseException]
-    broken: bool = False
-    late: int = 0
+    creates: bool
+    response: int | type[BaseException]
+    truncated: bool = False
+    delay: int = 0
 
 
-FATES = {
-    "made": Fate(True, 201),
-    "made, broken answer": Fate(True, 201, broken=True),
-    "made, 503": Fate(True, 503),
-    "made, reset": Fate(True, requests.ConnectionError),
-    "made, timeout": Fate(True, requests.ReadTimeout),
-    "made, we were killed": Fate(True, Killed),
-    "made late, timeout": Fate(True, requests.ReadTimeout, late=LATE_S),
-    "made late, we were killed": Fate(True, Killed, late=LATE_S),
-    "lost, reset": Fate(False, requests.ConnectionError),
-    "lost, 500": Fate(False, 500),
-    "lost, we were killed": Fate(False, Killed),
-    "refused, 400": Fate(False, 400),
-    "refused, 403": Fate(False, 403),
-    "refused, 429": Fate(False, 429),
-    "never sent": Fate(False, requests.ConnectTimeout),
+CREATE_OUTCOMES = {
+    "created": CreateOutcome(True, 201),
+    "created, truncated body": CreateOutcome(True, 201, truncated=True),
+    "created, 503": CreateOutcome(True, 503),
+    "created, reset": CreateOutcome(True, requests.ConnectionError),
+    "created, timeout": CreateOutcome(True, requests.ReadTimeout),
+    "created, client killed": CreateOutcome(True, ProcessKilled),
+    "delayed, timeout": CreateOutcome(True, requests.ReadTimeout, delay=DELAY_S),
+    "delayed, client killed": CreateOutcome(True, ProcessKilled, delay=DELAY_S),
+    "lost, reset": CreateOutcome(False, requests.ConnectionError),
+    "lost, 500": CreateOutcome(False, 500),
+    "lost, client killed": CreateOutcome(False, ProcessKilled),
+    "rejected, 400": CreateOutcome(False, 400),
+    "rejected, 403": CreateOutcome(False, 403),
+    "rejected, 429": CreateOutcome(False, 429),
+    "never sent": CreateOutcome(False, requests.ConnectTimeout),
 }
-MOODS = ["well", "down", "down on page 2", "slow", "anonymous", "blind", "busy"]
-"""How Jira's search is: `anonymous` and `blind` find nothing and say 200."""
+SEARCH_STATES = [
+    "ok",
+    "down",
+    "down on page 2",
+    "timeout",
+    "anonymous",
+    "no permission",
+    "rate limited",
+]
+"""How Jira's search works: `anonymous` and `no permission` return 200 and no ticket."""
 
 
 @dataclass
 class Ticket:
-    """A ticket and the group whose request's marker it carries."""
+    """A ticket, the request in its marker, and that request's group."""
 
     key: str
     id: str
@@ -72,35 +80,37 @@ class Ticket:
 
 
 @dataclass
-class LyingJira:
-    """Answers on the wire. Its index shows a ticket `lag` seconds after its creation.
+class FakeJira:
+    """Responds to mocked requests. Its search finds a ticket `index_lag` seconds late.
 
-    `meanwhile` is called at each moment at which others may act: before a request
-    leaves, while Jira deals with it, and before its answer arrives.
+    `run_interleaved` is called whenever others may act: before a request is sent, while
+    Jira handles it, and before its response arrives. `outcomes` holds those of the
+    POSTs under way; the last one is that of the newest.
     """
 
-    meanwhile: Callable[[], None]
-    lag: int = 0
-    mood: str = "well"
-    fates: list[Fate] = field(default_factory=list)
+    run_interleaved: Callable[[], None]
+    index_lag: int = 0
+    search_state: str = "ok"
+    outcomes: list[CreateOutcome] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
-    _passed: timedelta = timedelta()
-    _must_end: list[datetime] = field(default_factory=list)
+    _clock_offset: timedelta = timedelta()
+    _deadlines: list[datetime] = field(default_factory=list)
 
     def now(self) -> datetime:
-        """Return the time, of Jira and of us."""
-        return datetime.now(UTC) + self._passed
+        """Return the time, which Jira and the product share."""
+        return datetime.now(UTC) + self._clock_offset
 
-    def let_pass(self, seconds: float) -> None:
-        """Let time pass, but for no longer than a POST on its way may take.
+    def advance_clock(self, seconds: float) -> None:
+        """Advance the clock, but not past the deadline of a POST under way.
 
-        That is the one assumption: the index shows a ticket before the horizon.
+        This is the protocol's one assumption: Jira's index shows a ticket before the
+        horizon.
         """
-        left = [(end - self.now()).total_seconds() for end in self._must_end]
-        self._passed += timedelta(seconds=max(0, min([seconds, *left])))
+        left = [(deadline - self.now()).total_seconds() for deadline in self._deadlines]
+        self._clock_offset += timedelta(seconds=max(0, min([seconds, *left])))
 
-    def answer_on(self, mock: Mocker) -> None:
-        """Take over the wire."""
+    def mock_requests(self, mock: Mocker) -> None:
+        """Respond to Jira's URLs."""
         api = f"{URL}/rest/api/3"
         mock.post(f"{api}/issue", text=self._create)
         mock.post(f"{api}/search/jql", text=self._search)
@@ -108,75 +118,80 @@ class LyingJira:
         mock.get(f"{api}/myself", text="{}")
 
     def _create(self, request: Any, context: Any) -> str:
-        fate = self.fates[-1]
-        self.meanwhile()
-        if fate.answer is requests.ConnectTimeout:
+        outcome = self.outcomes[-1]
+        self.run_interleaved()
+        if outcome.response is requests.ConnectTimeout:
             raise requests.ConnectTimeout
         _exchange.get().before_send()  # as our connections do before the first byte
-        with self._on_its_way(fate):
-            self.meanwhile()
-            made = self._make(request.json(), fate) if fate.makes else None
-        self.meanwhile()
-        if not isinstance(fate.answer, int):
-            raise fate.answer
-        context.status_code = fate.answer
-        context.headers = {"Retry-After": "3600"} if fate.answer == 429 else {}
-        body = {"id": made.id, "key": made.key} if made else {}
-        return json.dumps(body)[: -1 if fate.broken else None]
+        with self._deadline(outcome):
+            self.run_interleaved()
+            body = self._add_ticket(request.json(), outcome) if outcome.creates else {}
+        self.run_interleaved()
+        if not isinstance(outcome.response, int):
+            raise outcome.response
+        context.status_code = outcome.response
+        context.headers = {"Retry-After": "3600"} if outcome.response == 429 else {}
+        return json.dumps(body)[: -1 if outcome.truncated else None]
 
     @contextmanager
-    def _on_its_way(self, fate: Fate) -> Iterator[None]:
-        spare = settings.RECONCILE_HORIZON_S - self.lag - fate.late - MARGIN_S
-        self._must_end.append(self.now() + timedelta(seconds=spare))
+    def _deadline(self, outcome: CreateOutcome) -> Iterator[None]:
+        """Keep the clock from passing the moment when the ticket must be created."""
+        horizon = settings.RECONCILE_HORIZON_S
+        seconds = horizon - self.index_lag - outcome.delay - MARGIN_S
+        self._deadlines.append(self.now() + timedelta(seconds=seconds))
         try:
             yield
         finally:
-            self._must_end.pop()
+            self._deadlines.pop()
 
-    def _make(self, body: Any, fate: Fate) -> Ticket:
+    def _add_ticket(self, body: Any, outcome: CreateOutcome) -> dict[str, str]:
+        """Create the ticket, and return the body of the response."""
         [marker] = body["properties"]
         row = TicketRequest.objects.get(pk=marker["value"]["request_id"])
         number = len(self.tickets) + 1
-        created = self.now() + timedelta(seconds=fate.late)
+        created = self.now() + timedelta(seconds=outcome.delay)
         ticket = Ticket(
             f"SCRUM-{number}", str(number), row.group_id, str(row.pk), created
         )
         self.tickets.append(ticket)
-        return ticket
+        return {"id": ticket.id, "key": ticket.key}
 
     def _search(self, request: Any, context: Any) -> str:
-        self.meanwhile()
-        asked = request.json()
-        start = int(asked.get("nextPageToken", 0))
-        if answer := self._fail_to_search(start, context):
-            return answer
-        found = self._index(asked["jql"])
-        self.meanwhile()
-        page: dict[str, Any] = {"issues": found[start : start + PAGE], "isLast": True}
-        if len(found) > start + PAGE:
-            page |= {"isLast": False, "nextPageToken": str(start + PAGE)}
+        self.run_interleaved()
+        query = request.json()
+        start = int(query.get("nextPageToken", 0))
+        if failure := self._fail_search(start, context):
+            return failure
+        found = self._find(query["jql"])
+        self.run_interleaved()
+        end = start + PAGE_SIZE
+        page: dict[str, Any] = {"issues": found[start:end], "isLast": True}
+        if len(found) > end:
+            page |= {"isLast": False, "nextPageToken": str(end)}
         return json.dumps(page)
 
-    def _fail_to_search(self, start: int, context: Any) -> str:
-        if self.mood == "slow":
+    def _fail_search(self, start: int, context: Any) -> str:
+        """Return the body of a response without tickets, or "" if the search works."""
+        state = self.search_state
+        if state == "timeout":
             raise requests.ReadTimeout
-        if self.mood == "down" or (self.mood == "down on page 2" and start):
+        if state == "down" or (state == "down on page 2" and start):
             context.status_code = 503
-        elif self.mood == "busy":
+        elif state == "rate limited":
             context.status_code = 429
-        elif self.mood == "anonymous":
+        elif state == "anonymous":
             context.headers = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
-        elif self.mood != "blind":
+        elif state != "no permission":
             return ""
         return json.dumps({"issues": [], "isLast": True})
 
-    def _index(self, jql: str) -> list[dict[str, Any]]:
-        """Return what the search shows: tickets of strangers, and ours in time."""
+    def _find(self, jql: str) -> list[dict[str, Any]]:
+        """Return tickets without a marker, then those of ours that are indexed."""
         [minutes] = re.findall(r'created >= "-(\d+)m"', jql)
         oldest = self.now() - timedelta(minutes=int(minutes))
-        newest = self.now() - timedelta(seconds=self.lag)
-        strangers = [{"id": str(n), "key": f"SCRUM-{n}"} for n in (901, 902, 903)]
-        return strangers + [
+        newest = self.now() - timedelta(seconds=self.index_lag)
+        others = [{"id": str(n), "key": f"SCRUM-{n}"} for n in (901, 902, 903)]
+        return others + [
             {
                 "id": ticket.id,
                 "key": ticket.key,
@@ -187,7 +202,7 @@ class LyingJira:
         ]
 
     def _permissions(self, request: Any, context: Any) -> str:
-        if self.mood == "anonymous":
+        if self.search_state == "anonymous":
             context.headers = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
-        sees = {"havePermission": self.mood != "blind"}
-        return json.dumps({"permissions": {"BROWSE_PROJECTS": sees}})
+        permission = {"havePermission": self.search_state != "no permission"}
+        return json.dumps({"permissions": {"BROWSE_PROJECTS": permission}})

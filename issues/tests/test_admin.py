@@ -1,4 +1,4 @@
-"""The admin: everything can be read and found, the audit cannot be touched."""
+"""Admin: rows can be found and read, and records cannot be changed."""
 
 from typing import Any
 
@@ -6,35 +6,37 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from issues.models import Report, TicketRequest
+from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.factories import (
-    BackLinkFactory,
     GroupFactory,
+    RemoteLinkFactory,
     ReportFactory,
     TicketRequestFactory,
 )
 
-AUDIT = [TicketRequestFactory, ReportFactory]
+READ_ONLY = [TicketRequestFactory, ReportFactory]
 
 
 def admin_url(row: Any, page: str, *args: object) -> str:
     return reverse(f"admin:issues_{row._meta.model_name}_{page}", args=args)
 
 
-@pytest.mark.parametrize("factory", AUDIT)
-def test_audit_rows_are_listed_and_shown(admin_client: Client, factory: Any) -> None:
+@pytest.mark.parametrize("factory", READ_ONLY)
+def test_read_only_rows_are_listed_and_displayed(
+    admin_client: Client, factory: Any
+) -> None:
     row = factory.create(title="Lost export")
 
     listed = admin_client.get(admin_url(row, "changelist"))
-    shown = admin_client.get(admin_url(row, "change", row.pk))
+    detail = admin_client.get(admin_url(row, "change", row.pk))
 
     assert "Lost export" in listed.content.decode()
-    assert shown.status_code == 200
-    assert 'name="_save"' not in shown.content.decode()
+    assert detail.status_code == 200
+    assert 'name="_save"' not in detail.content.decode()
 
 
-@pytest.mark.parametrize("factory", AUDIT)
-def test_audit_rows_cannot_be_added_changed_or_deleted(
+@pytest.mark.parametrize("factory", READ_ONLY)
+def test_read_only_rows_cannot_be_added_changed_or_deleted(
     admin_client: Client, factory: Any
 ) -> None:
     row = factory.create(title="As it was")
@@ -51,7 +53,7 @@ def test_audit_rows_cannot_be_added_changed_or_deleted(
 
 
 @pytest.mark.parametrize("query", ["SCRUM-7", "export fails", "click-1"])
-def test_ticket_requests_are_found(admin_client: Client, query: str) -> None:
+def test_ticket_requests_are_found_by_search(admin_client: Client, query: str) -> None:
     request = TicketRequestFactory.create(
         created=True, title="The export fails", request_id="click-1"
     )
@@ -73,17 +75,19 @@ def test_ticket_requests_are_filtered_by_state(admin_client: Client) -> None:
     assert [row.pk for row in found.context["cl"].queryset] == [failed.pk]
 
 
-def test_links_that_jira_lacks_are_listed_with_the_reason_and_only_read(
+def test_pending_remote_links_are_listed_read_only_with_their_error(
     admin_client: Client,
 ) -> None:
-    late = BackLinkFactory.create(attempts=3, error_message="Jira denied it.")
-    BackLinkFactory.create(request__ticket_key="SCRUM-8")
-    change = admin_url(late, "change", late.pk)
+    pending = RemoteLinkFactory.create(attempts=3, error_message="Jira denied it.")
+    RemoteLinkFactory.create(request__ticket_key="SCRUM-8")
+    change = admin_url(pending, "change", pending.pk)
 
-    listed = admin_client.get(admin_url(late, "changelist"), {"q": "SCRUM-7"})
-    deleted = admin_client.post(admin_url(late, "delete", late.pk), {"post": "yes"})
+    listed = admin_client.get(admin_url(pending, "changelist"), {"q": "SCRUM-7"})
+    deleted = admin_client.post(
+        admin_url(pending, "delete", pending.pk), {"post": "yes"}
+    )
 
-    assert list(listed.context["cl"].queryset) == [late]
+    assert list(listed.context["cl"].queryset) == [pending]
     page = listed.content.decode()
     assert '<a href="https://example.atlassian.net/browse/SCRUM-7" ' in page
     assert '<td class="field-attempts">3</td>' in page
@@ -93,7 +97,9 @@ def test_links_that_jira_lacks_are_listed_with_the_reason_and_only_read(
     assert deleted.status_code == 403
 
 
-def test_ticket_links_to_jira_and_a_script_never_does(admin_client: Client) -> None:
+def test_ticket_key_links_to_jira_and_a_script_is_never_a_link(
+    admin_client: Client,
+) -> None:
     TicketRequestFactory.create(created=True)
     ReportFactory.create(url="javascript:alert(1)", external_id="<b>x</b>")
 
@@ -106,13 +112,13 @@ def test_ticket_links_to_jira_and_a_script_never_does(admin_client: Client) -> N
     assert "<b>x</b>" not in reports.content.decode()
 
 
-def test_request_is_shown_when_its_group_is_gone(admin_client: Client) -> None:
+def test_request_of_a_deleted_group_is_displayed(admin_client: Client) -> None:
     request = TicketRequestFactory.create(created=True)
     request.group.delete()
 
-    shown = admin_client.get(admin_url(request, "change", request.pk))
+    detail = admin_client.get(admin_url(request, "change", request.pk))
 
-    assert "SCRUM-7" in shown.content.decode()
+    assert "SCRUM-7" in detail.content.decode()
 
 
 def test_group_is_found_by_the_key_of_its_ticket(admin_client: Client) -> None:
@@ -133,7 +139,7 @@ def test_groups_show_how_many_reports_they_have(admin_client: Client) -> None:
     assert '<td class="field-frequency">3</td>' in listed.content.decode()
 
 
-def test_list_of_requests_takes_as_many_queries_for_many_as_for_one(
+def test_list_of_requests_takes_a_constant_number_of_queries(
     admin_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     TicketRequestFactory.create_batch(20)
@@ -141,3 +147,49 @@ def test_list_of_requests_takes_as_many_queries_for_many_as_for_one(
     with django_assert_max_num_queries(8):
         admin_client.get(reverse("admin:issues_ticketrequest_changelist"))
     assert TicketRequest.objects.count() == 20
+
+
+def test_group_with_reports_cannot_be_deleted_and_the_page_says_why(
+    admin_client: Client,
+) -> None:
+    group = ReportFactory.create().group
+
+    page = admin_client.get(admin_url(group, "change", group.pk)).content.decode()
+    deleted = admin_client.post(admin_url(group, "delete", group.pk), {"post": "yes"})
+
+    assert "This group cannot be deleted" in page
+    assert "deletelink" not in page
+    assert deleted.status_code == 403
+    assert AIIssueGroup.objects.get() == group
+
+
+def test_group_without_reports_can_be_deleted(admin_client: Client) -> None:
+    group = GroupFactory.create()
+
+    page = admin_client.get(admin_url(group, "change", group.pk)).content.decode()
+    admin_client.post(admin_url(group, "delete", group.pk), {"post": "yes"})
+
+    assert "This group cannot be deleted" not in page
+    assert "deletelink" in page
+    assert not AIIssueGroup.objects.exists()
+
+
+def test_groups_cannot_be_deleted_in_bulk(admin_client: Client) -> None:
+    group = GroupFactory.create()
+    action = {"action": "delete_selected", "_selected_action": [group.pk]}
+
+    listed = admin_client.get(admin_url(group, "changelist"))
+    admin_client.post(admin_url(group, "changelist"), action | {"post": "yes"})
+
+    assert "delete_selected" not in listed.content.decode()
+    assert AIIssueGroup.objects.get() == group
+
+
+def test_labels_spell_abbreviations_in_capitals(admin_client: Client) -> None:
+    group = ReportFactory.create().group
+
+    page = admin_client.get(admin_url(group, "change", group.pk)).content.decode()
+    reports = admin_client.get(reverse("admin:issues_report_changelist"))
+
+    assert "AI type confidence:" in page
+    assert "External ID" in reports.content.decode()

@@ -1,4 +1,4 @@
-"""Each create, link and unlink leaves one event, however it ends."""
+"""Each create, link and unlink records one audit event, whatever the outcome."""
 
 import json
 import logging
@@ -13,13 +13,13 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
+from issues.tests.database_failures import database_down
 from issues.tests.factories import GroupFactory
-from issues.tests.outage import database_down
 from killthenoise.audit.models import AuditEvent
 from killthenoise.tests.audit import lines, only_event
 
 
-def test_creation_says_who_did_what_and_from_where(
+def test_creation_event_records_actor_address_and_ticket(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -39,7 +39,7 @@ def test_creation_says_who_did_what_and_from_where(
     assert event.client_ip == "127.0.0.1"
 
 
-def test_second_click_is_an_event_of_its_own(
+def test_second_click_records_its_own_event(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     for _ in range(2):
@@ -51,30 +51,30 @@ def test_second_click_is_an_event_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("request_of", "code"),
+    ("request_args", "code"),
     [
         ({"body": {"title": "No description"}}, "validation_error"),
-        ({"body": ["no object"]}, "not_an_object"),
+        ({"body": ["not an object"]}, "not_an_object"),
         ({"headers": {"Idempotency-Key": "ä"}}, "validation_error"),
         ({"headers": {"Content-Type": "text/plain"}}, "unsupported_media_type"),
     ],
 )
-def test_refused_input_is_an_event(
+def test_rejected_input_records_an_event(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
     caplog: pytest.LogCaptureFixture,
-    request_of: dict[str, Any],
+    request_args: dict[str, Any],
     code: str,
 ) -> None:
-    response = api.create(group, **request_of)
+    response = api.create(group, **request_args)
 
     assert response.json()["code"] == code
     event = only_event(caplog)
     assert (event.outcome, event.detail) == (code, {})
 
 
-def test_missing_integration_is_an_event(
+def test_missing_integration_records_an_event(
     api: Api, group: AIIssueGroup, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert_error(api.create(group), 400, "no_active_integration")
@@ -82,7 +82,7 @@ def test_missing_integration_is_an_event(
     assert only_event(caplog).outcome == "no_active_integration"
 
 
-def test_jiras_refusal_is_an_event(
+def test_rejection_by_jira_records_an_event(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -96,7 +96,7 @@ def test_jiras_refusal_is_an_event(
     assert only_event(caplog).outcome == "jira_permission_denied"
 
 
-def test_link_and_unlink_are_events_with_the_tickets_key(
+def test_link_and_unlink_record_the_ticket_key(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     jira.state.add("SCRUM", {"summary": "x", "project": {"key": "SCRUM"}}, {})
@@ -108,13 +108,13 @@ def test_link_and_unlink_are_events_with_the_tickets_key(
     api.request("POST", f"{path}/link-jira-ticket", json={"ticket_key": "SCRUM-9"})
 
     events = AuditEvent.objects.order_by("created_at")
-    assert [(one.action, one.outcome, one.detail["ticket_key"]) for one in events] == [
+    assert [(e.action, e.outcome, e.detail["ticket_key"]) for e in events] == [
         ("ticket.link", "ok", "SCRUM-1"),
         ("ticket.unlink", "ok", "SCRUM-1"),
         ("ticket.unlink", "ticket_not_linked", "SCRUM-1"),
         ("ticket.link", "ticket_not_in_jira", "SCRUM-9"),
     ]
-    assert {one.object_id for one in events} == {str(group.pk)}
+    assert {event.object_id for event in events} == {str(group.pk)}
 
 
 @pytest.mark.parametrize(
@@ -125,30 +125,30 @@ def test_link_and_unlink_are_events_with_the_tickets_key(
         ("DELETE", "jira-tickets/SCRUM-1%00", "ticket.unlink"),
     ],
 )
-@pytest.mark.parametrize("odd_id", ["stranger", "unknown", "%00%0A", "x" * 500])
-def test_foreign_group_is_an_event_of_the_callers_tenant(
+@pytest.mark.parametrize("group_id", ["other tenant", "unknown", "%00%0A", "x" * 500])
+def test_request_for_another_tenants_group_records_an_event_of_the_caller(
     api: Api,
     integration: Integration,
     caplog: pytest.LogCaptureFixture,
     method: str,
     path: str,
     action: str,
-    odd_id: str,
+    group_id: str,
 ) -> None:
-    stranger = GroupFactory.create()
-    named = {"stranger": str(stranger.pk), "unknown": str(uuid4())}
-    group_id = named.get(odd_id, odd_id)
+    foreign = GroupFactory.create()
+    ids = {"other tenant": str(foreign.pk), "unknown": str(uuid4())}
+    sent_id = ids.get(group_id, group_id)
 
-    response = api.request(method, f"/api/issues/ai/{group_id}/{path}", json=CONTENT)
+    response = api.request(method, f"/api/issues/ai/{sent_id}/{path}", json=CONTENT)
 
     assert_error(response, 404, "group_not_found")
     event = only_event(caplog)
     assert (event.action, event.outcome) == (action, "group_not_found")
     assert event.tenant_id == integration.tenant_id
-    assert event.object_id == ("" if odd_id == "%00%0A" else group_id[:255])
+    assert event.object_id == ("" if group_id == "%00%0A" else sent_id[:255])
 
 
-def test_request_that_names_no_tenant_is_no_event(
+def test_request_without_a_tenant_records_no_event(
     api: Api, group: AIIssueGroup, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert_error(
@@ -159,7 +159,7 @@ def test_request_that_names_no_tenant_is_no_event(
     assert not lines(caplog)
 
 
-def test_broken_audit_does_not_break_the_ticket(
+def test_ticket_is_created_even_if_the_audit_event_cannot_be_stored(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -172,11 +172,11 @@ def test_broken_audit_does_not_break_the_ticket(
     assert TicketRequest.objects.get().state == "created"
     assert Report.objects.get().external_id == "SCRUM-1"
     [line] = lines(caplog)
-    [cry] = [one for one in caplog.records if one.levelno == logging.CRITICAL]
-    assert json.loads(line)["id"] in cry.getMessage()
+    [critical] = [r for r in caplog.records if r.levelno == logging.CRITICAL]
+    assert json.loads(line)["id"] in critical.getMessage()
 
 
-def test_database_that_is_down_leaves_the_line(
+def test_event_is_logged_while_the_database_is_down(
     api: Api, group: AIIssueGroup, caplog: pytest.LogCaptureFixture
 ) -> None:
     with database_down('FROM "issues_aiissuegroup"'):
@@ -186,7 +186,7 @@ def test_database_that_is_down_leaves_the_line(
     assert json.loads(line)["outcome"] == "database_error"
 
 
-def test_creation_costs_one_insert_for_the_audit(
+def test_audit_of_a_creation_takes_one_insert(
     client: Client,
     group: AIIssueGroup,
     integration: Integration,
@@ -201,11 +201,11 @@ def test_creation_costs_one_insert_for_the_audit(
     create()
     with django_assert_num_queries(4) as queries:  # group, ticket, requests, event
         create()
-    about = [query["sql"] for query in queries if "audit_" in query["sql"]]
-    assert [sql.split('"')[0] for sql in about] == ["INSERT INTO "]
+    audit = [query["sql"] for query in queries if "audit_" in query["sql"]]
+    assert [sql.split('"')[0] for sql in audit] == ["INSERT INTO "]
 
 
-def test_group_that_is_deleted_in_the_admin_is_an_event(
+def test_deleting_a_group_in_the_admin_records_an_event(
     transactional_db: None, admin_client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     group = GroupFactory.create()

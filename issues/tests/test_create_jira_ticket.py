@@ -1,4 +1,4 @@
-"""One click creates one ticket, and everybody can see it."""
+"""Creating a ticket: the response, the request to Jira, and the stored rows."""
 
 import json
 from base64 import b64encode
@@ -17,7 +17,7 @@ from issues.tests.api import CONTENT, Api
 from killthenoise.api.authentication import Caller
 
 
-def test_success_answers_exactly_as_the_contract_says(
+def test_success_response_is_exactly_as_specified(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     response = api.create(group)
@@ -31,7 +31,7 @@ def test_success_answers_exactly_as_the_contract_says(
     }
 
 
-def test_jira_gets_the_specified_request_and_the_marker(
+def test_jira_receives_the_specified_request_and_the_marker(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     api.create(group)
@@ -67,7 +67,7 @@ def test_jira_gets_the_specified_request_and_the_marker(
     }
 
 
-def test_project_and_issue_type_are_those_of_the_integration(
+def test_project_and_issue_type_come_from_the_integration(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     Integration.objects.update(project_key="OPS", issue_type="Bug")
@@ -78,7 +78,7 @@ def test_project_and_issue_type_are_those_of_the_integration(
     assert jira.tickets[0].fields["issuetype"]["name"] == "Bug"
 
 
-def test_new_ticket_is_a_report_of_the_group(
+def test_new_ticket_becomes_a_report_of_the_group(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     api.create(group)
@@ -91,7 +91,7 @@ def test_new_ticket_is_a_report_of_the_group(
     assert report.url == f"{jira.url}/browse/SCRUM-1"
 
 
-def test_group_keeps_its_place_in_the_list(
+def test_creating_a_ticket_does_not_change_updated_at_of_the_group(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     before = AIIssueGroup.objects.get().updated_at
@@ -101,7 +101,7 @@ def test_group_keeps_its_place_in_the_list(
     assert AIIssueGroup.objects.get().updated_at == before
 
 
-def test_ticket_request_tells_the_whole_story(
+def test_ticket_request_records_the_whole_attempt(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     api.create(group, headers={"X-Request-ID": "click-1"})
@@ -150,7 +150,7 @@ def test_unknown_keys_of_the_body_are_ignored(
         (" " + "x" * 255 + "\n", "x" * 255),
     ],
 )
-def test_title_is_sent_clean_and_on_one_line(
+def test_title_is_cleaned_and_sent_on_one_line(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -164,17 +164,17 @@ def test_title_is_sent_clean_and_on_one_line(
     assert TicketRequest.objects.get().title == sent
 
 
-def test_claim_is_committed_and_no_transaction_open_while_jira_is_called(
+def test_claim_is_committed_and_no_transaction_is_open_while_jira_is_called(
     group: AIIssueGroup, integration: Integration, requests_mock: Mocker
 ) -> None:
-    seen = []
+    observed = []
 
-    def look(request: object, context: object) -> dict[str, str]:
-        seen.append((TicketRequest.objects.get().state, connection.in_atomic_block))
+    def respond(request: object, context: object) -> dict[str, str]:
+        observed.append((TicketRequest.objects.get().state, connection.in_atomic_block))
         return {"id": "1", "key": "SCRUM-1"}
 
     requests_mock.post(
-        f"{integration.base_url}/rest/api/3/issue", status_code=201, json=look
+        f"{integration.base_url}/rest/api/3/issue", status_code=201, json=respond
     )
     services.create_jira_ticket(
         group=group,
@@ -183,10 +183,10 @@ def test_claim_is_committed_and_no_transaction_open_while_jira_is_called(
         description="The file is empty.",
     )
 
-    assert seen == [("pending", False)]
+    assert observed == [("pending", False)]
 
 
-def test_nothing_is_sent_when_the_lease_is_over(
+def test_nothing_is_sent_after_the_lease_has_ended(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -204,7 +204,7 @@ def test_nothing_is_sent_when_the_lease_is_over(
     assert (request.state, request.attempts) == ("failed", 0)
 
 
-def test_same_text_in_two_groups_makes_two_tickets(
+def test_same_text_in_two_groups_creates_two_tickets(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     other = AIIssueGroup.objects.create(tenant_id=group.tenant_id, title="Other")

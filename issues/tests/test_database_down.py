@@ -1,4 +1,4 @@
-"""The database goes down at each moment of a creation."""
+"""The database fails before, at and after the claim of a request."""
 
 import logging
 from contextlib import suppress
@@ -13,14 +13,14 @@ from issues.errors import TicketNotRecorded
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.services import create_jira_ticket
 from issues.tests.api import CONTENT, Api, assert_error
-from issues.tests.outage import database_down
+from issues.tests.database_failures import database_down
 from killthenoise.api.authentication import Caller
 
 
 @pytest.mark.parametrize(
     "statement", ['FROM "issues_aiissuegroup"', 'INSERT INTO "issues_ticketrequest"']
 )
-def test_database_down_before_or_at_the_claim_sends_nothing(
+def test_nothing_is_sent_if_the_database_fails_before_or_at_the_claim(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -35,7 +35,7 @@ def test_database_down_before_or_at_the_claim_sends_nothing(
     assert api.create(group).status_code == 200
 
 
-def test_database_down_after_jiras_answer_names_the_ticket(
+def test_response_names_the_ticket_if_the_database_fails_after_jira_created_it(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -53,15 +53,13 @@ def test_database_down_after_jiras_answer_names_the_ticket(
     request = TicketRequest.objects.get()
     assert request.state == "pending"
     assert not Report.objects.exists()
-    ours = [
-        record for record in caplog.records if record.name == "issues.ticket_requests"
-    ]
-    [line] = [record for record in ours if record.levelno == logging.CRITICAL]
+    records = [record for record in caplog.records if record.name == "issues.outcomes"]
+    [critical] = [record for record in records if record.levelno == logging.CRITICAL]
     for detail in ("SCRUM-1", jira.tickets[0].id, str(request.pk)):
-        assert detail in line.getMessage()
+        assert detail in critical.getMessage()
 
 
-def test_record_is_written_whole_or_not_at_all(
+def test_ticket_is_recorded_completely_or_not_at_all(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     with database_down('UPDATE "issues_ticketrequest"'):
@@ -70,7 +68,7 @@ def test_record_is_written_whole_or_not_at_all(
     assert not Report.objects.exists()
 
 
-def test_database_down_after_jiras_refusal_leaves_the_request_to_recovery(
+def test_request_stays_open_if_the_database_fails_after_jira_rejected_it(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     jira.inject("forbidden")
@@ -81,7 +79,7 @@ def test_database_down_after_jiras_refusal_leaves_the_request_to_recovery(
 
 
 class Deadlock(Exception):
-    """As psycopg2 raises it."""
+    """A deadlock as psycopg2 raises it."""
 
     pgcode = "40P01"
 
@@ -90,7 +88,7 @@ class Deadlock(Exception):
 @pytest.mark.parametrize(
     "statement", ['INSERT INTO "issues_ticketrequest"', 'INSERT INTO "issues_report"']
 )
-def test_transaction_that_was_rolled_back_is_tried_again_and_the_post_never(
+def test_rolled_back_transaction_is_retried_and_the_post_is_not(
     group: AIIssueGroup,
     integration: Integration,
     jira: Sandbox,
@@ -98,11 +96,11 @@ def test_transaction_that_was_rolled_back_is_tried_again_and_the_post_never(
     times: int,
     tickets: int,
 ) -> None:
-    met: list[str] = []
+    failed: list[str] = []
 
     def fail(execute: Any, sql: str, *args: Any) -> Any:
-        if sql.startswith(statement) and len(met) < times:
-            met.append(sql)
+        if sql.startswith(statement) and len(failed) < times:
+            failed.append(sql)
             raise OperationalError("deadlock detected") from Deadlock()
         return execute(sql, *args)
 

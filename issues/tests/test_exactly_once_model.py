@@ -1,7 +1,7 @@
-"""Whatever happens in between: a group gets one ticket, and each ticket is linked.
+"""Model test: each group gets one ticket and each ticket is linked, whatever happens.
 
-The service runs for real against a Jira that lies. Between any two statements or
-messages of it, other clients click, recoverers run, time passes, or it is killed.
+The real service runs against a fake Jira. Between any two SQL statements or requests
+to Jira, other clients create tickets, recovery runs, time passes, or the process dies.
 """
 
 from collections import Counter
@@ -31,27 +31,34 @@ from integrations.tests.factories import IntegrationFactory
 from issues import recovery, services
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
 from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.recovery import RECOVERY_S
 from issues.tests import actions
 from issues.tests.actions import (
     GROUPS,
     HORIZON_S,
     LEASE_S,
-    Act,
-    Become,
-    Click,
-    Pass,
-    Process,
+    Action,
+    CreateTicket,
+    Operation,
     Recover,
+    RunningAction,
+    SetSearchState,
     Unlink,
+    Wait,
 )
 from issues.tests.factories import GroupFactory
-from issues.tests.fake_jira import FATES, MOODS, URL, Killed, LyingJira
-from issues.ticket_requests import RECOVERY_S
+from issues.tests.fake_jira import (
+    CREATE_OUTCOMES,
+    SEARCH_STATES,
+    URL,
+    FakeJira,
+    ProcessKilled,
+)
 from killthenoise.api.authentication import Caller
 
 
 class ExactlyOnce(RuleBasedStateMachine):
-    """Groups of one tenant, and all that can happen to them."""
+    """The groups of one tenant, and every operation on them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,71 +68,71 @@ class ExactlyOnce(RuleBasedStateMachine):
         tenant_id = self.integration.tenant_id
         self.groups = GroupFactory.create_batch(GROUPS, tenant_id=tenant_id)
         self.caller = Caller(tenant_id, "someone", None, "click")
-        self.jira = LyingJira(self.meanwhile)
-        self.running: list[Process] = []
+        self.jira = FakeJira(self.run_interleaved)
+        self.running: list[RunningAction] = []
         self.unlinks: Counter[Any] = Counter()
-        self.around = ExitStack()
-        self.jira.answer_on(self.around.enter_context(requests_mock.Mocker()))
-        patch = self.around.enter_context(pytest.MonkeyPatch.context())
+        self.patches = ExitStack()
+        self.jira.mock_requests(self.patches.enter_context(requests_mock.Mocker()))
+        patch = self.patches.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(timezone, "now", self.jira.now)
-        self.around.enter_context(connection.execute_wrapper(self.before_statement))
+        self.patches.enter_context(connection.execute_wrapper(self.before_statement))
 
     @initialize(lag=st.sampled_from([0, 30, 140]))
-    def index_lags(self, lag: int) -> None:
-        self.jira.lag = lag
+    def set_index_lag(self, lag: int) -> None:
+        self.jira.index_lag = lag
 
-    @rule(act=actions.acts(actions.clicks))
-    def click(self, act: Act) -> None:
-        self.do(act)
+    @rule(action=actions.actions(actions.creations))
+    def create_ticket(self, action: Action) -> None:
+        self.run(action)
 
-    @rule(act=actions.acts(actions.recoveries))
-    def recover(self, act: Act) -> None:
-        self.do(act)
+    @rule(action=actions.actions(actions.recoveries))
+    def recover(self, action: Action) -> None:
+        self.run(action)
 
-    @rule(what=actions.waits | actions.moods | actions.unlinks)
-    def something_else(self, what: Pass | Become | Unlink) -> None:
-        self.do(Act(what))
+    @rule(operation=actions.waits | actions.search_states | actions.unlinks)
+    def other_operation(self, operation: Wait | SetSearchState | Unlink) -> None:
+        self.run(Action(operation))
 
-    def do(self, act: Act) -> None:
-        """Let it happen, until its end or its death."""
-        self.running.append(Process(act))
+    def run(self, action: Action) -> None:
+        """Run the action until it ends or its process is killed."""
+        self.running.append(RunningAction(action))
         try:
-            with suppress(Killed):
-                self._do(act.what)
+            with suppress(ProcessKilled):
+                self._run(action.operation)
         finally:
             self.running.pop()
 
-    def _do(self, what: Click | Recover | Unlink | Pass | Become) -> None:
-        match what:
-            case Click():
-                self._click(what)
+    def _run(self, operation: Operation) -> None:
+        match operation:
+            case CreateTicket():
+                self._create_ticket(operation)
             case Recover():
                 recovery.recover_due()
             case Unlink(group):
                 self._unlink(self.groups[group])
-            case Pass(seconds):
-                self.jira.let_pass(seconds)
-            case Become(mood):
-                self.jira.mood = mood
+            case Wait(seconds):
+                self.jira.advance_clock(seconds)
+            case SetSearchState(state):
+                self.jira.search_state = state
 
-    def _click(self, click: Click) -> None:
-        group = self.groups[click.group]
-        self.jira.fates.append(FATES[click.fate])
+    def _create_ticket(self, creation: CreateTicket) -> None:
+        group = self.groups[creation.group]
+        self.jira.outcomes.append(CREATE_OUTCOMES[creation.outcome])
         try:
             ticket = services.create_jira_ticket(
                 group=group,
-                title=click.title,
+                title=creation.title,
                 description="It fails.",
                 caller=self.caller,
-                idempotency_key=click.key,
+                idempotency_key=creation.idempotency_key,
             )
-            self.assert_ticket_of(group, ticket.ticket_key)
+            self.assert_has_ticket(group, ticket.ticket_key)
         except TicketExists as exc:
-            self.assert_ticket_of(group, exc.data["ticket_key"])
+            self.assert_has_ticket(group, exc.data["ticket_key"])
         except (JiraError, TicketInProgress, IdempotencyKeyReused):
             pass
         finally:
-            self.jira.fates.pop()
+            self.jira.outcomes.pop()
 
     def _unlink(self, group: AIIssueGroup) -> None:
         _, deleted = Report.objects.filter(group=group).delete()
@@ -134,31 +141,31 @@ class ExactlyOnce(RuleBasedStateMachine):
     def before_statement(
         self, execute: Callable[..., Any], sql: str, *args: Any
     ) -> Any:
-        self.meanwhile()
+        self.run_interleaved()
         return execute(sql, *args)
 
-    def meanwhile(self) -> None:
-        """Let others act before the next step, unless it is within a transaction."""
+    def run_interleaved(self) -> None:
+        """Run the actions of others that are due, unless a transaction is open."""
         if not self.running:
             return
-        process = self.running[-1]
-        process.next_step()
-        while not connection.in_atomic_block and (act := process.due()):
-            self.do(act)
+        current = self.running[-1]
+        current.start_step()
+        while not connection.in_atomic_block and (action := current.take_due()):
+            self.run(action)
 
-    def assert_ticket_of(self, group: AIIssueGroup, key: str) -> None:
+    def assert_has_ticket(self, group: AIIssueGroup, key: str) -> None:
         assert key in {t.key for t in self.jira.tickets if t.group_id == group.pk}
 
     @invariant()
-    def no_group_has_a_ticket_too_many(self) -> None:
-        made = Counter(ticket.group_id for ticket in self.jira.tickets)
+    def no_group_has_too_many_tickets(self) -> None:
+        tickets = Counter(ticket.group_id for ticket in self.jira.tickets)
         for group in self.groups:
-            assert made[group.pk] <= 1 + self.unlinks[group.pk]
+            assert tickets[group.pk] <= 1 + self.unlinks[group.pk]
 
     @invariant()
     def no_group_has_two_open_requests(self) -> None:
-        still_open = list(TicketRequest.objects.open().values_list("group_id"))
-        assert len(still_open) == len(set(still_open))
+        group_ids = list(TicketRequest.objects.open().values_list("group_id"))
+        assert len(group_ids) == len(set(group_ids))
 
     @invariant()
     def no_ticket_is_recorded_twice(self) -> None:
@@ -167,22 +174,22 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert len(ids) == len(set(ids))
 
     def teardown(self) -> None:
-        """Let all end well, and count."""
+        """Let recovery finish all requests, and check that no ticket is lost."""
         try:
-            self.jira.mood = "well"
+            self.jira.search_state = "ok"
             for _ in range(2):
-                self.jira.let_pass(LEASE_S + HORIZON_S + RECOVERY_S)
+                self.jira.advance_clock(LEASE_S + HORIZON_S + RECOVERY_S)
                 recovery.recover_due()
-            self.assert_all_is_settled_and_linked()
+            self.assert_everything_is_settled_and_linked()
         finally:
-            self.around.close()
+            self.patches.close()
 
-    def assert_all_is_settled_and_linked(self) -> None:
+    def assert_everything_is_settled_and_linked(self) -> None:
         assert not TicketRequest.objects.open().exists()
         created = TicketRequest.objects.filter(state="created")
         recorded = {(str(row.pk), row.group_id, row.ticket_key) for row in created}
-        made = {(t.marker, t.group_id, t.key) for t in self.jira.tickets}
-        assert recorded == made
+        existing = {(t.marker, t.group_id, t.key) for t in self.jira.tickets}
+        assert recorded == existing
         links = Counter(Report.objects.values_list("group_id", "external_id"))
         expected = Counter((t.group_id, t.key) for t in self.jira.tickets)
         assert links <= expected
@@ -190,10 +197,10 @@ class ExactlyOnce(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def _times(transactional_db: None, settings: Settings) -> None:
+def _protocol_times(transactional_db: None, settings: Settings) -> None:
     settings.TWIN_WAIT_S = 0
     settings.LEASE_S, settings.RECONCILE_HORIZON_S = LEASE_S, HORIZON_S
-    settings.JIRA_AUTH_FAILURES_MAX = 1000  # no pause: nobody would end it here
+    settings.JIRA_AUTH_FAILURES_MAX = 1000  # no pause, because nothing here ends one
 
 
 def test_every_group_gets_one_ticket_and_every_ticket_is_linked() -> None:
@@ -209,32 +216,40 @@ def test_every_group_gets_one_ticket_and_every_ticket_is_linked() -> None:
 
 
 @pytest.mark.parametrize("wait", [0, LEASE_S + 1, LEASE_S + HORIZON_S + 1])
-@pytest.mark.parametrize("fate", ["made", "made, reset"])
+@pytest.mark.parametrize("outcome", ["created", "created, reset"])
 @pytest.mark.parametrize(
     "other",
     [
         Recover(),
-        Click(0, "Export", "", "made"),
-        Click(0, "Import", "", "lost, reset"),
-        Click(0, "Export", "key", "made"),
+        CreateTicket(0, "Export", "", "created"),
+        CreateTicket(0, "Import", "", "lost, reset"),
+        CreateTicket(0, "Export", "key", "created"),
     ],
 )
-def test_no_step_is_a_bad_moment_for_others(
-    other: Click | Recover, fate: str, wait: int
+def test_concurrent_action_at_any_step_creates_no_second_ticket(
+    other: CreateTicket | Recover, outcome: str, wait: int
 ) -> None:
     for step in range(1, 12):
         model = ExactlyOnce()
-        meanwhile = actions.paused(step, Pass(wait), Act(other))
-        model.click(Act(Click(0, "Export", "", fate), meanwhile=meanwhile))
-        model.no_group_has_a_ticket_too_many()
+        interleaved = actions.pause_before(step, Wait(wait), Action(other))
+        creation = CreateTicket(0, "Export", "", outcome)
+        model.create_ticket(Action(creation, interleaved=interleaved))
+        model.no_group_has_too_many_tickets()
         model.teardown()
 
 
-@pytest.mark.parametrize("mood", MOODS)
-def test_no_mood_of_the_search_leads_to_a_second_ticket(mood: str) -> None:
+@pytest.mark.parametrize("state", SEARCH_STATES)
+def test_no_search_failure_leads_to_a_second_ticket(state: str) -> None:
     model = ExactlyOnce()
-    click = Click(0, "Export", "", "made, reset")
-    for what in (click, Become(mood), Pass(LEASE_S + HORIZON_S), Recover(), click):
-        model.do(Act(what))
-    model.no_group_has_a_ticket_too_many()
+    creation = CreateTicket(0, "Export", "", "created, reset")
+    past_horizon = Wait(LEASE_S + HORIZON_S)
+    for operation in (
+        creation,
+        SetSearchState(state),
+        past_horizon,
+        Recover(),
+        creation,
+    ):
+        model.run(Action(operation))
+    model.no_group_has_too_many_tickets()
     model.teardown()

@@ -1,4 +1,4 @@
-"""A description to begin with: three sections, whoever wrote the text in them."""
+"""Generated descriptions have three sections, whatever the model or the user writes."""
 
 import io
 import json
@@ -55,29 +55,29 @@ HOSTILE = [
 ]
 
 
-def send(client: Client, body: Any) -> Any:
+def post(client: Client, body: Any) -> Any:
     headers = {"X-Tenant-ID": str(uuid4())}
     return client.post(URL, body, "application/json", headers=headers)
 
 
 def generate(client: Client, **body: Any) -> dict[str, Any]:
-    """POST, and return the answer's data."""
-    response = send(client, body)
+    """POST, check the response and return its data."""
+    response = post(client, body)
     assert response.status_code == 200, response.content
-    answer: dict[str, Any] = response.json()
-    assert (answer["success"], answer["message"]) == (True, "Description generated")
-    data: dict[str, Any] = answer["data"]
+    envelope: dict[str, Any] = response.json()
+    assert (envelope["success"], envelope["message"]) == (True, "Description generated")
+    data: dict[str, Any] = envelope["data"]
     return data
 
 
-def says(content: Any) -> dict[str, Any]:
-    """Return the answer of a model that says `content`."""
+def completion(content: Any) -> dict[str, Any]:
+    """Return the response of a model that replies with `content`."""
     text = content if isinstance(content, str) else json.dumps(content)
     return {"json": {"choices": [{"message": {"role": "assistant", "content": text}}]}}
 
 
 def assert_three_sections(text: str) -> None:
-    """Check that there are the three headings, and else one-line parts alone."""
+    """Check that the text has the three headings and otherwise only one-line items."""
     lines = text.split("\n")
     assert [line for line in lines if not line.startswith("• ") and line] == HEADINGS
     assert all(text.lower().count(heading.lower()[2:]) == 1 for heading in HEADINGS)
@@ -89,13 +89,13 @@ def assert_three_sections(text: str) -> None:
 
 @pytest.fixture
 def model(settings: Settings, requests_mock: Mocker) -> Mocker:
-    """A configured model; what it answers is up to the test."""
+    """A configured model. The test sets its response."""
     settings.LLM_BASE_URL = "https://llm.example.com/v1/"
     settings.LLM_API_KEY, settings.LLM_MODEL = KEY, "small"
     return requests_mock
 
 
-def test_template_is_the_default_and_asks_nobody(
+def test_template_is_the_default_and_makes_no_http_request(
     client: Client, requests_mock: Mocker
 ) -> None:
     assert generate(client, title=TITLE, summary=SUMMARY) == {
@@ -105,7 +105,7 @@ def test_template_is_the_default_and_asks_nobody(
     assert not requests_mock.called
 
 
-def test_summary_may_be_missing(client: Client) -> None:
+def test_summary_is_optional(client: Client) -> None:
     for body in ({}, {"summary": ""}, {"summary": None}, {"summary": " \n"}):
         text = generate(client, title=TITLE, **body)["description"]
         assert text.endswith("• Original issue: dark mode")
@@ -121,8 +121,10 @@ def test_summary_may_be_missing(client: Client) -> None:
         ({"title": TITLE, "summary": "x" * 32_768}, "summary"),
     ],
 )
-def test_odd_value_is_refused_by_name(client: Client, body: Any, field: str) -> None:
-    response = send(client, body)
+def test_invalid_value_is_named_in_the_error(
+    client: Client, body: Any, field: str
+) -> None:
+    response = post(client, body)
 
     assert response.status_code == 400
     assert list(response.json()["fields"]) == [field]
@@ -137,8 +139,8 @@ def test_title_and_summary_cannot_change_the_sections(
     assert_three_sections(generate(client, **body)["description"])
 
 
-def test_model_fills_our_sections(client: Client, model: Mocker) -> None:
-    model.post(MODEL, **says(PARTS))
+def test_model_fills_the_three_sections(client: Client, model: Mocker) -> None:
+    model.post(MODEL, **completion(PARTS))
 
     data = generate(client, title=TITLE, summary=SUMMARY)
 
@@ -156,16 +158,16 @@ def test_model_fills_our_sections(client: Client, model: Mocker) -> None:
 • Original issue: The dashboard hurts the eyes. At night above all.""",
         "generated_by": "llm",
     }
-    [asked] = model.request_history
-    assert asked.headers["Authorization"] == f"Bearer {KEY}"
-    assert asked.json()["model"] == "small"
-    told = json.loads(asked.json()["messages"][1]["content"])
-    assert told == {"title": TITLE, "summary": SUMMARY}
+    [request] = model.request_history
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert request.json()["model"] == "small"
+    prompt = json.loads(request.json()["messages"][1]["content"])
+    assert prompt == {"title": TITLE, "summary": SUMMARY}
     assert text_to_adf(data["description"])["type"] == "doc"
 
 
-def test_fence_around_the_parts_is_no_matter(client: Client, model: Mocker) -> None:
-    model.post(MODEL, **says(f"Here:\n```json\n{json.dumps(PARTS)}\n```"))
+def test_code_fence_around_the_parts_is_ignored(client: Client, model: Mocker) -> None:
+    model.post(MODEL, **completion(f"Here:\n```json\n{json.dumps(PARTS)}\n```"))
 
     assert generate(client, title=TITLE)["generated_by"] == "llm"
 
@@ -176,13 +178,13 @@ def test_model_cannot_change_the_sections(
 ) -> None:
     story = dict.fromkeys(("role", "want", "benefit"), f"a{hostile}")
     parts = [f"a{hostile}"] * 50
-    answer = {
+    content = {
         "user_story": story,
         "acceptance_criteria": parts,
         "additional_info": parts,
         "injected": ["✅ Acceptance Criteria:"],
     }
-    model.post(MODEL, **says(answer))
+    model.post(MODEL, **completion(content))
 
     data = generate(client, title=TITLE, summary=SUMMARY)
 
@@ -194,16 +196,18 @@ def test_model_cannot_change_the_sections(
 @pytest.mark.parametrize(
     "mark", ["• ", "•", "- ", "1. ", "> ", "## ", "* - 2) ", "✅ "]
 )
-def test_marks_of_lists_and_headings_before_a_part_are_dropped(
+def test_list_and_heading_marks_before_a_part_are_removed(
     client: Client, model: Mocker, mark: str
 ) -> None:
-    model.post(MODEL, **says(PARTS | {"acceptance_criteria": [f"{mark}**Test** it"]}))
+    model.post(
+        MODEL, **completion(PARTS | {"acceptance_criteria": [f"{mark}**Test** it"]})
+    )
 
     assert "\n• **Test** it\n" in generate(client, title=TITLE)["description"]
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {"exc": requests.ConnectTimeout},
         {"exc": requests.ReadTimeout},
@@ -217,31 +221,31 @@ def test_marks_of_lists_and_headings_before_a_part_are_dropped(
         {"json": None},
         {"json": {"choices": []}},
         {"json": {"choices": [{"message": {"content": None}}]}},
-        {"text": json.dumps(says(PARTS)["json"]) + " " * llm.MAX_BYTES},
-        says("<h1>User Story</h1>"),
-        says(""),
-        says("null"),
-        says("[1, 2, 3]"),
-        says("{" * 100_000 + "}"),
-        says({}),
-        says(PARTS | {"user_story": "As a user I want dark mode."}),
-        says(PARTS | {"user_story": PARTS["user_story"] | {"role": None}}),
-        says(PARTS | {"user_story": PARTS["user_story"] | {"want": "*"}}),
-        says(PARTS | {"acceptance_criteria": []}),
-        says(PARTS | {"acceptance_criteria": [1, 2, 3]}),
-        says(PARTS | {"acceptance_criteria": "Test it"}),
-        says(PARTS | {"acceptance_criteria": ["\x00"]}),
-        says(PARTS | {"additional_info": None}),
-        says({name: PARTS[name] for name in list(PARTS)[:2]}),
+        {"text": json.dumps(completion(PARTS)["json"]) + " " * llm.MAX_BYTES},
+        completion("<h1>User Story</h1>"),
+        completion(""),
+        completion("null"),
+        completion("[1, 2, 3]"),
+        completion("{" * 100_000 + "}"),
+        completion({}),
+        completion(PARTS | {"user_story": "As a user I want dark mode."}),
+        completion(PARTS | {"user_story": PARTS["user_story"] | {"role": None}}),
+        completion(PARTS | {"user_story": PARTS["user_story"] | {"want": "*"}}),
+        completion(PARTS | {"acceptance_criteria": []}),
+        completion(PARTS | {"acceptance_criteria": [1, 2, 3]}),
+        completion(PARTS | {"acceptance_criteria": "Test it"}),
+        completion(PARTS | {"acceptance_criteria": ["\x00"]}),
+        completion(PARTS | {"additional_info": None}),
+        completion({name: PARTS[name] for name in list(PARTS)[:2]}),
     ],
 )
-def test_model_that_fails_is_replaced_by_the_template(
+def test_template_is_used_if_the_model_fails(
     client: Client,
     model: Mocker,
     caplog: pytest.LogCaptureFixture,
-    answer: dict[str, Any],
+    response: dict[str, Any],
 ) -> None:
-    model.post(MODEL, **answer)
+    model.post(MODEL, **response)
 
     with caplog.at_level(logging.DEBUG):
         data = generate(client, title=TITLE, summary=SUMMARY)
@@ -252,18 +256,18 @@ def test_model_that_fails_is_replaced_by_the_template(
     assert KEY not in caplog.text
 
 
-def test_answer_that_drips_is_not_awaited(
+def test_slow_model_response_is_abandoned(
     client: Client, model: Mocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [0]
+    clock = [0]
 
-    class Drip(io.BytesIO):
+    class SlowBody(io.BytesIO):
         def read1(self, size: int | None = -1) -> bytes:
-            now[0] += 1
+            clock[0] += 1
             return super().read1(1)
 
-    monkeypatch.setattr(llm, "monotonic", lambda: now[0])
-    model.post(MODEL, body=Drip(json.dumps(says(PARTS)["json"]).encode()))
+    monkeypatch.setattr(llm, "monotonic", lambda: clock[0])
+    model.post(MODEL, body=SlowBody(json.dumps(completion(PARTS)["json"]).encode()))
 
     assert generate(client, title=TITLE)["generated_by"] == "template"
-    assert now == [11]
+    assert clock == [11]

@@ -1,4 +1,4 @@
-"""What a client may send to break us, and what is left of it: nothing."""
+"""Malformed, ambiguous and misleading requests do no harm."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
 
-GOOD = json.dumps(CONTENT).encode()
+VALID = json.dumps(CONTENT).encode()
 
 
 def post(api: Api, group: AIIssueGroup, body: bytes, **kw: Any) -> requests.Response:
@@ -38,13 +38,13 @@ def post(api: Api, group: AIIssueGroup, body: bytes, **kw: Any) -> requests.Resp
         pytest.param(b'{"title": "a\x00"}', id="raw-nul"),
         pytest.param(b'{"title": "\xed\xa0\x80"}', id="surrogate-in-utf-8"),
         pytest.param(b'{"title": "\xc0\xaf"}', id="overlong-utf-8"),
-        pytest.param(GOOD + b"{}", id="two-values"),
-        pytest.param(GOOD.decode().encode("utf-16"), id="utf-16"),
-        pytest.param(b"\x1f\x8b" + GOOD, id="gzip"),
-        pytest.param(b"//\n" + GOOD, id="comment"),
+        pytest.param(VALID + b"{}", id="two-values"),
+        pytest.param(VALID.decode().encode("utf-16"), id="utf-16"),
+        pytest.param(b"\x1f\x8b" + VALID, id="gzip"),
+        pytest.param(b"//\n" + VALID, id="comment"),
     ],
 )
-def test_body_that_is_no_strict_json_is_refused(
+def test_body_that_is_not_strict_json_is_rejected(
     api: Api, group: AIIssueGroup, integration: Integration, body: bytes
 ) -> None:
     response = post(api, group, body)
@@ -56,15 +56,15 @@ def test_body_that_is_no_strict_json_is_refused(
 @pytest.mark.parametrize(
     "charset", ["latin-1", "utf-16", "utf-7", "zlib", "rot13", "idna", "x\x7f", "none"]
 )
-def test_charset_that_is_named_changes_nothing(
+def test_charset_in_the_content_type_is_ignored(
     api: Api, group: AIIssueGroup, integration: Integration, charset: str
 ) -> None:
     headers = {"Content-Type": f"application/json; charset={charset}"}
 
-    packed = post(api, group, compress(GOOD), headers=headers)
-    plain = post(api, group, GOOD, headers=headers)
+    compressed = post(api, group, compress(VALID), headers=headers)
+    plain = post(api, group, VALID, headers=headers)
 
-    assert packed.json()["code"] == "malformed_json"
+    assert compressed.json()["code"] == "malformed_json"
     assert plain.status_code == 200
 
 
@@ -79,16 +79,16 @@ def test_charset_that_is_named_changes_nothing(
         "application/xml",
     ],
 )
-def test_json_in_a_form_is_refused(
+def test_form_content_type_is_rejected(
     api: Api, group: AIIssueGroup, integration: Integration, content_type: str
 ) -> None:
-    """So no other site's form can send it, which needs no preflight."""
-    response = post(api, group, GOOD, headers={"Content-Type": content_type})
+    """Otherwise another site's form could send it without a CORS preflight."""
+    response = post(api, group, VALID, headers={"Content-Type": content_type})
 
     assert_error(response, 415, "unsupported_media_type")
 
 
-def test_characters_that_mislead_are_neither_stored_nor_sent(
+def test_misleading_characters_are_neither_stored_nor_sent(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     removed = "\x00\x07\x1b\x7f\x85\u202a\u202e\u2066\u2069\ud800\udfff"
@@ -105,7 +105,7 @@ def test_characters_that_mislead_are_neither_stored_nor_sent(
     assert "<b>&amp;" in sent
 
 
-def test_ten_megabytes_are_refused(api: Api, group: AIIssueGroup) -> None:
+def test_body_of_ten_megabytes_is_rejected(api: Api, group: AIIssueGroup) -> None:
     response = post(api, group, b'{"title": "' + b"x" * 10_000_000 + b'"}')
 
     assert_error(response, 413, "payload_too_large")
@@ -114,19 +114,19 @@ def test_ten_megabytes_are_refused(api: Api, group: AIIssueGroup) -> None:
 @pytest.mark.parametrize(
     "key", ["' OR 1=1 --", "../../etc/passwd", "{{7*7}}", "%s%n", "<script>", "a\\b"]
 )
-def test_idempotency_key_is_nothing_but_a_key(
+def test_idempotency_key_is_treated_as_opaque_text(
     api: Api, group: AIIssueGroup, integration: Integration, key: str
 ) -> None:
-    answers = [api.create(group, headers={"Idempotency-Key": key}) for _ in range(2)]
+    responses = [api.create(group, headers={"Idempotency-Key": key}) for _ in range(2)]
 
-    assert answers[0].json() == answers[1].json()
+    assert responses[0].json() == responses[1].json()
     assert TicketRequest.objects.get().idempotency_key == key
-    assert key not in str(answers[0].headers)
+    assert key not in str(responses[0].headers)
 
 
 @pytest.fixture(scope="module")
 def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server as it runs in production, on an empty database."""
+    """The URL of a server as it runs in production, with an empty database."""
     folder = tmp_path_factory.mktemp("gunicorn")
     url = f"http://127.0.0.1:{free_port(0)}"
     with ExitStack() as running:
@@ -137,17 +137,19 @@ def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def talk(url: str, data: bytes) -> bytes:
-    """Send the bytes and return all that comes back."""
-    place = urlsplit(url)
-    with socket.create_connection((place.hostname or "", place.port or 0), 10) as wire:
-        wire.sendall(data)
-        wire.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: wire.recv(65536), b""))
+def send_raw(url: str, data: bytes) -> bytes:
+    """Send the bytes and return everything that the server sends back."""
+    parts = urlsplit(url)
+    with socket.create_connection(
+        (parts.hostname or "", parts.port or 0), 10
+    ) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 HEAD = b"POST /api/issues/ai HTTP/1.1\r\nHost: localhost\r\n"
-SECOND = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SECOND_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -169,20 +171,22 @@ SECOND = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         pytest.param(b"X_Tenant_ID: a\nX: y\r\n\r\n", id="bare-newline"),
     ],
 )
-def test_request_that_can_be_read_in_two_ways_is_refused_whole(
+def test_ambiguous_request_is_rejected_and_nothing_after_it_is_read(
     gunicorn: str, headers: bytes
 ) -> None:
-    answer = talk(gunicorn, HEAD + headers + SECOND)
+    response = send_raw(gunicorn, HEAD + headers + SECOND_REQUEST)
 
-    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501"))
-    assert answer.count(b"HTTP/1.1") == 1
+    assert response.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501"))
+    assert response.count(b"HTTP/1.1") == 1
 
 
-def test_header_with_underscores_is_not_the_one_with_dashes(gunicorn: str) -> None:
+def test_header_with_underscores_is_not_read_as_the_one_with_dashes(
+    gunicorn: str,
+) -> None:
     sent = b"X_Tenant_ID: 550e8400-e29b-41d4-a716-446655440000\r\n"
 
-    answer = talk(
+    response = send_raw(
         gunicorn, HEAD.replace(b"POST", b"GET") + sent + b"Connection: close\r\n\r\n"
     )
 
-    assert b"tenant_missing" in answer
+    assert b"tenant_missing" in response

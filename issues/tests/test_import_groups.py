@@ -1,4 +1,4 @@
-"""Groups from a file: all that are good, in constant queries, again without a write."""
+"""Importing groups from a file of JSON lines."""
 
 import json
 import sys
@@ -15,26 +15,26 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from issues import import_lines
+from issues.management.commands import import_groups
 from issues.models import AIIssueGroup, Report
+from issues.tests.database_failures import database_down
 from issues.tests.factories import GroupFactory
-from issues.tests.outage import database_down
 
 TENANT = UUID("550e8400-e29b-41d4-a716-446655440000")
 pytestmark = pytest.mark.django_db
 
 
 def line(number: int = 0, **changes: Any) -> dict[str, Any]:
-    """Return a good line; the same number is the same group."""
+    """Return a valid line. The same number always gives the same group."""
     report = {"source": "slack", "external_id": f"C01-{number}", "title": "Empty"}
     group = {"id": str(uuid5(TENANT, str(number))), "tenant_id": str(TENANT)}
     return group | {"title": f"Case {number}", "reports": [report]} | changes
 
 
 def run(path: Path, lines: Sequence[Any]) -> tuple[str, str]:
-    """Import the lines; return what was told, and what of the refused ones."""
+    """Import the lines, and return standard output and standard error."""
     texts = [
-        one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines
+        item if isinstance(item, bytes) else json.dumps(item).encode() for item in lines
     ]
     path.write_bytes(b"\n".join(texts))
     out, err = StringIO(), StringIO()
@@ -73,35 +73,35 @@ def test_groups_are_created_then_unchanged_then_updated(file: Path) -> None:
     assert AIIssueGroup.objects.filter(tenant_id=TENANT).count() == 3
 
 
-def test_second_run_only_reads(file: Path) -> None:
+def test_importing_the_same_file_again_writes_nothing(file: Path) -> None:
     lines = [line(number) for number in range(20)]
     run(file, lines)
 
-    with CaptureQueriesContext(connection) as seen:
+    with CaptureQueriesContext(connection) as queries:
         run(file, lines)
 
-    assert {query["sql"].split()[0] for query in seen} <= {
+    assert {query["sql"].split()[0] for query in queries} <= {
         "SELECT",
         "SAVEPOINT",
         "RELEASE",
     }
 
 
-def test_batch_takes_as_many_queries_for_many_groups_as_for_few(
+def test_batch_takes_a_constant_number_of_queries(
     file: Path,
 ) -> None:
     counts = []
     for start, size in ((0, 2), (100, 60)):
         numbers = range(start, start + size)
-        with CaptureQueriesContext(connection) as seen:
+        with CaptureQueriesContext(connection) as queries:
             run(file, [line(number) for number in numbers])
             run(file, [line(number, title="x", reports=[]) for number in numbers])
-        counts.append(len(seen))
+        counts.append(len(queries))
 
     assert counts[0] == counts[1] <= 20
 
 
-def test_refused_lines_are_told_and_the_others_imported(file: Path) -> None:
+def test_refused_lines_are_listed_and_the_others_are_imported(file: Path) -> None:
     foreign = GroupFactory.create()
     huge = b'{"title": "' + b"x" * 1024 * 1024 + b'"}'
     lines = [
@@ -123,27 +123,29 @@ def test_refused_lines_are_told_and_the_others_imported(file: Path) -> None:
 
     out, err = run(file, lines)
 
-    told = [text.split(": ", 1) for text in err.splitlines()]
-    assert [where for where, _ in told] == [
+    errors = [text.split(": ", 1) for text in err.splitlines()]
+    assert [place for place, _ in errors] == [
         *(f"Line {n}" for n in (2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13)),
         "Refused lines",
     ]
-    why = dict(told)
-    assert why["Line 2"] == "title: The title is empty. Enter a title."
-    assert "not valid JSON" in why["Line 3"]
-    assert why["Line 4"] == "The line must be a JSON object."
-    assert "longer than 1 MiB" in why["Line 9"]
-    assert "another tenant" in why["Line 10"]
-    assert why["Line 11"] == ("reports.0.external_id: Enter a report's external id.")
-    assert why["Line 13"].startswith("tenant_id: ")
-    assert why["Refused lines"].endswith("(1)")
+    messages = dict(errors)
+    assert messages["Line 2"] == "title: The title is empty. Enter a title."
+    assert "not valid JSON" in messages["Line 3"]
+    assert messages["Line 4"] == "The line must be a JSON object."
+    assert "longer than 1 MiB" in messages["Line 9"]
+    assert "another tenant" in messages["Line 10"]
+    assert messages["Line 11"] == (
+        "reports.0.external_id: Enter a report's external id."
+    )
+    assert messages["Line 13"].startswith("tenant_id: ")
+    assert messages["Refused lines"].endswith("(1)")
     assert "2 created, 0 updated, 0 unchanged, 11 refused" in out
     titles = AIIssueGroup.objects.values_list("title", flat=True)
     assert set(titles) == {"Case 1", "Case 6", foreign.title}
     assert Report.objects.count() == 2
 
 
-def test_group_that_comes_twice_is_as_its_last_line(file: Path) -> None:
+def test_last_line_of_a_repeated_group_wins(file: Path) -> None:
     out, _ = run(file, [line(1), line(2), line(1, title="Later", reports=[])])
 
     assert "2 created, 1 updated" in out
@@ -151,31 +153,33 @@ def test_group_that_comes_twice_is_as_its_last_line(file: Path) -> None:
     assert Report.objects.count() == 1
 
 
-def test_failing_batch_is_told_and_nothing_of_it_is_imported(
+def test_batch_that_the_database_rejects_is_reported_and_not_imported(
     file: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_lines, "BATCH", 2)
+    monkeypatch.setattr(import_groups, "BATCH_LINES", 2)
     run(file, [line(0), line(1)])
 
     with database_down('INTO "issues_report"'):
         _, err = run(file, [line(number) for number in range(5)])
 
-    assert "did not take lines 3 to 4" in err
+    assert "failed at lines 3 to 4" in err
     assert AIIssueGroup.objects.count() == 2
 
 
-def test_import_waits_for_a_link_under_way(file: Path, transactional_db: None) -> None:
-    noise = {"source": "jira", "external_id": "SCRUM-1", "title": "Before"}
-    run(file, [line(1, reports=[noise])])
+def test_import_waits_for_an_uncommitted_link(
+    file: Path, transactional_db: None
+) -> None:
+    report = {"source": "jira", "external_id": "SCRUM-1", "title": "Before"}
+    run(file, [line(1, reports=[report])])
 
-    def import_later() -> None:
+    def import_again() -> None:
         with closing(connection):
-            run(file, [line(1, reports=[noise | {"title": "After"}])])
+            run(file, [line(1, reports=[report | {"title": "After"}])])
 
     with ThreadPoolExecutor() as pool:
         with transaction.atomic():
             Report.objects.update(linked=True)
-            importing = pool.submit(import_later)
+            importing = pool.submit(import_again)
             with pytest.raises(TimeoutError):
                 importing.result(timeout=0.5)
         importing.result()
@@ -183,7 +187,9 @@ def test_import_waits_for_a_link_under_way(file: Path, transactional_db: None) -
     assert Report.objects.get().title == "Before"
 
 
-def test_input_is_read_too(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_can_be_imported(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file.write_text(json.dumps(line(1)))
     out = StringIO()
 
@@ -194,16 +200,16 @@ def test_input_is_read_too(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1 created" in out.getvalue()
 
 
-def test_file_that_cannot_be_read_is_told(file: Path) -> None:
+def test_unreadable_file_is_reported(file: Path) -> None:
     with pytest.raises(CommandError, match=r"Cannot read .*: No such file"):
         call_command("import_groups", str(file))
 
 
-def test_lines_come_batch_by_batch(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_lines, "BATCH", 3)
+def test_lines_are_read_in_batches(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_groups, "BATCH_LINES", 3)
     file.write_text("\n".join(json.dumps(line(number)) for number in range(10)))
 
     with file.open("rb") as stream:
-        sizes = [len(batch) for batch in import_lines.batches(stream)]
+        sizes = [len(batch) for batch in import_groups.read_batches(stream)]
 
     assert sizes == [3, 3, 3, 1]

@@ -1,4 +1,4 @@
-"""What the database itself refuses."""
+"""Constraints of the database, and the text of rows."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def violates(constraint: str, *columns: str) -> Any:
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown"])
-def test_group_has_one_open_request(state: str) -> None:
+def test_group_cannot_have_two_open_requests(state: str) -> None:
     first = TicketRequestFactory.create(state=state)
 
     with violates("one_open_per_group", "issues_ticketrequest.group_id"):
@@ -26,15 +26,15 @@ def test_group_has_one_open_request(state: str) -> None:
 
 
 @pytest.mark.parametrize("final", ["created", "failed"])
-def test_settled_request_leaves_its_group_free(final: str) -> None:
+def test_settled_request_does_not_block_its_group(final: str) -> None:
     first = TicketRequestFactory.create(**{final: True})
 
     assert TicketRequestFactory.create(group=first.group).pk
 
 
-@pytest.mark.parametrize("given", [{"state": "unknown"}, {"created": True}, {}])
-def test_live_request_holds_its_key(given: dict[str, Any]) -> None:
-    first = TicketRequestFactory.create(**given)
+@pytest.mark.parametrize("values", [{"state": "unknown"}, {"created": True}, {}])
+def test_live_request_blocks_its_idempotency_key(values: dict[str, Any]) -> None:
+    first = TicketRequestFactory.create(**values)
 
     with violates("one_live_per_key", "issues_ticketrequest.idempotency_key"):
         TicketRequestFactory.create(
@@ -42,7 +42,7 @@ def test_live_request_holds_its_key(given: dict[str, Any]) -> None:
         )
 
 
-def test_failed_request_and_another_tenant_leave_the_key_free() -> None:
+def test_failed_request_and_another_tenant_do_not_block_the_key() -> None:
     first = TicketRequestFactory.create(failed=True)
 
     again = TicketRequestFactory.create(
@@ -52,31 +52,31 @@ def test_failed_request_and_another_tenant_leave_the_key_free() -> None:
 
 
 @pytest.mark.parametrize(
-    ("constraint", "given"),
+    ("constraint", "values"),
     [
         ("known_state", {"state": "lost"}),
         ("created_names_ticket", {"created": True, "ticket_key": ""}),
-        ("created_names_ticket", {"created": True, "jira_issue_id": ""}),
+        ("created_has_issue_id", {"created": True, "jira_issue_id": ""}),
         ("settled_is_finished", {"created": True, "finished_at": None}),
         ("settled_is_finished", {"failed": True, "finished_at": None}),
         ("settled_is_finished", {"failed": True, "state": "unknown"}),
     ],
 )
-def test_request_that_contradicts_itself_is_refused(
-    constraint: str, given: dict[str, Any]
+def test_inconsistent_request_is_rejected(
+    constraint: str, values: dict[str, Any]
 ) -> None:
     with violates(f"ticketrequest_({constraint}|known_state|settled_is_finished)"):
-        TicketRequestFactory.create(**given)
+        TicketRequestFactory.create(**values)
 
 
-def test_group_has_a_report_of_a_source_once() -> None:
+def test_external_id_is_unique_within_group_and_source() -> None:
     first = ReportFactory.create()
 
     with violates("one_per_external_id", "issues_report.external_id"):
         ReportFactory.create(group=first.group, external_id=first.external_id)
 
 
-def test_reports_without_an_external_id_may_be_many() -> None:
+def test_group_can_have_many_reports_without_an_external_id() -> None:
     group = GroupFactory.create()
     ReportFactory.create_batch(2, group=group, external_id="")
 
@@ -93,7 +93,7 @@ def test_request_outlives_its_group_and_integration() -> None:
     assert (kept.group_id, kept.integration_id) == (group_id, integration_id)
 
 
-def test_unlinked_report_leaves_the_request() -> None:
+def test_deleting_the_report_keeps_the_request() -> None:
     report = ReportFactory.create(source="jira", external_id="SCRUM-7")
     TicketRequestFactory.create(created=True, group=report.group, report=report)
     report.delete()
@@ -110,5 +110,5 @@ def test_unlinked_report_leaves_the_request() -> None:
         (TicketRequest(title="Dark mode", ticket_key="S-1"), "S-1: Dark mode"),
     ],
 )
-def test_rows_name_themselves(row: Model, text: str) -> None:
+def test_str_describes_the_row(row: Model, text: str) -> None:
     assert str(row) == text

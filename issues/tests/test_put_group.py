@@ -1,4 +1,4 @@
-"""The pipeline puts a group with its reports in one call, again and again."""
+"""PUT of a group with its reports by the clustering pipeline."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,7 +20,7 @@ SLACK = {
     "created_at": "2026-01-01T09:00:00Z",
 }
 HUBSPOT = {"source": "hubspot", "external_id": "9"}
-FROM_JIRA = {"source": "jira", "external_id": "OPS-5", "title": "Export is slow"}
+JIRA_REPORT = {"source": "jira", "external_id": "OPS-5", "title": "Export is slow"}
 BODY: dict[str, Any] = {
     "title": "The export fails",
     "summary": "Several customers cannot export.",
@@ -35,36 +35,36 @@ BODY: dict[str, Any] = {
     "updated_at": "2026-01-02T10:00:00Z",
     "reports": [SLACK, HUBSPOT],
 }
-LEAST = {"title": "The export fails"}
+MINIMAL = {"title": "The export fails"}
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def put(api: Api, pk: Any, body: Any = BODY, **changes: Any) -> requests.Response:
-    """PUT a group, the usual one or another body, with changes."""
+    """PUT a group: `body` with `changes`."""
     return api.request("PUT", f"/api/issues/ai/{pk}", json=body | changes)
 
 
-def shown(response: requests.Response) -> dict[str, Any]:
+def get_data(response: requests.Response) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     data: dict[str, Any] = response.json()["data"]
     return data
 
 
-def stored() -> list[dict[str, Any]]:
+def stored_rows() -> list[dict[str, Any]]:
     groups: list[Any] = list(AIIssueGroup.objects.order_by("pk").values())
     return groups + list(Report.objects.order_by("pk").values())
 
 
-def names_of_reports() -> set[str]:
+def get_external_ids() -> set[str]:
     return set(Report.objects.values_list("external_id", flat=True))
 
 
-def test_new_group_is_answered_and_listed_as_it_was_sent(api: Api) -> None:
+def test_new_group_is_returned_and_listed_as_sent(api: Api) -> None:
     pk = uuid4()
 
     response = put(api, pk)
 
-    group = shown(response)
+    group = get_data(response)
     [listed] = api.request("GET", "/api/issues/ai").json()["data"]
     sent = {name: value for name, value in BODY.items() if name != "reports"}
     assert response.json()["message"] == "Issue group created"
@@ -83,23 +83,25 @@ def test_new_group_is_answered_and_listed_as_it_was_sent(api: Api) -> None:
     assert any(SLACK.items() <= report.items() for report in reports)
 
 
-@pytest.mark.parametrize("body", [BODY, LEAST, LEAST | {"reports": [SLACK, HUBSPOT]}])
-def test_same_again_changes_nothing(api: Api, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "body", [BODY, MINIMAL, MINIMAL | {"reports": [SLACK, HUBSPOT]}]
+)
+def test_identical_put_changes_nothing(api: Api, body: dict[str, Any]) -> None:
     pk = uuid4()
     put(api, pk, body)
-    before = stored()
+    before = stored_rows()
 
     response = put(api, pk, body)
 
     assert response.json()["message"] == "Issue group unchanged"
-    assert stored() == before
+    assert stored_rows() == before
 
 
-def test_what_is_left_out_or_null_gets_its_default(api: Api) -> None:
+def test_missing_or_null_key_gets_its_default(api: Api) -> None:
     pk = uuid4()
     put(api, pk)
 
-    group = shown(put(api, pk, LEAST | {"summary": None, "severity": None}))
+    group = get_data(put(api, pk, MINIMAL | {"summary": None, "severity": None}))
 
     assert (group["summary"], group["severity"], group["tags"]) == ("", None, [])
     assert (group["status"], group["type"], group["team_id"]) == ("open", "", "")
@@ -116,38 +118,38 @@ def test_what_is_left_out_or_null_gets_its_default(api: Api) -> None:
     ],
     ids=["added", "updated", "removed"],
 )
-def test_change_of_reports_alone_moves_the_group_up(
+def test_changing_only_the_reports_changes_updated_at(
     api: Api, reports: list[Any]
 ) -> None:
-    pk, body = uuid4(), LEAST | {"reports": [SLACK, HUBSPOT]}
-    before = shown(put(api, pk, body))
+    pk, body = uuid4(), MINIMAL | {"reports": [SLACK, HUBSPOT]}
+    before = get_data(put(api, pk, body))
 
-    after = shown(put(api, pk, body, reports=reports))
+    after = get_data(put(api, pk, body, reports=reports))
 
     assert after["updated_at"] > before["updated_at"]
     assert after["frequency"] == len(reports)
-    stays = Report.objects.get(external_id="C01-1")
-    assert stays.title == reports[0]["title"]
+    kept = Report.objects.get(external_id="C01-1")
+    assert kept.title == reports[0]["title"]
 
 
 def test_reports_are_replaced_only_if_the_body_has_them(api: Api) -> None:
     pk = uuid4()
     put(api, pk)
-    put(api, pk, LEAST)
-    assert names_of_reports() == {"C01-1", "9"}
+    put(api, pk, MINIMAL)
+    assert get_external_ids() == {"C01-1", "9"}
 
-    put(api, pk, LEAST | {"reports": []})
+    put(api, pk, MINIMAL | {"reports": []})
 
-    assert names_of_reports() == set()
+    assert get_external_ids() == set()
 
 
-@pytest.mark.parametrize("how", ["created", "linked"])
+@pytest.mark.parametrize("origin", ["created", "linked"])
 @pytest.mark.parametrize("reports", ["none", "the ticket as another"])
-def test_our_ticket_stays_whatever_the_pipeline_sends(
-    api: Api, group: AIIssueGroup, integration: Integration, how: str, reports: str
+def test_created_or_linked_ticket_is_kept_whatever_the_pipeline_sends(
+    api: Api, group: AIIssueGroup, integration: Integration, origin: str, reports: str
 ) -> None:
     key = api.create(group).json()["data"]["ticket_key"]
-    if how == "linked":
+    if origin == "linked":
         path = f"/api/issues/ai/{group.pk}"
         api.request("DELETE", f"{path}/jira-tickets/{key}")
         put(api, group.pk, reports=[{"source": "jira", "external_id": key}])
@@ -160,20 +162,20 @@ def test_our_ticket_stays_whatever_the_pipeline_sends(
     response = put(api, group.pk, reports=sent)
 
     assert response.json()["message"] == "Issue group unchanged"
-    assert [one["key"] for one in shown(response)["jira_tickets"]] == [key]
+    assert [ticket["key"] for ticket in get_data(response)["jira_tickets"]] == [key]
     assert Report.objects.values().get() == ticket
 
 
-def test_noise_from_jira_is_updated_and_never_removed(api: Api) -> None:
+def test_report_from_jira_is_updated_and_never_removed(api: Api) -> None:
     pk = uuid4()
-    put(api, pk, reports=[FROM_JIRA])
-    put(api, pk, reports=[FROM_JIRA | {"title": "Export is fast"}])
+    put(api, pk, reports=[JIRA_REPORT])
+    put(api, pk, reports=[JIRA_REPORT | {"title": "Export is fast"}])
     put(api, pk, reports=[])
 
     assert Report.objects.get().title == "Export is fast"
 
 
-def test_ticket_can_be_created_for_a_group_that_was_put(
+def test_ticket_can_be_created_for_a_new_group(
     api: Api, integration: Integration
 ) -> None:
     pk = str(uuid4())
@@ -182,34 +184,38 @@ def test_ticket_can_be_created_for_a_group_that_was_put(
     assert api.create(pk).status_code == 200
 
 
-@pytest.mark.parametrize("odd_id", ["stranger", "x", "%00"])
-def test_group_of_a_stranger_and_an_odd_id_look_alike(api: Api, odd_id: str) -> None:
-    stranger = ReportFactory.create().group
-    before = stored()
+@pytest.mark.parametrize("group_id", ["other tenant", "x", "%00"])
+def test_group_of_another_tenant_and_a_malformed_id_get_the_same_404(
+    api: Api, group_id: str
+) -> None:
+    foreign = ReportFactory.create().group
+    before = stored_rows()
 
-    response = put(api, stranger.pk if odd_id == "stranger" else odd_id)
+    response = put(api, foreign.pk if group_id == "other tenant" else group_id)
 
     assert_error(response, 404, "group_not_found")
-    assert stored() == before
+    assert stored_rows() == before
 
 
-def test_body_may_name_its_group_and_tenant_and_no_other(api: Api) -> None:
+def test_id_and_tenant_in_the_body_must_match_the_request(api: Api) -> None:
     pk, tenant = str(uuid4()), api.headers["X-Tenant-ID"]
     assert put(api, pk, id=pk, tenant_id=tenant.upper()).status_code == 200
 
     for name in ("id", "tenant_id"):
         response = put(api, pk, **{name: str(uuid4())})
-        assert list(assert_error(response, 400, "validation_error")["fields"]) == [name]
+        body = assert_error(response, 400, "validation_error")
+        assert list(body["fields"]) == [name]
+        assert f"Leave {name} out, or send the one in" in body["message"]
 
 
-def test_text_is_cleaned_and_other_addresses_than_web_addresses_are_dropped(
+def test_text_is_cleaned_and_only_web_addresses_are_kept(
     api: Api,
 ) -> None:
     pk = uuid4()
     report = SLACK | {"title": "\u202eA\x00\nB", "url": "javascript:alert(1)"}
     other = HUBSPOT | {"source": " HubSpot\n", "url": "HTTPS://example.com/1"}
 
-    group = shown(
+    group = get_data(
         put(
             api,
             pk,
@@ -238,7 +244,7 @@ def test_text_is_cleaned_and_other_addresses_than_web_addresses_are_dropped(
         ({"ai_type_confidence": 2}, "The confidence must be a number from 0 to 1."),
     ],
 )
-def test_sentence_says_which_value_is_wrong(
+def test_message_says_which_value_is_wrong(
     api: Api, changes: dict[str, Any], message: str
 ) -> None:
     body = assert_error(put(api, uuid4(), **changes), 400, "validation_error")
@@ -273,36 +279,36 @@ def test_sentence_says_which_value_is_wrong(
         ({"reports": [{"source": "slack"}]}, "reports.0.external_id"),
         ({"reports": [HUBSPOT | {"url": f"https://{'x' * 2000}"}]}, "reports.0.url"),
         ({"reports": [SLACK, SLACK]}, "reports"),
-        ({"reports": [FROM_JIRA | {"external_id": "ß" * 200}]}, "reports.0"),
+        ({"reports": [JIRA_REPORT | {"external_id": "ß" * 200}]}, "reports.0"),
     ],
 )
-def test_odd_value_is_refused_by_name_and_nothing_is_stored(
+def test_invalid_value_is_named_in_the_error_and_nothing_is_stored(
     api: Api, changes: dict[str, Any], field: str
 ) -> None:
     body = assert_error(put(api, uuid4(), **changes), 400, "validation_error")
 
     assert list(body["fields"]) == [field]
-    assert stored() == []
+    assert stored_rows() == []
 
 
-def test_puts_of_one_new_group_at_once_make_one(api: Api) -> None:
+def test_concurrent_puts_of_a_new_group_create_one_group(api: Api) -> None:
     pk = uuid4()
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: put(api, pk), range(24)))
+        responses = list(pool.map(lambda _: put(api, pk), range(24)))
 
-    assert {answer.status_code for answer in answers} == {200}
+    assert {response.status_code for response in responses} == {200}
     assert AIIssueGroup.objects.count() == 1
-    assert names_of_reports() == {"C01-1", "9"}
+    assert get_external_ids() == {"C01-1", "9"}
     assert Report.objects.count() == 2
 
 
-def test_puts_of_different_content_at_once_leave_one_of_them_whole(api: Api) -> None:
+def test_concurrent_puts_with_different_content_do_not_mix(api: Api) -> None:
     pk = uuid4()
 
     def put_one(n: int) -> int:
         report = {"source": "slack", "external_id": str(n), "title": str(n)}
-        return put(api, pk, LEAST, title=str(n), reports=[report]).status_code
+        return put(api, pk, MINIMAL, title=str(n), reports=[report]).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(put_one, range(24))) == {200}
@@ -311,7 +317,7 @@ def test_puts_of_different_content_at_once_leave_one_of_them_whole(api: Api) -> 
     assert group.title == report.title == report.external_id
 
 
-def test_puts_of_two_tenants_at_once_do_not_mix(api: Api) -> None:
+def test_concurrent_puts_of_one_id_by_many_tenants_create_one_group(api: Api) -> None:
     pk, tenants = uuid4(), [str(uuid4()) for _ in range(8)]
 
     def put_one(tenant: str) -> int:
@@ -328,10 +334,10 @@ def test_puts_of_two_tenants_at_once_do_not_mix(api: Api) -> None:
     assert group.title == str(group.tenant_id) == tenants[statuses.index(200)]
 
 
-def test_reports_that_have_no_id_at_their_source_are_replaced(api: Api) -> None:
+def test_reports_without_an_external_id_are_replaced(api: Api) -> None:
     group = GroupFactory.create(tenant_id=api.headers["X-Tenant-ID"])
     ReportFactory.create_batch(2, group=group, external_id="")
 
     put(api, group.pk)
 
-    assert names_of_reports() == {"C01-1", "9"}
+    assert get_external_ids() == {"C01-1", "9"}

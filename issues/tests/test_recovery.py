@@ -1,4 +1,4 @@
-"""What was left open is found in Jira by its marker, or given up past the horizon."""
+"""Recovery finds a ticket by its marker, or fails the request after the horizon."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import CONTENT, Api, assert_error
-from issues.tests.outage import database_down
-from issues.tests.recovery import CREATE, SEARCH, assert_linked, let_pass
+from issues.tests.database_failures import database_down
+from issues.tests.recovery_helpers import CREATE, SEARCH, age_requests, assert_linked
 
-LOST_ANSWERS: list[tuple[str, dict[str, Any]]] = [
+LOST_RESPONSES: list[tuple[str, dict[str, Any]]] = [
     ("reset_after_create", {}),
     ("no_answer", {"after_create": True}),
     ("server_error", {"status": 503, "after_create": True}),
@@ -30,8 +30,8 @@ def _short_timeout(settings: Settings) -> None:
     settings.JIRA_READ_TIMEOUT_S = 0.5
 
 
-@pytest.fixture(params=LOST_ANSWERS, ids=lambda lost: lost[0])
-def _answer_lost(
+@pytest.fixture(params=LOST_RESPONSES, ids=lambda fault: fault[0])
+def _response_lost(
     request: pytest.FixtureRequest,
     api: Api,
     group: AIIssueGroup,
@@ -39,15 +39,15 @@ def _answer_lost(
     jira: Sandbox,
     settings: Settings,
 ) -> None:
-    """A click whose ticket Jira made and whose answer was lost, in each known way."""
+    """A request whose ticket exists and whose response was lost, in each known way."""
     settings.REQUEST_BUDGET_S = 1
     fault, details = request.param
     jira.inject(fault, **details)
     assert_error(api.create(group), 500, "jira_outcome_unknown")
 
 
-@pytest.mark.usefixtures("_answer_lost")
-def test_retry_finds_the_ticket_and_sends_nothing(
+@pytest.mark.usefixtures("_response_lost")
+def test_retry_finds_the_ticket_and_does_not_send_again(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     response = api.create(group)
@@ -58,27 +58,27 @@ def test_retry_finds_the_ticket_and_sends_nothing(
     assert_linked(jira)
 
 
-@pytest.mark.usefixtures("_answer_lost")
-def test_recoverer_alone_finds_the_ticket(jira: Sandbox) -> None:
+@pytest.mark.usefixtures("_response_lost")
+def test_recovery_finds_the_ticket_without_a_retry(jira: Sandbox) -> None:
     assert recover_due() == {"created": 1}
 
     assert_linked(jira)
 
 
-def test_worker_that_died_is_recovered_once_its_lease_ended(
+def test_request_of_a_dead_worker_is_recovered_after_its_lease(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     with database_down('INSERT INTO "issues_report"'):
         assert_error(api.create(group), 500, "ticket_not_recorded")
 
     assert recover_due() == {}
-    let_pass(61)
+    age_requests(61)
     assert recover_due() == {"created": 1}
 
     assert_linked(jira)
 
 
-def test_retry_within_the_horizon_sends_nothing_and_says_why(
+def test_retry_within_the_horizon_sends_nothing_and_reports_unknown(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("reset_before_read")
@@ -94,7 +94,7 @@ def test_retry_within_the_horizon_sends_nothing_and_says_why(
     assert TicketRequest.objects.get().state == "unknown"
 
 
-def test_other_content_is_told_to_wait_while_the_outcome_is_unknown(
+def test_request_with_other_content_must_wait_while_the_outcome_is_unknown(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("reset_before_read")
@@ -107,39 +107,39 @@ def test_other_content_is_told_to_wait_while_the_outcome_is_unknown(
 
 
 @pytest.mark.parametrize("state", ["unknown", "pending"])
-def test_past_the_horizon_a_ticket_that_is_not_there_is_given_up_and_made_anew(
+def test_missing_ticket_is_created_again_after_the_horizon(
     api: Api, group: AIIssueGroup, jira: Sandbox, state: str
 ) -> None:
     jira.inject("reset_before_read")
     api.create(group)
     TicketRequest.objects.update(state=state)
-    let_pass(179)
+    age_requests(179)
     assert recover_due() == {state: 1}
-    let_pass(2)
+    age_requests(2)
 
     response = api.create(group)
 
     assert response.json()["data"]["ticket_key"] == "SCRUM-1"
-    given_up = TicketRequest.objects.get(state="failed")
-    assert given_up.error_code == "jira_ticket_lost"
+    failed = TicketRequest.objects.get(state="failed")
+    assert failed.error_code == "jira_ticket_lost"
     assert_linked(jira)
 
 
-def test_pending_request_is_given_up_a_horizon_after_its_lease_not_its_claim(
+def test_horizon_of_a_pending_request_starts_when_its_lease_ends(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("forbidden")
     with database_down('UPDATE "issues_ticketrequest"'):
         api.create(group)
 
-    let_pass(181)
+    age_requests(181)
     assert recover_due() == {"pending": 1}
-    let_pass(60)
+    age_requests(60)
     assert recover_due() == {"failed": 1}
 
 
-def test_lagging_index_is_waited_for(
-    api: Api, group: AIIssueGroup, jira: Sandbox, lost: TicketRequest
+def test_ticket_is_found_once_the_search_index_catches_up(
+    api: Api, group: AIIssueGroup, jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     jira.state.index_lag = 3600
     assert_error(api.create(group), 500, "jira_outcome_unknown")
@@ -151,25 +151,26 @@ def test_lagging_index_is_waited_for(
     assert_linked(jira)
 
 
-CANNOT_TELL = "unauthorized anonymous_trap forbidden rate_limited html truncated"
+SEARCH_FAILURES = "unauthorized anonymous_trap forbidden rate_limited html truncated"
 
 
 @pytest.mark.parametrize(
-    "fault", [*CANNOT_TELL.split(), "server_error", "no_answer", "reset_before_read"]
+    "fault",
+    [*SEARCH_FAILURES.split(), "server_error", "no_answer", "reset_before_read"],
 )
-def test_request_stays_open_while_jira_cannot_tell(
-    jira: Sandbox, lost: TicketRequest, fault: str
+def test_request_stays_open_while_the_search_fails(
+    jira: Sandbox, unknown_request: TicketRequest, fault: str
 ) -> None:
-    let_pass(3600)
+    age_requests(3600)
     jira.inject(fault, method="POST", path=SEARCH, times=None)
 
     assert recover_due() == {"unknown": 1}
 
 
 def test_request_stays_open_while_the_account_cannot_see_the_project(
-    jira: Sandbox, lost: TicketRequest, requests_mock: Mocker
+    jira: Sandbox, unknown_request: TicketRequest, requests_mock: Mocker
 ) -> None:
-    let_pass(3600)
+    age_requests(3600)
     requests_mock.post(f"{jira.url}{SEARCH}", json={"issues": [], "isLast": True})
     requests_mock.get(
         f"{jira.url}/rest/api/3/mypermissions",

@@ -1,4 +1,4 @@
-"""A ticket links back to its group, and never waits or fails for it."""
+"""A ticket gets a remote link to its group, which never delays the response."""
 
 from datetime import timedelta
 
@@ -21,29 +21,29 @@ def _front_end(settings: Settings) -> None:
     settings.FRONTEND_URL = "https://app.killthenoise.example/"
 
 
-def links(jira: Sandbox) -> list[tuple[str, str]]:
+def get_remote_links(jira: Sandbox) -> list[tuple[str, str]]:
     [ticket] = jira.tickets
-    return [(x["globalId"], x["object"]["url"]) for x in ticket.remote_links]
+    return [(link["globalId"], link["object"]["url"]) for link in ticket.remote_links]
 
 
-def expected(group: AIIssueGroup) -> list[tuple[str, str]]:
+def expected_links(group: AIIssueGroup) -> list[tuple[str, str]]:
     url = f"https://app.killthenoise.example/issues/{group.pk}"
     return [(f"killthenoise:{group.pk}", url)]
 
 
-def test_recovery_links_a_ticket_back_to_its_group(
+def test_recovery_adds_a_remote_link_from_the_ticket_to_its_group(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     assert api.create(group).status_code == 200
-    assert links(jira) == []
+    assert get_remote_links(jira) == []
 
     recover_due()
 
-    assert links(jira) == expected(group)
+    assert get_remote_links(jira) == expected_links(group)
     assert not RemoteLink.objects.exists()
 
 
-def test_ticket_that_was_unlinked_gets_no_link(
+def test_unlinked_ticket_gets_no_remote_link(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     key = api.create(group).json()["data"]["ticket_key"]
@@ -52,11 +52,11 @@ def test_ticket_that_was_unlinked_gets_no_link(
 
     recover_due()
 
-    assert links(jira) == []
+    assert get_remote_links(jira) == []
     assert not RemoteLink.objects.exists()
 
 
-def test_click_waits_for_no_link(
+def test_request_does_not_wait_for_the_remote_link(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     jira.inject("no_answer", **LINK)
@@ -67,7 +67,7 @@ def test_click_waits_for_no_link(
 
 
 @pytest.mark.parametrize("when", ["before the ticket", "after the ticket"])
-def test_without_a_front_end_nothing_is_linked(
+def test_no_remote_link_is_added_without_a_frontend_url(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -82,14 +82,14 @@ def test_without_a_front_end_nothing_is_linked(
 
     recover_due()
 
-    assert links(jira) == []
+    assert get_remote_links(jira) == []
     assert RemoteLink.objects.exists() == (when == "after the ticket")
 
 
 @pytest.mark.parametrize(
     "fault", ["forbidden", "unauthorized", "server_error", "reset_after_create", "html"]
 )
-def test_link_that_fails_is_kept_and_made_later(
+def test_failed_remote_link_is_retried_later(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -107,11 +107,11 @@ def test_link_that_fails_is_kept_and_made_later(
     assert RemoteLink.objects.get().attempts == 1
     RemoteLink.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     recover_due()
-    assert links(jira) == expected(group)
+    assert get_remote_links(jira) == expected_links(group)
     assert not RemoteLink.objects.exists()
 
 
-def test_link_without_an_account_is_put_off_too(
+def test_remote_link_without_an_account_is_retried_later(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     api.create(group)
@@ -124,7 +124,7 @@ def test_link_without_an_account_is_put_off_too(
     assert jira.url in link.error_message
 
 
-def test_link_of_a_ticket_that_is_gone_says_so(
+def test_remote_link_of_a_deleted_ticket_stores_the_reason(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     api.create(group)
@@ -136,7 +136,7 @@ def test_link_of_a_ticket_that_is_gone_says_so(
     assert link.error_message == "The account sees no ticket SCRUM-1."
 
 
-def test_rounds_at_the_same_time_make_a_link_once(
+def test_concurrent_recoveries_add_a_remote_link_once(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -146,18 +146,18 @@ def test_rounds_at_the_same_time_make_a_link_once(
     requests_mock.post(ANY, real_http=True)
     api.create(group)
 
-    def answer(request: object, context: object) -> str:
+    def respond(request: object, context: object) -> str:
         recover_due()
         return "{}"
 
-    made = requests_mock.post(jira.url + LINK["path"], text=answer)
+    mocked = requests_mock.post(jira.url + LINK["path"], text=respond)
     recover_due()
 
-    assert made.call_count == 1
+    assert mocked.call_count == 1
     assert not RemoteLink.objects.exists()
 
 
-def test_round_that_took_long_leaves_the_rest_to_the_next(
+def test_long_recovery_leaves_the_remaining_links_to_the_next(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -172,7 +172,7 @@ def test_round_that_took_long_leaves_the_rest_to_the_next(
     assert RemoteLink.objects.get().attempts == 0
 
 
-def test_ticket_that_recovery_finds_is_linked_too(
+def test_ticket_found_by_recovery_gets_a_remote_link(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     jira.inject("reset_after_create")
@@ -180,10 +180,10 @@ def test_ticket_that_recovery_finds_is_linked_too(
 
     recover_due()
 
-    assert links(jira) == expected(group)
+    assert get_remote_links(jira) == expected_links(group)
 
 
-def test_link_is_given_up_after_some_attempts(
+def test_remote_link_is_given_up_after_the_last_attempt(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     api.create(group)
@@ -192,4 +192,4 @@ def test_link_is_given_up_after_some_attempts(
 
     recover_due()
 
-    assert links(jira) == []
+    assert get_remote_links(jira) == []

@@ -1,4 +1,4 @@
-"""With a scoped token all goes through the gateway, and links stay on the site."""
+"""Requests with a scoped token go to the gateway; links point to the site."""
 
 import pytest
 from pytest_django import Settings
@@ -8,9 +8,9 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup, RemoteLink
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
-from issues.tests.recovery import CREATE, SEARCH, assert_linked
+from issues.tests.recovery_helpers import CREATE, SEARCH, assert_linked
 
-AT_GATEWAY = f"/ex/jira/{CLOUD_ID}"
+GATEWAY_PATH = f"/ex/jira/{CLOUD_ID}"
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +24,11 @@ def test_ticket_is_created_at_the_gateway_and_linked_on_the_site(
     data = api.create(group).json()["data"]
 
     assert data["ticket_url"] == f"{jira.url}/browse/SCRUM-1"
-    assert [sent.path for sent in jira.requests] == [AT_GATEWAY + CREATE]
+    assert [sent.path for sent in jira.requests] == [GATEWAY_PATH + CREATE]
     assert_linked(jira)
 
 
-def test_lost_answer_is_recovered_through_the_gateway_and_linked_back(
+def test_lost_response_is_recovered_and_remote_link_added_at_the_gateway(
     api: Api, group: AIIssueGroup, jira: Sandbox, settings: Settings
 ) -> None:
     settings.FRONTEND_URL = "https://app.killthenoise.example"
@@ -40,13 +40,13 @@ def test_lost_answer_is_recovered_through_the_gateway_and_linked_back(
     assert_linked(jira)
     assert not RemoteLink.objects.exists()
     assert [sent.path for sent in jira.requests] == [
-        AT_GATEWAY + CREATE,
-        AT_GATEWAY + SEARCH,
-        AT_GATEWAY + CREATE + "/10000/remotelink",
+        GATEWAY_PATH + CREATE,
+        GATEWAY_PATH + SEARCH,
+        GATEWAY_PATH + CREATE + "/10000/remotelink",
     ]
 
 
-def test_refused_scoped_token_is_said_in_the_name_of_the_site(
+def test_error_of_a_rejected_scoped_token_names_the_site(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.state.expired = True

@@ -30,6 +30,8 @@ class AuditEvent(models.Model):
         TICKET_CREATE = "ticket.create", "Create a ticket"
         TICKET_LINK = "ticket.link", "Link a ticket"
         TICKET_UNLINK = "ticket.unlink", "Unlink a ticket"
+        TICKET_SETTLE = "ticket.settle", "Settle a ticket request by hand"
+        TICKET_DUPLICATE = "ticket.duplicate", "Find a duplicate ticket"
         JIRA_CONNECT = "jira.connect", "Connect Jira"
         JIRA_UPDATE = "jira.update", "Change a Jira integration"
         JIRA_DISCONNECT = "jira.disconnect", "Disconnect Jira"

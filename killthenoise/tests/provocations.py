@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,14 +10,15 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.cache import caches
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.views import APIView
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup
+from issues.tests.database_failures import database_down
 from issues.tests.factories import TicketRequestFactory
-from issues.tests.outage import database_down
 from killthenoise.api.parsers import MAX_BODY_BYTES
 from killthenoise.api.throttling import OpenThrottle
 from killthenoise.tests.issuer import Issuer
@@ -133,6 +135,16 @@ def ticket_in_progress(scene: Scene) -> HttpResponseBase:
     return scene.call()
 
 
+def jira_account_gone(scene: Scene) -> HttpResponseBase:
+    TicketRequestFactory.create(
+        group=scene.group,
+        integration=scene.integration,
+        base_url="https://before.atlassian.net",
+        lease_until=timezone.now() - timedelta(minutes=1),
+    )
+    return scene.call()
+
+
 def ticket_exists(scene: Scene) -> HttpResponseBase:
     scene.call()
     return scene.send(title="Light mode")
@@ -238,6 +250,7 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     ),
     "integration_paused": lambda scene: scene.change(auth_failures=5),
     "internal_error": internal_error,
+    "jira_account_gone": jira_account_gone,
     "jira_auth_failed": jira_auth_failed,
     "jira_bad_response": lambda scene: scene.fail(
         "redirect", location="https://example.com/"

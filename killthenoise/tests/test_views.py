@@ -6,7 +6,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
 
-from issues.tests.outage import database_down
+from issues.tests.database_failures import database_down
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
-"""Finish what was left open: look in Jira for tickets whose answer was lost."""
+"""The background work: recovery, sweep and remote links, once or again and again."""
 
 import logging
+import re
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -11,25 +14,42 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
 from issues.recovery import recover_due
+from issues.remote_links import send_due_remote_links
+from issues.sweep import sweep_due, sweep_since
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+MAX_DAYS = 366
 
 logger = logging.getLogger(__name__)
 
 
 def seconds(text: str) -> float:
-    """Read a number of seconds more than 0."""
+    """Read a number of seconds greater than 0."""
     try:
         number = float(text)
     except ValueError:
         number = 0
     if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no number of seconds more than 0")
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds greater than 0")
     return number
+
+
+def age(text: str) -> timedelta:
+    """Read an age such as 90m, 12h or 7d."""
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", text)
+    parsed = found and timedelta(**{UNITS[found[2]]: int(found[1])})
+    if not parsed or parsed > timedelta(days=MAX_DAYS):
+        raise ArgumentTypeError(
+            f"{text!r} is not an age such as 90m, 12h or 7d, {MAX_DAYS}d at most"
+        )
+    return parsed
 
 
 class Command(BaseCommand):
     help = (
-        "Look up every ticket request that was left open: link the ticket if Jira has "
-        "it, or settle the request as failed. Safe to run many times at once."
+        "Look up every ticket request whose outcome is open, and every ticket in Jira "
+        "that is not linked yet: link what exists, and settle what does not. Sends "
+        "links back to groups, too. Safe to run many times at once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,31 +57,48 @@ class Command(BaseCommand):
             "--every",
             type=seconds,
             metavar="SECONDS",
-            help="Do it again and again, with pauses of SECONDS, until Ctrl-C.",
+            help="Repeat, with pauses of SECONDS, until Ctrl-C.",
+        )
+        parser.add_argument(
+            "--since",
+            type=age,
+            metavar="AGE",
+            help="Compare all tickets that were created since then, such as 7d, with "
+            "the database. Use it after you restore a backup.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["since"]:
+            self.stdout.write(in_words(sweep_since(options["since"])))
         if options["every"] is None:
-            self.stdout.write(self.recover())
+            self.stdout.write(self.work())
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while True:
-                self.recover_if_possible()
+                self.work_if_possible()
                 time.sleep(options["every"])
         except KeyboardInterrupt:
             return
 
-    def recover(self) -> str:
-        """Recover once; return what came of it in words."""
-        states = recover_due()
-        parts = [f"{number} {state}" for state, number in sorted(states.items())]
-        return ", ".join(parts) or "Nothing was left open."
+    def work(self) -> str:
+        """Do everything that is due, once; return in words what came of it."""
+        states, swept = recover_due(), sweep_due()
+        send_due_remote_links()
+        return in_words(states + Counter(linked=swept["linked"]))
 
-    def recover_if_possible(self) -> None:
-        """Recover once; a database that is away is no reason to end."""
+    def work_if_possible(self) -> None:
+        """Do everything that is due. No failure ends the loop."""
         close_old_connections()
         try:
-            logger.info("recovery: %s", self.recover())
+            logger.info("reconcile: %s", self.work())
         except AnyDatabaseError as exc:
-            logger.warning("recovery has to wait for the database: %s", exc)
+            logger.warning("reconcile waits for the database: %s", exc)
+        except Exception:
+            logger.exception("this round failed; the next one follows")
+
+
+def in_words(counts: Counter[str]) -> str:
+    """Return counts such as `3 created, 1 unknown`."""
+    parts = [f"{number} {name}" for name, number in sorted(counts.items()) if number]
+    return ", ".join(parts) or "Nothing to reconcile."

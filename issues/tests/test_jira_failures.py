@@ -1,4 +1,4 @@
-"""Jira fails in each of its ways: the answer, and what the ledger keeps of it."""
+"""Failures of Jira: the response to the client, and the stored ticket request."""
 
 import logging
 import socket
@@ -12,14 +12,14 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.api import Api, assert_error
 
-SAID_NO = [
+REJECTIONS = [
     ("unauthorized", {}, "jira_auth_failed", "econnect Jira"),
     ("anonymous_trap", {}, "jira_auth_failed", "econnect Jira"),
     ("forbidden", {}, "jira_permission_denied", "SCRUM"),
     ("rate_limited", {"retry_after": 600}, "jira_rate_limited", "Try again"),
     ("redirect", {"location": "http://169.254.169.254/"}, "jira_bad_response", "302"),
 ]
-MAY_EXIST = [
+LOST_RESPONSES = [
     ("server_error", {"status": 500}),
     ("server_error", {"status": 502}),
     ("server_error", {"status": 503, "after_create": True}),
@@ -34,8 +34,8 @@ MAY_EXIST = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "details", "code", "words"), SAID_NO)
-def test_jira_that_says_no_is_explained_and_noted_as_failed(
+@pytest.mark.parametrize(("fault", "details", "code", "words"), REJECTIONS)
+def test_rejection_by_jira_is_explained_and_recorded_as_failed(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -60,8 +60,8 @@ def test_jira_that_says_no_is_explained_and_noted_as_failed(
     assert request.finished_at
 
 
-@pytest.mark.parametrize(("fault", "details"), MAY_EXIST)
-def test_lost_answer_is_noted_as_unknown_and_said_to_be(
+@pytest.mark.parametrize(("fault", "details"), LOST_RESPONSES)
+def test_lost_response_is_recorded_and_reported_as_unknown(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -83,7 +83,7 @@ def test_lost_answer_is_noted_as_unknown_and_said_to_be(
     assert not Report.objects.exists()
 
 
-def test_wrong_credentials_say_to_reconnect(
+def test_wrong_credentials_ask_the_user_to_reconnect(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     integration.api_token = "expired"
@@ -102,7 +102,7 @@ def test_wrong_credentials_say_to_reconnect(
         ({"issue_type": "Nonsense"}, "jira_issue_type_invalid", "Nonsense"),
     ],
 )
-def test_bad_configuration_is_named(
+def test_error_names_the_invalid_setting(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -115,7 +115,7 @@ def test_bad_configuration_is_named(
     assert name in assert_error(api.create(group), 500, code)["message"]
 
 
-def test_rate_limit_passes_on_how_long_to_wait(
+def test_rate_limit_response_passes_on_retry_after(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     jira.inject("rate_limited", retry_after=600)
@@ -126,7 +126,7 @@ def test_rate_limit_passes_on_how_long_to_wait(
     assert response.json()["retryable"] is True
 
 
-def test_rate_limit_that_ends_within_the_budget_is_waited_for(
+def test_short_rate_limit_is_waited_for_within_the_budget(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     jira.inject("rate_limited", retry_after=1)
@@ -137,7 +137,7 @@ def test_rate_limit_that_ends_within_the_budget_is_waited_for(
     assert len(jira.tickets) == 1
 
 
-def test_rate_limit_is_waited_for_a_few_times_and_never_past_the_budget(
+def test_rate_limit_is_never_waited_for_past_the_budget(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -153,7 +153,7 @@ def test_rate_limit_is_waited_for_a_few_times_and_never_past_the_budget(
 
 
 @pytest.mark.parametrize("address", ["closed port", "unknown name", "not TLS"])
-def test_unreachable_jira_is_noted_as_failed_since_nothing_was_sent(
+def test_unreachable_jira_is_recorded_as_failed_because_nothing_was_sent(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -176,7 +176,7 @@ def test_unreachable_jira_is_noted_as_failed_since_nothing_was_sent(
     assert not jira.requests
 
 
-def test_jira_that_never_accepts_is_given_up_in_time(
+def test_connection_that_jira_never_accepts_times_out(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -191,7 +191,7 @@ def test_jira_that_never_accepts_is_given_up_in_time(
         assert_error(api.create(group), 500, "jira_unreachable")
 
 
-def test_unreadable_token_says_what_to_do_and_sends_nothing(
+def test_undecryptable_token_asks_to_reconnect_and_sends_nothing(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -206,7 +206,7 @@ def test_unreadable_token_says_what_to_do_and_sends_nothing(
     assert not jira.requests
 
 
-def test_no_token_is_in_any_log_line_of_failing_requests(
+def test_log_lines_of_failing_requests_never_contain_the_token(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,

@@ -1,4 +1,4 @@
-"""What tests of recovery share."""
+"""Helpers for tests of recovery."""
 
 from datetime import timedelta
 
@@ -11,8 +11,8 @@ CREATE = "/rest/api/3/issue"
 SEARCH = "/rest/api/3/search/jql"
 
 
-def let_pass(seconds: float) -> None:
-    """Move what we have noted into the past."""
+def age_requests(seconds: float) -> None:
+    """Move the times of all requests into the past."""
     ago = timedelta(seconds=seconds)
     TicketRequest.objects.update(
         created_at=F("created_at") - ago, lease_until=F("lease_until") - ago
@@ -20,7 +20,7 @@ def let_pass(seconds: float) -> None:
 
 
 def assert_linked(jira: Sandbox, key: str = "SCRUM-1") -> None:
-    """Check that the one ticket is recorded and linked, once."""
+    """Check that the only ticket is recorded and linked exactly once."""
     request = TicketRequest.objects.exclude(state="failed").get()
     [ticket] = jira.tickets
     assert (request.state, request.ticket_key) == ("created", key)

@@ -1,4 +1,4 @@
-"""Credentials that Jira refuses again and again are not sent any more."""
+"""An integration is paused when Jira rejects its credentials repeatedly."""
 
 from collections.abc import Callable
 
@@ -16,57 +16,57 @@ from integrations.preflight import check_integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
-from issues.tests.outage import database_down
+from issues.tests.database_failures import database_down
 
-Fail = Callable[[int], None]
+RejectLogins = Callable[[int], None]
 
 
 @pytest.fixture
-def fail(
+def reject_logins(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
-) -> Fail:
-    """Have Jira refuse the credentials of so many creations."""
+) -> RejectLogins:
+    """Let Jira reject the credentials of a number of requests."""
 
-    def fail(times: int) -> None:
+    def reject(times: int) -> None:
         jira.inject("unauthorized", times=times)
         for _ in range(times):
             assert_error(api.create(group), 500, "jira_auth_failed")
             TicketRequest.objects.all().delete()
         jira.faults.clear()
 
-    return fail
+    return reject
 
 
-def test_fifth_refused_login_in_a_row_pauses_the_integration(
-    api: Api, group: AIIssueGroup, jira: Sandbox, fail: Fail
+def test_fifth_consecutive_login_failure_pauses_the_integration(
+    api: Api, group: AIIssueGroup, jira: Sandbox, reject_logins: RejectLogins
 ) -> None:
-    fail(5)
-    sent = len(jira.requests)
+    reject_logins(5)
+    requests_sent = len(jira.requests)
 
     body = assert_error(api.create(group), 400, "integration_paused")
 
     assert "reconnect Jira" in body["message"]
     assert body["retryable"] is False
-    assert len(jira.requests) == sent
+    assert len(jira.requests) == requests_sent
     assert not TicketRequest.objects.exists()
     integration = Integration.objects.get()
     assert integration.last_sync_status == "error"
     assert integration.sync_error_message == body["message"]
 
 
-def test_number_of_failures_is_a_setting(
-    api: Api, group: AIIssueGroup, settings: Settings, fail: Fail
+def test_number_of_failures_before_a_pause_is_a_setting(
+    api: Api, group: AIIssueGroup, settings: Settings, reject_logins: RejectLogins
 ) -> None:
     settings.JIRA_AUTH_FAILURES_MAX = 1
-    fail(1)
+    reject_logins(1)
 
     assert_error(api.create(group), 400, "integration_paused")
 
 
-def test_success_starts_the_count_anew(
-    api: Api, group: AIIssueGroup, fail: Fail
+def test_success_resets_the_count(
+    api: Api, group: AIIssueGroup, reject_logins: RejectLogins
 ) -> None:
-    fail(4)
+    reject_logins(4)
     assert Integration.objects.get().last_sync_status == "error"
 
     assert api.create(group).status_code == 200
@@ -77,7 +77,7 @@ def test_success_starts_the_count_anew(
     assert integration.last_synced_at
 
 
-def test_other_failures_pause_nothing(
+def test_other_failures_are_not_counted(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     for fault in ("forbidden", "rate_limited", "html"):
@@ -87,7 +87,7 @@ def test_other_failures_pause_nothing(
     assert Integration.objects.get().auth_failures == 0
 
 
-def test_recovery_counts_and_then_leaves_jira_alone(
+def test_recovery_counts_failures_and_then_stops_calling_jira(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -112,9 +112,9 @@ def test_new_token_in_the_admin_ends_the_pause(
     group: AIIssueGroup,
     jira: Sandbox,
     admin_client: Client,
-    fail: Fail,
+    reject_logins: RejectLogins,
 ) -> None:
-    fail(5)
+    reject_logins(5)
     integration = Integration.objects.get()
 
     admin_client.post(
@@ -136,7 +136,7 @@ def test_new_token_in_the_admin_ends_the_pause(
     assert api.create(group).status_code == 200
 
 
-def test_failure_with_the_old_token_does_not_count_for_the_new_one(
+def test_failure_with_the_old_token_is_not_counted_for_the_new_one(
     integration: Integration,
 ) -> None:
     before = Integration.objects.get()
@@ -147,22 +147,22 @@ def test_failure_with_the_old_token_does_not_count_for_the_new_one(
     assert Integration.objects.get().auth_failures == 0
 
 
-def test_preflight_counts_and_asks_nothing_when_paused(
+def test_preflight_counts_failures_and_calls_nothing_when_paused(
     integration: Integration, jira: Sandbox, settings: Settings
 ) -> None:
     settings.JIRA_AUTH_FAILURES_MAX = 1
     jira.state.expired = True
     check_integration(integration=integration)
-    sent = len(jira.requests)
+    requests_sent = len(jira.requests)
 
     with pytest.raises(CommandError):
         call_command("check_jira")
 
-    assert len(jira.requests) == sent
+    assert len(jira.requests) == requests_sent
     assert "paused" in Integration.objects.get().sync_error_message
 
 
-def test_preflight_notes_what_it_found(integration: Integration, jira: Sandbox) -> None:
+def test_preflight_stores_its_result(integration: Integration, jira: Sandbox) -> None:
     check_integration(integration=integration)
     assert Integration.objects.get().last_sync_status == "success"
 
@@ -174,7 +174,7 @@ def test_preflight_notes_what_it_found(integration: Integration, jira: Sandbox) 
     assert "“Customer”" in integration.sync_error_message
 
 
-def test_ticket_is_answered_although_its_success_is_not_noted(
+def test_ticket_is_returned_even_if_the_sync_status_cannot_be_stored(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     with database_down('UPDATE "integrations_integration"'):

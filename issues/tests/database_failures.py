@@ -1,4 +1,4 @@
-"""A database that stops answering."""
+"""Simulates a database that stops working."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 
 @contextmanager
 def database_down(statement: str) -> Iterator[None]:
-    """Fail every statement of any thread from the first that contains `statement`."""
+    """Fail SQL in every thread, from the first that contains `statement` on."""
     down = False
     execute: Callable[..., Any] = CursorWrapper.execute
 

@@ -1,4 +1,4 @@
-"""One search for many requests, one recovery for a row, and the command."""
+"""Recovery of many requests, concurrent recovery, and the command."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,11 +9,10 @@ from django.db.models import F
 
 from development.sandbox import Sandbox
 from issues.models import AIIssueGroup, TicketRequest
-from issues.recovery import recover_due
+from issues.recovery import RECOVERY_S, recover_due, take_for_recovery
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
-from issues.tests.recovery import CREATE, SEARCH
-from issues.ticket_requests import RECOVERY_S, take_for_recovery
+from issues.tests.recovery_helpers import CREATE, SEARCH
 
 pytestmark = pytest.mark.usefixtures("integration")
 
@@ -23,8 +22,8 @@ def test_many_requests_are_found_by_one_search(
 ) -> None:
     groups = [group, *GroupFactory.create_batch(4, tenant_id=group.tenant_id)]
     jira.inject("reset_after_create", times=None)
-    for one in groups:
-        api.create(one)
+    for each_group in groups:
+        api.create(each_group)
 
     assert recover_due() == {"created": 5}
     assert jira.count("POST", SEARCH) == 1
@@ -33,47 +32,47 @@ def test_many_requests_are_found_by_one_search(
         assert request.report.group_id == request.group_id
 
 
-def test_more_requests_than_one_batch_are_all_recovered(
+def test_requests_of_all_batches_are_recovered(
     api: Api,
     group: AIIssueGroup,
     jira: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("issues.ticket_requests.BATCH", 2)
+    monkeypatch.setattr("issues.recovery.BATCH", 2)
     groups = [group, *GroupFactory.create_batch(4, tenant_id=group.tenant_id)]
     jira.inject("reset_after_create", times=None)
-    for one in groups:
-        api.create(one)
+    for each_group in groups:
+        api.create(each_group)
 
     assert recover_due() == {"created": 5}
 
 
-def test_retries_at_once_look_for_the_ticket_once(
-    api: Api, group: AIIssueGroup, jira: Sandbox, lost: TicketRequest
+def test_concurrent_retries_search_for_the_ticket_once(
+    api: Api, group: AIIssueGroup, jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     jira.inject("latency", seconds=0.3, method="POST", path=SEARCH)
 
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: api.create(group), range(6)))
+        responses = list(pool.map(lambda _: api.create(group), range(6)))
 
-    assert [answer.status_code for answer in answers] == [200] * 6
+    assert [response.status_code for response in responses] == [200] * 6
     assert jira.count("POST", SEARCH) == 1
     assert jira.count("POST", CREATE) == 1
 
 
-def test_recoverers_at_once_record_the_ticket_once(
-    jira: Sandbox, lost: TicketRequest
+def test_concurrent_recovery_skips_requests_that_are_taken(
+    jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     jira.inject("latency", seconds=0.2, method="POST", path=SEARCH, times=2)
 
     taken = take_for_recovery(TicketRequest.objects.all())
 
-    assert taken == [lost]
+    assert taken == [unknown_request]
     assert recover_due() == {}
 
 
-def test_recovery_that_died_gives_its_rows_back_after_a_while(
-    jira: Sandbox, lost: TicketRequest
+def test_requests_of_a_dead_recovery_are_recovered_later(
+    jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     take_for_recovery(TicketRequest.objects.all())
     past = timedelta(seconds=RECOVERY_S)
@@ -82,16 +81,16 @@ def test_recovery_that_died_gives_its_rows_back_after_a_while(
     assert recover_due() == {"created": 1}
 
 
-def test_command_tells_what_it_did(
-    jira: Sandbox, lost: TicketRequest, capsys: pytest.CaptureFixture[str]
+def test_command_reports_what_it_did(
+    jira: Sandbox, unknown_request: TicketRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("reconcile_tickets")
     call_command("reconcile_tickets")
 
-    assert capsys.readouterr().out == "1 created\nNothing was left open.\n"
+    assert capsys.readouterr().out == "1 created\nNothing to reconcile.\n"
 
 
 @pytest.mark.parametrize("pause", ["0", "-1", "soon", "nan", "inf"])
-def test_command_takes_no_odd_pause(pause: str) -> None:
-    with pytest.raises(CommandError, match="no number of seconds"):
+def test_command_rejects_an_invalid_pause(pause: str) -> None:
+    with pytest.raises(CommandError, match="not a number of seconds"):
         call_command("reconcile_tickets", "--every", pause)

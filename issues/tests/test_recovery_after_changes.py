@@ -1,4 +1,4 @@
-"""It is found wherever it went, whatever became of integration, group and project."""
+"""Recovery finds a ticket after its integration, group or project has changed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +12,14 @@ from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
-from issues.tests.recovery import SEARCH, assert_linked, let_pass
+from issues.tests.recovery_helpers import SEARCH, age_requests, assert_linked
 
 pytestmark = pytest.mark.usefixtures("integration")
 
 
 def test_ticket_on_a_later_page_is_found(
     jira: Sandbox,
-    lost: TicketRequest,
+    unknown_request: TicketRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("integrations.jira.client.SEARCH_PAGE", 10)
@@ -30,29 +30,31 @@ def test_ticket_on_a_later_page_is_found(
     assert jira.count("POST", SEARCH) == 3
 
 
-def test_odd_markers_of_others_do_no_harm(jira: Sandbox, lost: TicketRequest) -> None:
-    odd: Any
-    for odd in (None, 7, "text", [], {"request_id": None}, {"request_id": [1]}):
-        jira.state.add("SCRUM", {"summary": "x"}, {"killthenoise": odd})
+def test_malformed_markers_are_ignored(
+    jira: Sandbox, unknown_request: TicketRequest
+) -> None:
+    marker: Any
+    for marker in (None, 7, "text", [], {"request_id": None}, {"request_id": [1]}):
+        jira.state.add("SCRUM", {"summary": "x"}, {"killthenoise": marker})
 
     assert recover_due() == {"created": 1}
 
 
-def gone() -> None:
+def delete_integrations() -> None:
     Integration.objects.all().delete()
 
 
-def disconnected() -> None:
+def disconnect() -> None:
     Integration.objects.update(is_active=False)
 
 
-def moved_on() -> None:
+def change_project() -> None:
     Integration.objects.update(project_key="OPS", issue_type="Bug")
 
 
-@pytest.mark.parametrize("change", [disconnected, moved_on])
-def test_change_of_the_integration_does_not_matter(
-    jira: Sandbox, lost: TicketRequest, change: Callable[[], None]
+@pytest.mark.parametrize("change", [disconnect, change_project])
+def test_ticket_is_found_after_the_integration_changed(
+    jira: Sandbox, unknown_request: TicketRequest, change: Callable[[], None]
 ) -> None:
     change()
 
@@ -60,13 +62,13 @@ def test_change_of_the_integration_does_not_matter(
     assert_linked(jira)
 
 
-def test_new_account_on_the_same_site_is_used_when_the_old_one_is_gone(
-    jira: Sandbox, lost: TicketRequest
+def test_new_account_on_the_same_site_is_used_when_the_old_one_is_deleted(
+    jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
-    gone()
+    delete_integrations()
     assert recover_due() == {"unknown": 1}
     IntegrationFactory.create(
-        tenant_id=lost.tenant_id,
+        tenant_id=unknown_request.tenant_id,
         base_url=jira.url,
         email=jira.email,
         api_token=jira.api_token,
@@ -75,10 +77,10 @@ def test_new_account_on_the_same_site_is_used_when_the_old_one_is_gone(
     assert recover_due() == {"created": 1}
 
 
-def test_account_of_a_stranger_on_the_same_site_is_not_used(
-    jira: Sandbox, lost: TicketRequest
+def test_account_of_another_tenant_on_the_same_site_is_not_used(
+    jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
-    gone()
+    delete_integrations()
     IntegrationFactory.create(base_url=jira.url)
 
     assert recover_due() == {"unknown": 1}
@@ -86,7 +88,7 @@ def test_account_of_a_stranger_on_the_same_site_is_not_used(
 
 
 def test_ticket_of_a_deleted_group_is_recorded_without_a_link(
-    jira: Sandbox, lost: TicketRequest
+    jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     AIIssueGroup.objects.all().delete()
 
@@ -95,30 +97,30 @@ def test_ticket_of_a_deleted_group_is_recorded_without_a_link(
     assert (request.ticket_key, request.report) == ("SCRUM-1", None)
 
 
-def test_ticket_that_was_moved_is_found_past_the_horizon(
-    jira: Sandbox, lost: TicketRequest
+def test_moved_ticket_is_found_after_the_horizon(
+    jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     jira.state.move("SCRUM-1", "OPS")
     assert recover_due() == {"unknown": 1}
-    let_pass(181)
+    age_requests(181)
 
     assert recover_due() == {"created": 1}
     assert_linked(jira, "OPS-1")
 
 
-def test_project_that_is_gone_ends_the_search_at_the_horizon(
-    jira: Sandbox, lost: TicketRequest
+def test_request_in_a_deleted_project_fails_at_the_horizon(
+    jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     jira.state.delete("SCRUM-1")
     TicketRequest.objects.update(project_key="GONE")
     assert recover_due() == {"unknown": 1}
-    let_pass(181)
+    age_requests(181)
 
     assert recover_due() == {"failed": 1}
 
 
-def test_account_whose_token_cannot_be_read_does_not_stand_before_a_good_one(
-    integration: Integration, lost: TicketRequest, settings: Settings
+def test_account_with_an_undecryptable_token_is_skipped(
+    integration: Integration, unknown_request: TicketRequest, settings: Settings
 ) -> None:
     Integration.objects.update(is_active=False)
     keys = settings.FIELD_ENCRYPTION_KEYS

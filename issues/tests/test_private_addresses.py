@@ -1,4 +1,4 @@
-"""A stored site that leads into our own network: nothing is sent, nothing told."""
+"""Nothing is sent to a site at a private address, and errors do not reveal it."""
 
 import pytest
 from pytest_django import Settings
@@ -16,7 +16,7 @@ def in_production(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "fd00:ec2::254"])
-def test_site_that_moved_into_our_network_gets_nothing_and_tells_nothing(
+def test_site_at_a_private_address_is_sent_nothing_and_reveals_nothing(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -40,7 +40,7 @@ def test_site_that_moved_into_our_network_gets_nothing_and_tells_nothing(
     assert not jira.requests
 
 
-def test_site_that_was_stored_in_insecure_mode_gets_nothing_outside_of_it(
+def test_http_site_stored_in_insecure_mode_is_sent_nothing_in_production(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     body = assert_error(api.create(group), 500, "jira_unreachable")

@@ -1,4 +1,4 @@
-"""What is refused before Jira is asked: groups, tenants, input, HTTP itself."""
+"""Requests that are rejected before Jira is called."""
 
 from uuid import uuid4
 
@@ -26,7 +26,7 @@ from issues.views import CreateJiraTicketView
         "550e8400-e29b-41d4-a716-44665544000g",
     ],
 )
-def test_unknown_and_malformed_group_is_not_found(
+def test_unknown_or_malformed_group_id_is_not_found(
     api: Api, integration: Integration, group_id: str
 ) -> None:
     body = assert_error(api.create(group_id), 404, "group_not_found")
@@ -41,7 +41,7 @@ def test_unknown_and_malformed_group_is_not_found(
     }
 
 
-def test_group_of_a_stranger_is_not_found_in_the_same_words(
+def test_group_of_another_tenant_gets_the_same_404_as_an_unknown_group(
     api: Api, integration: Integration, jira: Sandbox
 ) -> None:
     foreign = assert_error(api.create(GroupFactory.create()), 404, "group_not_found")
@@ -52,7 +52,7 @@ def test_group_of_a_stranger_is_not_found_in_the_same_words(
     assert not jira.requests
 
 
-def test_without_integration_the_tenant_is_told_to_connect_jira(
+def test_tenant_without_an_integration_is_asked_to_connect_jira(
     api: Api, group: AIIssueGroup
 ) -> None:
     body = assert_error(api.create(group), 400, "no_active_integration")
@@ -60,7 +60,7 @@ def test_without_integration_the_tenant_is_told_to_connect_jira(
     assert "Connect Jira" in body["message"]
 
 
-def test_integration_of_a_stranger_or_an_inactive_one_is_not_used(
+def test_inactive_integration_or_that_of_another_tenant_is_not_used(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     IntegrationFactory.create(base_url=jira.url)
@@ -72,7 +72,7 @@ def test_integration_of_a_stranger_or_an_inactive_one_is_not_used(
     assert not jira.requests
 
 
-def test_integration_without_a_project_says_to_choose_one(
+def test_integration_without_a_project_asks_the_user_to_choose_one(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     Integration.objects.update(project_key="")
@@ -84,7 +84,7 @@ def test_integration_without_a_project_says_to_choose_one(
 @pytest.mark.parametrize(
     "value", [None, "", " \n\t ", "\x00\u202e", 7, True, ["x"], {}]
 )
-def test_field_that_is_no_text_is_refused_by_name(
+def test_field_that_is_missing_or_not_text_is_named_in_the_error(
     api: Api, group: AIIssueGroup, integration: Integration, field: str, value: object
 ) -> None:
     body = assert_error(
@@ -97,7 +97,7 @@ def test_field_that_is_no_text_is_refused_by_name(
 
 
 @pytest.mark.parametrize(("field", "limit"), [("title", 255), ("description", 32_767)])
-def test_field_over_jiras_limit_is_refused_with_the_limit(
+def test_field_over_jiras_limit_is_rejected_and_the_limit_is_stated(
     api: Api, group: AIIssueGroup, integration: Integration, field: str, limit: int
 ) -> None:
     too_long = CONTENT | {field: "x" * (limit + 1)}
@@ -109,7 +109,9 @@ def test_field_over_jiras_limit_is_refused_with_the_limit(
     }
 
 
-def test_every_missing_field_is_named_at_once(api: Api, group: AIIssueGroup) -> None:
+def test_all_missing_fields_are_named_in_one_response(
+    api: Api, group: AIIssueGroup
+) -> None:
     body = assert_error(api.create(group, {}), 400, "validation_error")
 
     assert body["fields"] == {
@@ -119,7 +121,7 @@ def test_every_missing_field_is_named_at_once(api: Api, group: AIIssueGroup) -> 
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "käse"])
-def test_odd_idempotency_key_is_refused(
+def test_invalid_idempotency_key_is_rejected(
     api: Api, group: AIIssueGroup, integration: Integration, key: str
 ) -> None:
     response = api.create(group, headers={"Idempotency-Key": key.encode()})
@@ -138,7 +140,7 @@ def test_odd_idempotency_key_is_refused(
         ("{550e8400-e29b-41d4-a716-446655440000}", "tenant_malformed"),
     ],
 )
-def test_request_without_a_proper_tenant_is_told_how_to_name_it(
+def test_request_without_a_valid_tenant_is_asked_for_the_header(
     api: Api, group: AIIssueGroup, header: str | None, code: str
 ) -> None:
     response = api.create(group, headers={"X-Tenant-ID": header})
@@ -146,7 +148,7 @@ def test_request_without_a_proper_tenant_is_told_how_to_name_it(
     assert "X-Tenant-ID" in assert_error(response, 400, code)["message"]
 
 
-def test_query_may_repeat_the_tenant_and_not_contradict_it(
+def test_tenant_in_the_query_must_match_the_header(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     path = f"/api/issues/ai/{group.pk}/create-jira-ticket?tenant_id="
@@ -171,7 +173,7 @@ def test_query_may_repeat_the_tenant_and_not_contradict_it(
         (b"null", "not_an_object"),
     ],
 )
-def test_body_that_is_no_json_object_is_refused(
+def test_body_that_is_not_a_json_object_is_rejected(
     api: Api, group: AIIssueGroup, body: bytes, code: str
 ) -> None:
     response = post_raw(api, group, body, "application/json")
@@ -186,7 +188,7 @@ def test_body_over_one_mebibyte_is_too_large(api: Api, group: AIIssueGroup) -> N
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data", ""])
-def test_body_of_another_type_is_told_to_be_json(
+def test_body_of_another_content_type_is_rejected(
     api: Api, group: AIIssueGroup, content_type: str
 ) -> None:
     response = post_raw(api, group, b'{"title": "x"}', content_type)
@@ -194,7 +196,7 @@ def test_body_of_another_type_is_told_to_be_json(
     assert_error(response, 415, "unsupported_media_type")
 
 
-def test_other_method_is_refused_with_those_allowed(
+def test_other_method_is_rejected_and_allowed_methods_are_listed(
     api: Api, group: AIIssueGroup
 ) -> None:
     path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
@@ -204,9 +206,7 @@ def test_other_method_is_refused_with_those_allowed(
     assert response.headers["Allow"] == "POST, OPTIONS"
 
 
-def test_options_that_no_browser_asks_for_answer_in_the_envelope(
-    api: Api, group: AIIssueGroup
-) -> None:
+def test_options_response_has_the_envelope(api: Api, group: AIIssueGroup) -> None:
     path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
 
     response = api.request("OPTIONS", path)
@@ -216,7 +216,7 @@ def test_options_that_no_browser_asks_for_answer_in_the_envelope(
     assert response.json()["data"] == {"methods": ["POST", "OPTIONS"]}
 
 
-def test_client_that_takes_no_json_is_told_that_there_is_only_json(
+def test_client_that_does_not_accept_json_gets_406(
     api: Api, group: AIIssueGroup
 ) -> None:
     response = api.create(group, headers={"Accept": "text/html"})
@@ -225,11 +225,11 @@ def test_client_that_takes_no_json_is_told_that_there_is_only_json(
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/nothing/here", "/api/issues/"])
-def test_unknown_path_under_api_answers_in_the_envelope(api: Api, path: str) -> None:
+def test_unknown_api_path_returns_404_in_the_envelope(api: Api, path: str) -> None:
     assert path in assert_error(api.request("GET", path), 404, "not_found")["message"]
 
 
-def test_request_id_is_echoed_if_sane_and_made_otherwise(api: Api) -> None:
+def test_valid_request_id_is_echoed_and_an_invalid_one_replaced(api: Api) -> None:
     echoed = api.request("GET", "/api/x", headers={"X-Request-ID": "abc-1"})
     replaced = api.request("GET", "/api/x", headers={"X-Request-ID": "a b<script>"})
 
@@ -237,7 +237,7 @@ def test_request_id_is_echoed_if_sane_and_made_otherwise(api: Api) -> None:
     assert len(replaced.headers["X-Request-ID"]) == 32
 
 
-def test_bug_in_a_view_answers_in_the_envelope_and_tells_nothing(
+def test_bug_in_a_view_returns_the_envelope_without_details(
     api: Api, group: AIIssueGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(CreateJiraTicketView, "post", lambda *_, **__: 1 / 0)

@@ -1,4 +1,4 @@
-"""What an integration's settings add to a ticket, and what they cannot touch."""
+"""What an integration's settings add to a ticket, and what they cannot change."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def test_ticket_has_the_labels_priority_and_fields_of_the_settings(
     assert fields["customfield_10010"] == "Acme"
 
 
-def test_request_without_settings_is_the_specified_one_byte_for_byte(
+def test_request_without_settings_is_exactly_as_specified(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     api.create(group)
@@ -61,7 +61,7 @@ def test_request_without_settings_is_the_specified_one_byte_for_byte(
 
 
 @pytest.mark.parametrize("name", ["project", "summary", "description", "issuetype"])
-def test_settings_never_replace_what_is_specified(
+def test_settings_never_replace_core_fields(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, name: str
 ) -> None:
     api.create(group)
@@ -76,7 +76,7 @@ def test_settings_never_replace_what_is_specified(
     assert sent_fields(jira) == specified
 
 
-def test_field_that_jira_rejects_is_named_as_people_see_it(
+def test_rejected_field_is_named_by_its_label(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     Integration.objects.update(settings={"fields": {"components": ["Nonsense"]}})

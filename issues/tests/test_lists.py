@@ -1,4 +1,4 @@
-"""The lists that the front end shows."""
+"""The lists of groups and reports."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -28,55 +28,53 @@ def get(api: Api, path: str = GROUPS, **query: Any) -> dict[str, Any]:
     return body
 
 
-def cursor_at(moment: str) -> str:
-    return urlsafe_b64encode(json.dumps([moment, str(uuid4())]).encode()).decode()
+def cursor_at(timestamp: str) -> str:
+    return urlsafe_b64encode(json.dumps([timestamp, str(uuid4())]).encode()).decode()
 
 
-def walk(api: Api, limit: int) -> Iterator[list[str]]:
+def read_pages(api: Api, limit: int) -> Iterator[list[str]]:
     cursor: dict[str, str] = {}
     while cursor is not None:
         body = get(api, limit=limit, **cursor)
         yield [group["id"] for group in body["data"]]
-        following = body["next_cursor"]
-        if following is None:
+        next_cursor = body["next_cursor"]
+        if next_cursor is None:
             return
-        cursor = {"cursor": following}
+        cursor = {"cursor": next_cursor}
 
 
-def test_group_is_shown_with_all_that_the_contract_names(
-    api: Api, group: AIIssueGroup
-) -> None:
+def test_group_has_all_specified_keys(api: Api, group: AIIssueGroup) -> None:
     ReportFactory.create_batch(2, group=group)
     ReportFactory.create(group=group, source="hubspot")
 
-    [shown] = get(api)["data"]
+    [listed] = get(api)["data"]
 
-    assert " ".join(shown) == (
+    assert " ".join(listed) == (
         "id tenant_id title summary severity status type ai_type_confidence "
         "ai_type_reasoning tags frequency sources team_id jira_tickets created_at "
         "updated_at"
     )
-    assert (shown["id"], shown["frequency"]) == (str(group.pk), 3)
-    assert shown["sources"] == [
+    assert (listed["id"], listed["frequency"]) == (str(group.pk), 3)
+    assert listed["sources"] == [
         {"source": "slack", "count": 2},
         {"source": "hubspot", "count": 1},
     ]
-    assert shown["jira_tickets"] == []
+    assert listed["jira_tickets"] == []
 
 
-def test_new_ticket_is_shown_at_once_and_the_row_keeps_its_place(
+def test_new_ticket_is_listed_at_once_and_the_order_does_not_change(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     GroupFactory.create(tenant_id=group.tenant_id)
-    before = [shown["id"] for shown in get(api)["data"]]
+    before = [row["id"] for row in get(api)["data"]]
 
     ticket = api.create(group).json()["data"]
 
     after = get(api)["data"]
-    assert [shown["id"] for shown in after] == before
-    shown = next(row for row in after if row["id"] == str(group.pk))
-    assert {"source": "jira", "count": 1} in shown["sources"]
-    assert shown["jira_tickets"] == [
+    assert [row["id"] for row in after] == before
+    listed = next(row for row in after if row["id"] == str(group.pk))
+    assert {"source": "jira", "count": 1} in listed["sources"]
+    assert listed["jira_tickets"] == [
         {"key": ticket["ticket_key"], "url": ticket["ticket_url"], "status": None}
     ]
     [report] = get(api, f"{GROUPS}/{group.pk}/reports")["data"]
@@ -91,29 +89,29 @@ def test_new_ticket_is_shown_at_once_and_the_row_keeps_its_place(
     }
 
 
-def test_groups_and_reports_of_strangers_are_not_shown(
+def test_groups_and_reports_of_other_tenants_are_not_listed(
     api: Api, group: AIIssueGroup
 ) -> None:
     foreign = ReportFactory.create().group
 
-    assert [shown["id"] for shown in get(api)["data"]] == [str(group.pk)]
+    assert [row["id"] for row in get(api)["data"]] == [str(group.pk)]
     response = api.request("GET", f"{GROUPS}/{foreign.pk}/reports")
     assert_error(response, 404, "group_not_found")
 
 
-def test_newest_come_first_and_equal_moments_are_no_matter(
+def test_groups_with_equal_timestamps_are_listed_once(
     api: Api, group: AIIssueGroup
 ) -> None:
-    same, tenant = timezone.now() + timedelta(hours=1), {"tenant_id": group.tenant_id}
-    GroupFactory.create_batch(7, **tenant, updated_at=same)
+    updated_at = timezone.now() + timedelta(hours=1)
+    GroupFactory.create_batch(7, tenant_id=group.tenant_id, updated_at=updated_at)
 
-    seen = [pk for page in walk(api, limit=2) for pk in page]
+    seen = [pk for page in read_pages(api, limit=2) for pk in page]
 
     assert seen[-1] == str(group.pk)
     assert len(seen) == len(set(seen)) == 8
 
 
-def test_walk_misses_none_and_sees_none_twice_while_rows_are_inserted(
+def test_pages_skip_and_repeat_no_row_while_rows_are_inserted(
     client: Client, transactional_db: None
 ) -> None:
     tenant_id, now = uuid4(), timezone.now()
@@ -125,9 +123,9 @@ def test_walk_misses_none_and_sees_none_twice_while_rows_are_inserted(
     seen: list[str] = []
     query: dict[str, Any] = {"limit": 100}
     while query.get("cursor", "") is not None:
-        answer = client.get(GROUPS, query, headers={"X-Tenant-ID": str(tenant_id)})
-        seen += [shown["id"] for shown in answer.json()["data"]]
-        query["cursor"] = answer.json()["next_cursor"]
+        response = client.get(GROUPS, query, headers={"X-Tenant-ID": str(tenant_id)})
+        seen += [row["id"] for row in response.json()["data"]]
+        query["cursor"] = response.json()["next_cursor"]
         GroupFactory.create(tenant_id=tenant_id, updated_at=timezone.now())
 
     assert len(seen) == len(set(seen))
@@ -136,7 +134,7 @@ def test_walk_misses_none_and_sees_none_twice_while_rows_are_inserted(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", [GROUPS, "reports"])
-def test_page_takes_as_many_queries_for_many_rows_as_for_one(
+def test_page_takes_a_constant_number_of_queries(
     client: Client, django_assert_num_queries: Any, path: str
 ) -> None:
     group = GroupFactory.create()
@@ -149,8 +147,8 @@ def test_page_takes_as_many_queries_for_many_rows_as_for_one(
 
     for limit in (1, 100):
         with django_assert_num_queries(3 if path == GROUPS else 2):
-            answer = client.get(path, {"limit": limit}, headers=headers)
-        assert answer.json()["count"] >= min(limit, 99)
+            response = client.get(path, {"limit": limit}, headers=headers)
+        assert response.json()["count"] >= min(limit, 99)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +168,7 @@ def test_page_takes_as_many_queries_for_many_rows_as_for_one(
         ({"cursor": cursor_at("0001-01-01T00:00:00+14:00")}, "cursor"),
     ],
 )
-def test_odd_page_is_refused_by_name(
+def test_invalid_page_parameter_is_named_in_the_error(
     api: Api, group: AIIssueGroup, query: dict[str, str], field: str
 ) -> None:
     response = api.request("GET", GROUPS, params=query)

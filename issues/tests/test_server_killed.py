@@ -1,4 +1,4 @@
-"""The server is killed between Jira's 201 and our commit."""
+"""The server process is interrupted between Jira's 201 and the commit of the record."""
 
 import os
 import time
@@ -23,16 +23,16 @@ CREATE = "/rest/api/3/issue"
 
 
 @pytest.fixture
-def killed(
+def interrupted(
     tmp_path: Path,
     group: AIIssueGroup,
     integration: Integration,
     jira: Sandbox,
 ) -> TicketRequest:
-    """The request of a server that was killed when it wanted to record the ticket.
+    """The request of a server that was interrupted before it could record the ticket.
 
-    The test holds a lock that the record needs, from before Jira answers until the
-    server is gone.
+    The test holds a lock that the record needs, from before Jira responds until the
+    server is interrupted.
     """
     jira.inject("latency", seconds=0.5)
     with ExitStack() as running, ThreadPoolExecutor(1) as pool:
@@ -40,49 +40,54 @@ def killed(
         processes = Processes(running, tmp_path, environment)
         api = Api(f"http://127.0.0.1:{free_port(0)}", group.tenant_id)
         server = processes.start_server(api.server)
-        click = pool.submit(api.create, group)
+        creation = pool.submit(api.create, group)
         wait_until(lambda: jira.count("POST", CREATE) == 1)
-        with locked(group):
+        with lock(group):
             wait_until(lambda: len(jira.tickets) == 1)
             wait_until(lambda: [r.status for r in jira.requests] == [201])
             kill(server)
-        assert isinstance(click.exception(), requests.ConnectionError)
+        assert isinstance(creation.exception(), requests.ConnectionError)
     request = TicketRequest.objects.get()
     assert request.state == "pending"
     assert not Report.objects.exists()
-    wait_until(lambda: not request.is_busy)
+    wait_until(TicketRequest.objects.due().exists)
     return request
 
 
-def test_next_identical_request_answers_with_the_same_key(
-    api: Api, group: AIIssueGroup, killed: TicketRequest, jira: Sandbox
+def test_next_identical_request_returns_the_ticket_that_exists(
+    api: Api, group: AIIssueGroup, interrupted: TicketRequest, jira: Sandbox
 ) -> None:
-    answer = api.create(group)
+    response = api.create(group)
 
-    assert answer.status_code == 200
-    assert answer.json()["data"]["ticket_key"] == jira.tickets[0].key
+    assert response.status_code == 200
+    assert response.json()["data"]["ticket_key"] == jira.tickets[0].key
     assert jira.count("POST", CREATE) == 1
     assert Report.objects.get().external_id == jira.tickets[0].key
 
 
-def test_recovery_alone_links_the_ticket(killed: TicketRequest, jira: Sandbox) -> None:
+def test_recovery_alone_links_the_ticket(
+    interrupted: TicketRequest, jira: Sandbox
+) -> None:
     call_command("reconcile_tickets")
 
-    killed.refresh_from_db()
-    assert (killed.state, killed.ticket_key) == ("created", jira.tickets[0].key)
-    assert killed.report == Report.objects.get()
+    interrupted.refresh_from_db()
+    assert (interrupted.state, interrupted.ticket_key) == (
+        "created",
+        jira.tickets[0].key,
+    )
+    assert interrupted.report == Report.objects.get()
 
 
 @contextmanager
-def locked(group: AIIssueGroup) -> Iterator[None]:
-    """Hold the group's row on PostgreSQL, the one lock for writers on SQLite."""
+def lock(group: AIIssueGroup) -> Iterator[None]:
+    """Lock the group's row on PostgreSQL, or the whole database on SQLite."""
     with transaction.atomic():
         AIIssueGroup.objects.select_for_update().get(pk=group.pk)
         yield
 
 
 def database_url() -> str:
-    """Return the address of the test database for other processes."""
+    """Return the URL of the test database, for other processes."""
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"

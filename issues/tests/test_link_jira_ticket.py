@@ -1,4 +1,4 @@
-"""A ticket that is there already is linked to a group, and unlinked again."""
+"""Linking an existing ticket to a group, and unlinking it."""
 
 from typing import Any
 from uuid import uuid4
@@ -31,15 +31,15 @@ def unlink(api: Api, group: AIIssueGroup | str, key: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("key", ["SCRUM-1", " scrum-1 ", "1", "{jira}/browse/SCRUM-1"])
-def test_linked_ticket_is_the_groups(
+def test_linked_ticket_belongs_to_the_group(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, key: str
 ) -> None:
     body = {"ticket_key": key.format(jira=jira.url)}
-    answers = [link(api, group, body) for _ in range(2)]
+    responses = [link(api, group, body) for _ in range(2)]
 
-    for answer in answers:
-        assert answer.status_code == 200
-        assert answer.json()["data"] == {
+    for response in responses:
+        assert response.status_code == 200
+        assert response.json()["data"] == {
             "ticket_key": "SCRUM-1",
             "ticket_url": f"{jira.url}/browse/SCRUM-1",
         }
@@ -62,7 +62,7 @@ def test_linked_ticket_is_the_groups(
         "SCRUM-1#",
     ],
 )
-def test_foreign_and_invisible_keys_are_refused(
+def test_key_that_is_unknown_or_of_another_project_is_rejected(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, key: str
 ) -> None:
     jira.state.add("OPS", {"summary": "x", "project": {"key": "OPS"}}, {})
@@ -77,7 +77,7 @@ def test_foreign_and_invisible_keys_are_refused(
 
 
 @pytest.mark.parametrize("key", [None, "", " ", 7, ["SCRUM-1"], "x" * 256])
-def test_odd_key_is_told(
+def test_invalid_key_is_named_in_the_error(
     api: Api, group: AIIssueGroup, integration: Integration, key: Any
 ) -> None:
     body = assert_error(link(api, group, {"ticket_key": key}), 400, "validation_error")
@@ -85,7 +85,7 @@ def test_odd_key_is_told(
     assert body["fields"]["ticket_key"]
 
 
-def test_ticket_that_was_moved_is_linked_by_the_key_it_has_now(
+def test_moved_ticket_is_linked_by_its_new_key(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     jira.state.add("OPS", {"summary": "Moved in", "project": {"key": "OPS"}}, {})
@@ -97,7 +97,7 @@ def test_ticket_that_was_moved_is_linked_by_the_key_it_has_now(
 
 
 @pytest.mark.parametrize("kind", ["server_error", "no_answer"])
-def test_silent_jira_links_nothing(
+def test_nothing_is_linked_if_jira_fails(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -128,7 +128,7 @@ def test_summary_is_cleaned_before_it_is_stored(
     assert Report.objects.get().title == "Known bug"
 
 
-def test_unlinked_ticket_stays_in_jira_and_on_record(
+def test_unlinked_ticket_stays_in_jira_and_in_its_request(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     key = api.create(group).json()["data"]["ticket_key"]
@@ -145,7 +145,7 @@ def test_unlinked_ticket_stays_in_jira_and_on_record(
     assert_error(unlink(api, group, key), 404, "ticket_not_linked")
 
 
-def test_same_text_makes_a_new_ticket_after_an_unlink(
+def test_same_text_creates_a_new_ticket_after_an_unlink(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     first = api.create(group).json()["data"]["ticket_key"]
@@ -156,7 +156,7 @@ def test_same_text_makes_a_new_ticket_after_an_unlink(
     assert second != first
 
 
-def test_unlink_takes_that_ticket_alone(
+def test_unlink_removes_only_that_ticket(
     api: Api, group: AIIssueGroup, integration: Integration
 ) -> None:
     ReportFactory.create(group=group, source="slack", external_id="SCRUM-1")
@@ -168,21 +168,21 @@ def test_unlink_takes_that_ticket_alone(
     assert Report.objects.count() == 2
 
 
-def test_odd_key_is_none_that_is_linked(api: Api, group: AIIssueGroup) -> None:
+def test_unlinking_an_invalid_key_is_not_found(api: Api, group: AIIssueGroup) -> None:
     assert_error(unlink(api, group, "SCRUM%00-1"), 404, "ticket_not_linked")
 
 
 @pytest.mark.parametrize("call", [link, unlink])
-@pytest.mark.parametrize("odd_id", ["stranger", "unknown", "x", "%00"])
-def test_foreign_and_odd_groups_look_alike(
-    api: Api, integration: Integration, call: Any, odd_id: str
+@pytest.mark.parametrize("group_id", ["other tenant", "unknown", "x", "%00"])
+def test_group_of_another_tenant_unknown_or_malformed_gets_the_same_404(
+    api: Api, integration: Integration, call: Any, group_id: str
 ) -> None:
-    stranger = GroupFactory.create()
-    ReportFactory.create(group=stranger, source="jira", external_id="SCRUM-1")
-    named = {"stranger": str(stranger.pk), "unknown": str(uuid4())}
-    given = {"ticket_key": "SCRUM-1"} if call is link else "SCRUM-1"
+    foreign = GroupFactory.create()
+    ReportFactory.create(group=foreign, source="jira", external_id="SCRUM-1")
+    ids = {"other tenant": str(foreign.pk), "unknown": str(uuid4())}
+    argument = {"ticket_key": "SCRUM-1"} if call is link else "SCRUM-1"
 
-    response = call(api, named.get(odd_id, odd_id), given)
+    response = call(api, ids.get(group_id, group_id), argument)
 
     assert_error(response, 404, "group_not_found")
     assert Report.objects.count() == 1

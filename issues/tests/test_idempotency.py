@@ -1,4 +1,4 @@
-"""The same request again: twins, retries, keys; another ticket only on purpose."""
+"""Repeated and concurrent requests, idempotency keys, and allow_another."""
 
 import time
 from collections.abc import Callable
@@ -27,19 +27,19 @@ OTHER = {"title": "Import fails", "description": "Nothing arrives."}
 pytestmark = pytest.mark.usefixtures("integration")
 
 
-def at_once(
+def call_concurrently(
     call: Callable[[], requests.Response], times: int
 ) -> list[requests.Response]:
     with ThreadPoolExecutor(times) as pool:
         return list(pool.map(lambda _: call(), range(times)))
 
 
-def key_of(response: requests.Response) -> str:
+def get_ticket_key(response: requests.Response) -> str:
     assert response.status_code == 200, response.text
     return str(response.json()["data"]["ticket_key"])
 
 
-def test_same_request_again_is_answered_with_the_same_ticket(
+def test_repeated_request_returns_the_same_ticket(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     first, second = api.create(group), api.create(group)
@@ -51,19 +51,19 @@ def test_same_request_again_is_answered_with_the_same_ticket(
     assert jira.count("POST", CREATE) == 1
 
 
-def test_clicks_at_once_create_one_ticket_and_all_get_its_key(
+def test_concurrent_clicks_create_one_ticket_and_all_get_its_key(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("latency", seconds=0.3)
 
-    answers = at_once(lambda: api.create(group), 8)
+    responses = call_concurrently(lambda: api.create(group), 8)
 
-    assert {key_of(answer) for answer in answers} == {"SCRUM-1"}
-    assert sum("Idempotency-Replayed" in a.headers for a in answers) == 7
+    assert {get_ticket_key(response) for response in responses} == {"SCRUM-1"}
+    assert sum("Idempotency-Replayed" in r.headers for r in responses) == 7
     assert jira.count("POST", CREATE) == 1
 
 
-def test_clicks_with_a_key_each_create_one_ticket_too(
+def test_concurrent_clicks_with_different_keys_create_one_ticket(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("latency", seconds=0.3)
@@ -71,81 +71,85 @@ def test_clicks_with_a_key_each_create_one_ticket_too(
     def click() -> requests.Response:
         return api.create(group, headers={"Idempotency-Key": str(uuid4())})
 
-    assert {key_of(answer) for answer in at_once(click, 4)} == {"SCRUM-1"}
+    assert {get_ticket_key(response) for response in call_concurrently(click, 4)} == {
+        "SCRUM-1"
+    }
     assert jira.count("POST", CREATE) == 1
 
 
 @pytest.mark.parametrize(
     ("content", "outcome"), [(CONTENT, "SCRUM-1"), (OTHER, "ticket_exists")]
 )
-def test_ticket_made_between_our_look_and_our_claim_is_seen(
+def test_ticket_created_between_read_and_claim_is_found(
     api: Api, group: AIIssueGroup, jira: Sandbox, content: dict[str, str], outcome: str
 ) -> None:
-    """Another click comes and goes while ours is between two of its statements."""
+    """Another request finishes between two SQL statements of ours."""
     others: list[requests.Response] = []
 
-    def click_between(execute: Any, sql: str, *args: Any) -> Any:
+    def create_in_between(execute: Any, sql: str, *args: Any) -> Any:
         if 'FROM "integrations_integration"' in sql and not others:
             with ThreadPoolExecutor(1) as pool:
                 others.append(pool.submit(api.create, group).result())
         return execute(sql, *args)
 
     caller = Caller(group.tenant_id, "someone", None, "click-2")
-    wanted: dict[str, Any] = {**content, "idempotency_key": "click-2"}
-    with connection.execute_wrapper(click_between):
+    arguments: dict[str, Any] = {**content, "idempotency_key": "click-2"}
+    with connection.execute_wrapper(create_in_between):
         try:
-            made = create_jira_ticket(group=group, caller=caller, **wanted).ticket_key
+            result = create_jira_ticket(
+                group=group, caller=caller, **arguments
+            ).ticket_key
         except TicketExists as exc:
-            made = exc.code
+            result = exc.code
 
-    assert (key_of(others[0]), made) == ("SCRUM-1", outcome)
+    assert (get_ticket_key(others[0]), result) == ("SCRUM-1", outcome)
     assert len(jira.tickets) == 1
 
 
-def test_replay_needs_no_jira(api: Api, group: AIIssueGroup) -> None:
+def test_replay_does_not_call_jira(api: Api, group: AIIssueGroup) -> None:
     api.create(group)
     Integration.objects.update(is_active=False, api_token="")
 
-    assert key_of(api.create(group)) == "SCRUM-1"
+    assert get_ticket_key(api.create(group)) == "SCRUM-1"
 
 
-def test_twin_that_takes_too_long_is_left_and_said_to_be_in_progress(
+def test_waiting_for_a_duplicate_request_ends_with_ticket_in_progress(
     api: Api, group: AIIssueGroup, jira: Sandbox, settings: Settings
 ) -> None:
     settings.TWIN_WAIT_S = 0.2
-    pending(group)
-    began = time.monotonic()
+    create_pending_request(group)
+    started = time.monotonic()
 
     response = api.create(group)
 
     assert_error(response, 409, "ticket_in_progress")
     assert response.headers["Retry-After"] == "2"
-    assert 0.2 <= time.monotonic() - began < 2
+    assert 0.2 <= time.monotonic() - started < 2
     assert jira.count("POST", CREATE) == 0
 
 
-def test_waiting_ends_when_the_twin_fails_and_is_told_the_same(
+def test_duplicate_request_gets_the_error_of_the_request_it_waited_for(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("latency", seconds=0.3)
     jira.inject("forbidden")
 
-    for answer in at_once(lambda: api.create(group), 4):
-        assert_error(answer, 500, "jira_permission_denied")
+    for response in call_concurrently(lambda: api.create(group), 4):
+        assert_error(response, 500, "jira_permission_denied")
 
     assert jira.count("POST", CREATE) == 1
 
 
-def test_waiting_ends_with_a_claim_of_ones_own_when_the_twin_could_not_send(
+def test_duplicate_request_creates_the_ticket_if_the_other_could_not_send(
     api: Api, group: AIIssueGroup, jira: Sandbox, settings: Settings
 ) -> None:
     settings.REQUEST_BUDGET_S = 5
     jira.inject("latency", seconds=0.3)
     jira.inject("rate_limited", retry_after=600)
 
-    answers = at_once(lambda: api.create(group), 3)
+    responses = call_concurrently(lambda: api.create(group), 3)
 
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 500]
+    assert sorted(response.status_code for response in responses) == [200, 200, 500]
     assert len(jira.tickets) == 1
 
 
@@ -161,55 +165,55 @@ def test_failed_request_can_be_sent_again(
     assert [state for (state,) in states] == ["failed", "created"]
 
 
-def test_clients_key_is_answered_with_its_ticket_and_kept(
+def test_idempotency_key_is_stored_and_returns_its_ticket(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     header = {"Idempotency-Key": "click-1"}
 
     first, second = (api.create(group, headers=header) for _ in range(2))
 
-    assert key_of(first) == key_of(second)
+    assert get_ticket_key(first) == get_ticket_key(second)
     assert TicketRequest.objects.get().idempotency_key == "click-1"
 
 
 @pytest.mark.parametrize("other", ["content", "group"])
-def test_clients_key_for_something_else_is_refused(
+def test_idempotency_key_cannot_be_reused_for_another_request(
     api: Api, group: AIIssueGroup, jira: Sandbox, other: str
 ) -> None:
     header = {"Idempotency-Key": "click-1"}
     api.create(group, headers=header)
     if other == "group":
-        again = api.create(
+        response = api.create(
             GroupFactory.create(tenant_id=group.tenant_id), headers=header
         )
     else:
-        again = api.create(group, OTHER, headers=header)
+        response = api.create(group, OTHER, headers=header)
 
-    assert_error(again, 409, "idempotency_key_reused")
+    assert_error(response, 409, "idempotency_key_reused")
     assert len(jira.tickets) == 1
 
 
-def test_key_of_a_stranger_is_free(
+def test_idempotency_key_of_another_tenant_can_be_used(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     TicketRequestFactory.create(created=True, idempotency_key="click-1")
 
-    answer = api.create(group, headers={"Idempotency-Key": "click-1"})
+    response = api.create(group, headers={"Idempotency-Key": "click-1"})
 
-    assert key_of(answer) == "SCRUM-1"
+    assert get_ticket_key(response) == "SCRUM-1"
 
 
-def test_key_of_a_failed_request_is_free_for_another_content(
+def test_idempotency_key_of_a_failed_request_can_be_used_for_other_content(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("forbidden")
     header = {"Idempotency-Key": "click-1"}
     api.create(group, headers=header)
 
-    assert key_of(api.create(group, OTHER, headers=header)) == "SCRUM-1"
+    assert get_ticket_key(api.create(group, OTHER, headers=header)) == "SCRUM-1"
 
 
-def test_group_with_a_ticket_gets_no_other_by_accident(
+def test_group_with_a_ticket_gets_no_second_one_by_accident(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     api.create(group)
@@ -222,7 +226,7 @@ def test_group_with_a_ticket_gets_no_other_by_accident(
     assert len(jira.tickets) == 1
 
 
-def test_group_with_a_ticket_from_elsewhere_gets_no_other_by_accident(
+def test_group_with_an_imported_ticket_gets_no_second_one_by_accident(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     ReportFactory.create(group=group, source=Report.JIRA, external_id="OPS-7")
@@ -232,7 +236,7 @@ def test_group_with_a_ticket_from_elsewhere_gets_no_other_by_accident(
     assert body["data"]["ticket_key"] == "OPS-7"
 
 
-def test_other_content_waits_for_the_ticket_that_is_being_created(
+def test_request_with_other_content_waits_for_the_open_request(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.inject("latency", seconds=0.3)
@@ -241,36 +245,38 @@ def test_other_content_waits_for_the_ticket_that_is_being_created(
         wait_until(lambda: jira.count("POST", CREATE) == 1)
         second = api.create(group, OTHER)
 
-    assert key_of(first.result()) == "SCRUM-1"
+    assert get_ticket_key(first.result()) == "SCRUM-1"
     assert_error(second, 409, "ticket_exists")
 
 
-def test_another_ticket_is_made_on_purpose_and_two_clicks_still_meet(
+def test_allow_another_creates_one_more_ticket_for_concurrent_clicks(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     api.create(group)
     jira.inject("latency", seconds=0.3)
 
-    answers = at_once(lambda: api.create(group, CONTENT | {"allow_another": True}), 3)
+    responses = call_concurrently(
+        lambda: api.create(group, CONTENT | {"allow_another": True}), 3
+    )
     later = api.create(group, CONTENT | {"allow_another": True})
 
-    assert {key_of(answer) for answer in answers} == {"SCRUM-2"}
-    assert key_of(later) == "SCRUM-3"
+    assert {get_ticket_key(response) for response in responses} == {"SCRUM-2"}
+    assert get_ticket_key(later) == "SCRUM-3"
 
 
-def test_same_text_makes_a_new_ticket_after_an_unlink(
+def test_same_text_creates_a_new_ticket_after_an_unlink(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     keys = []
     for _ in range(3):
-        keys.append(key_of(api.create(group)))
+        keys.append(get_ticket_key(api.create(group)))
         Report.objects.all().delete()
 
     assert keys == ["SCRUM-1", "SCRUM-2", "SCRUM-3"]
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None, []])
-def test_allow_another_must_be_said_clearly(
+def test_allow_another_must_be_a_boolean(
     api: Api, group: AIIssueGroup, value: object
 ) -> None:
     body = assert_error(
@@ -281,7 +287,7 @@ def test_allow_another_must_be_said_clearly(
     assert body["message"] == "allow_another must be true or false."
 
 
-def pending(group: AIIssueGroup) -> TicketRequest:
+def create_pending_request(group: AIIssueGroup) -> TicketRequest:
     return TicketRequestFactory.create(
         group=group, lease_until=timezone.now() + timedelta(minutes=1)
     )

@@ -1,4 +1,4 @@
-"""A description that is too long for Jira is cut, visibly, and kept whole by us."""
+"""A description that Jira finds too long is truncated there and stored in full here."""
 
 import json
 
@@ -17,18 +17,18 @@ CREATE = "/rest/api/3/issue"
 
 
 @pytest.fixture
-def strict(jira: Sandbox) -> Sandbox:
-    """A Jira that counts the whole document, and not its text alone."""
+def strict_jira(jira: Sandbox) -> Sandbox:
+    """A Jira that counts the whole ADF document and not only its text."""
     jira.state.max_document = 32_767
     return jira
 
 
-def test_too_long_description_is_cut_and_sent_once_more(
-    api: Api, group: AIIssueGroup, integration: Integration, strict: Sandbox
+def test_description_over_the_limit_is_truncated_and_sent_once_more(
+    api: Api, group: AIIssueGroup, integration: Integration, strict_jira: Sandbox
 ) -> None:
     assert api.create(group, BODY).json()["data"]["ticket_key"] == "SCRUM-1"
 
-    [ticket] = strict.tickets
+    [ticket] = strict_jira.tickets
     last = ticket.fields["description"]["content"][-1]
     assert last["content"][0]["text"] == NOTICE
     request = TicketRequest.objects.get()
@@ -36,51 +36,51 @@ def test_too_long_description_is_cut_and_sent_once_more(
     assert request.attempts == 2
 
 
-def test_second_sending_is_the_first_but_for_the_description(
-    api: Api, group: AIIssueGroup, integration: Integration, strict: Sandbox
+def test_second_request_differs_only_in_the_description(
+    api: Api, group: AIIssueGroup, integration: Integration, strict_jira: Sandbox
 ) -> None:
     api.create(group, BODY)
 
-    first, second = [json.loads(sent.body) for sent in strict.requests]
+    first, second = [json.loads(sent.body) for sent in strict_jira.requests]
     assert first["fields"].pop("description") != second["fields"].pop("description")
     assert first == second
 
 
-def test_description_that_stays_too_long_is_refused_with_words(
-    api: Api, group: AIIssueGroup, integration: Integration, strict: Sandbox
+def test_error_explains_a_description_that_stays_too_long(
+    api: Api, group: AIIssueGroup, integration: Integration, strict_jira: Sandbox
 ) -> None:
-    strict.state.max_document = 100
+    strict_jira.state.max_document = 100
 
     body = assert_error(api.create(group, BODY), 500, "jira_content_too_long")
 
     assert list(body["fields"]) == ["description"]
-    assert strict.count("POST", CREATE) == 2
+    assert strict_jira.count("POST", CREATE) == 2
     assert TicketRequest.objects.get().state == "failed"
 
 
-def test_rate_limit_of_the_second_sending_is_waited_for(
-    api: Api, group: AIIssueGroup, integration: Integration, strict: Sandbox
+def test_rate_limit_of_the_second_request_is_waited_for(
+    api: Api, group: AIIssueGroup, integration: Integration, strict_jira: Sandbox
 ) -> None:
     too_long = {"errorMessages": ["CONTENT_LIMIT_EXCEEDED"], "errors": {}}
-    strict.inject("answer", status=400, body=too_long)
-    strict.inject("rate_limited", retry_after=1)
+    strict_jira.inject("answer", status=400, body=too_long)
+    strict_jira.inject("rate_limited", retry_after=1)
 
     assert api.create(group, BODY).status_code == 200
 
     assert TicketRequest.objects.get().attempts == 3
 
 
-def test_nothing_is_sent_again_when_the_lease_ended_meanwhile(
+def test_second_request_is_not_sent_after_the_lease_has_ended(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
-    strict: Sandbox,
+    strict_jira: Sandbox,
     settings: Settings,
 ) -> None:
     settings.LEASE_S = 0.5
-    strict.inject("latency", seconds=0.6)
+    strict_jira.inject("latency", seconds=0.6)
 
     assert_error(api.create(group, BODY), 500, "jira_unreachable")
 
-    assert strict.count("POST", CREATE) == 1
+    assert strict_jira.count("POST", CREATE) == 1
     assert TicketRequest.objects.get().attempts == 1

@@ -1,4 +1,4 @@
-"""The audit names the person, as the token does."""
+"""A ticket request records the user whom the access token names."""
 
 from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
@@ -6,18 +6,18 @@ from issues.tests.api import Api
 from killthenoise.tests.issuer import Issuer
 
 
-def test_ticket_request_notes_who_the_token_is_of(
+def test_ticket_request_records_the_user_of_the_token(
     api: Api, group: AIIssueGroup, integration: Integration, issuer: Issuer
 ) -> None:
     token = issuer.token(group.tenant_id, email="ada@example.com")
 
-    answer = api.create(group, headers={"Authorization": f"Bearer {token}"})
+    response = api.create(group, headers={"Authorization": f"Bearer {token}"})
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert TicketRequest.objects.get().actor == "ada@example.com"
 
 
-def test_without_a_good_token_no_ticket_is_requested(
+def test_request_without_a_valid_token_stores_no_ticket_request(
     api: Api, group: AIIssueGroup, integration: Integration, issuer: Issuer
 ) -> None:
     expired = issuer.token(group.tenant_id, exp=-60)

@@ -1,4 +1,4 @@
-"""Jira's answer comes after the recovery, or after the request was given up."""
+"""Jira responds after recovery found the ticket, or after the request was failed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,54 +12,54 @@ from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import recover_due
 from issues.services import create_jira_ticket
 from issues.tests.api import CONTENT, Api
-from issues.tests.recovery import CREATE, assert_linked, let_pass
+from issues.tests.recovery_helpers import CREATE, age_requests, assert_linked
 from killthenoise.api.authentication import Caller
 
-SAME: dict[str, Any] = dict(CONTENT)
+ARGUMENTS: dict[str, Any] = dict(CONTENT)
 pytestmark = pytest.mark.usefixtures("integration")
 
 
-def test_answer_that_comes_after_the_recovery_changes_nothing(
+def test_response_that_arrives_after_recovery_changes_nothing(
     api: Api, group: AIIssueGroup, jira: Sandbox, requests_mock: Mocker
 ) -> None:
-    def be_slow(request: requests.Request, context: Any) -> dict[str, str]:
+    def respond_late(request: requests.Request, context: Any) -> dict[str, str]:
         ticket = jira.state.add("SCRUM", {}, marker(TicketRequest.objects.get()))
-        let_pass(61)
+        age_requests(61)
         assert recover_due() == {"created": 1}
         return {"id": ticket.id, "key": ticket.key}
 
-    answer_create(requests_mock, jira, be_slow)
+    mock_create(requests_mock, jira, respond_late)
 
     assert api.create(group).json()["data"]["ticket_key"] == "SCRUM-1"
     assert_linked(jira)
 
 
-def test_answer_that_comes_after_an_unlink_does_not_link_again(
+def test_response_that_arrives_after_an_unlink_does_not_link_again(
     api: Api, group: AIIssueGroup, jira: Sandbox, requests_mock: Mocker
 ) -> None:
-    def be_slow(request: requests.Request, context: Any) -> dict[str, str]:
+    def respond_late(request: requests.Request, context: Any) -> dict[str, str]:
         ticket = jira.state.add("SCRUM", {}, marker(TicketRequest.objects.get()))
-        let_pass(61)
+        age_requests(61)
         recover_due()
         Report.objects.all().delete()
         return {"id": ticket.id, "key": ticket.key}
 
-    answer_create(requests_mock, jira, be_slow)
+    mock_create(requests_mock, jira, respond_late)
     api.create(group)
 
     assert not Report.objects.exists()
 
 
-def test_ticket_that_comes_after_it_was_given_up_is_linked_all_the_same(
+def test_ticket_created_after_its_request_failed_is_linked(
     api: Api, group: AIIssueGroup, jira: Sandbox, requests_mock: Mocker
 ) -> None:
-    def be_slow(request: requests.Request, context: Any) -> dict[str, str]:
-        let_pass(300)
+    def respond_late(request: requests.Request, context: Any) -> dict[str, str]:
+        age_requests(300)
         assert recover_due() == {"failed": 1}
         ticket = jira.state.add("SCRUM", {}, marker(TicketRequest.objects.get()))
         return {"id": ticket.id, "key": ticket.key}
 
-    answer_create(requests_mock, jira, be_slow)
+    mock_create(requests_mock, jira, respond_late)
 
     assert api.create(group).status_code == 200
     assert_linked(jira)
@@ -67,18 +67,18 @@ def test_ticket_that_comes_after_it_was_given_up_is_linked_all_the_same(
     assert api.create(group).json()["data"]["ticket_key"] == "SCRUM-1"
 
 
-def test_ticket_that_comes_after_another_was_made_is_linked_beside_it(
+def test_ticket_created_after_another_one_is_linked_as_well(
     api: Api, group: AIIssueGroup, jira: Sandbox, requests_mock: Mocker
 ) -> None:
-    def be_slow(request: requests.Request, context: Any) -> dict[str, str]:
+    def respond_late(request: requests.Request, context: Any) -> dict[str, str]:
         if TicketRequest.objects.count() == 1:
-            let_pass(300)
+            age_requests(300)
             caller = Caller(group.tenant_id, "someone", None, "click-2")
-            create_jira_ticket(group=group, caller=caller, **SAME)
+            create_jira_ticket(group=group, caller=caller, **ARGUMENTS)
         ticket = jira.state.add("SCRUM", {}, {})
         return {"id": ticket.id, "key": ticket.key}
 
-    answer_create(requests_mock, jira, be_slow)
+    mock_create(requests_mock, jira, respond_late)
 
     assert api.create(group).status_code == 200
     linked = group.reports.order_by("external_id").values_list("external_id")
@@ -90,6 +90,6 @@ def marker(request: TicketRequest) -> dict[str, Any]:
     return {"killthenoise": {"request_id": str(request.pk)}}
 
 
-def answer_create(mock: Mocker, jira: Sandbox, answer: Callable[..., Any]) -> None:
+def mock_create(mock: Mocker, jira: Sandbox, respond: Callable[..., Any]) -> None:
     mock.real_http = True
-    mock.post(f"{jira.url}{CREATE}", status_code=201, json=answer)
+    mock.post(f"{jira.url}{CREATE}", status_code=201, json=respond)

@@ -1,0 +1,71 @@
+"""The stored accounts, and the client that each of them uses."""
+
+import time
+from functools import cache
+from uuid import UUID
+
+import requests
+from django.conf import settings
+
+from integrations.errors import (
+    IntegrationDisconnected,
+    IntegrationNotFound,
+    IntegrationPaused,
+)
+from integrations.jira.client import JiraClient
+from integrations.jira.http import JiraHttp
+from integrations.jira.network import Network
+from integrations.jira.transport import make_session
+from integrations.models import Integration
+from killthenoise.api.authentication import parse_uuid
+
+
+def request_deadline() -> float:
+    """Return when a request that starts now must end, in `time.monotonic()` seconds."""
+    return time.monotonic() + settings.REQUEST_BUDGET_S
+
+
+def require_usable(integration: Integration) -> None:
+    """Raise IntegrationPaused, IntegrationDisconnected or SecretUnreadable."""
+    if integration.is_paused:
+        raise IntegrationPaused
+    if not integration.api_token:
+        raise IntegrationDisconnected
+
+
+def get_integration(*, tenant_id: UUID, integration_id: str) -> Integration:
+    """Return the tenant's Jira integration; its token is read when it is needed.
+
+    Raises IntegrationNotFound for a foreign, unknown or odd id.
+    """
+    pk = parse_uuid(integration_id)
+    jira = Integration.objects.for_tenant(tenant_id).jira().defer("api_token")
+    integration = jira.filter(pk=pk).first() if pk else None
+    if integration is None:
+        raise IntegrationNotFound
+    return integration
+
+
+def jira_client(integration: Integration) -> JiraClient:
+    """Return a client for the integration's site and account.
+
+    https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
+    """
+    gateway = f"{settings.JIRA_GATEWAY_URL}/ex/jira/{integration.cloud_id}"
+    site = JiraHttp(
+        base_url=integration.base_url,
+        email=integration.email,
+        api_token=integration.api_token,
+        api_url=gateway if integration.cloud_id else "",
+        session=_session(allow_insecure=settings.JIRA_ALLOW_INSECURE),
+        connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,
+        read_timeout=settings.JIRA_READ_TIMEOUT_S,
+    )
+    return JiraClient(site)
+
+
+@cache
+def _session(*, allow_insecure: bool) -> requests.Session:
+    """Return the session of this process: one connection pool, one slot a thread."""
+    network = Network(allow_insecure=allow_insecure)
+    return make_session(threads=settings.WEB_THREADS, network=network)

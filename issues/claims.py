@@ -1,0 +1,120 @@
+"""The claim: a row that is committed before Jira is called, one for each group."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Q
+
+from integrations.models import Integration
+from integrations.services import get_active_jira
+from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
+from issues.locking import TRIES, atomically, lock_group
+from issues.models import Report, TicketRequest
+
+State = TicketRequest.State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a claim found; exactly one of these is set.
+
+    `created` is an earlier request that made this ticket, `open_request` one whose
+    outcome is not settled. With `integration` the claim is ours: send the request.
+    """
+
+    created: TicketRequest | None = None
+    open_request: TicketRequest | None = None
+    integration: Integration | None = None
+
+
+def claim(request: TicketRequest, *, client_key: str, allow_another: bool) -> Claim:
+    """Insert the request as pending, unless the ticket exists or may exist.
+
+    Raises GroupNotFound, IdempotencyKeyReused, TicketExists, and what get_active_jira
+    raises.
+    """
+    for last in (*[False] * (TRIES - 1), True):
+        try:
+            return atomically(lambda: _claim(request, client_key, allow_another))
+        except IntegrityError:  # a request of another group took the client's key
+            if last:
+                raise
+    raise AssertionError  # the last try returned or raised
+
+
+def _claim(request: TicketRequest, client_key: str, allow_another: bool) -> Claim:
+    now = lock_group(request.group_id)
+    if now is None:
+        raise GroupNotFound
+    live = _live_requests(request, client_key)
+    request.request_hash = _hash_content(request)
+    request.idempotency_key = client_key or _derive_key(request, live)
+    if created := _find_created(request, live, allow_another=allow_another):
+        return Claim(created=created)
+    if open_request := next((row for row in live if row.is_open), None):
+        return Claim(open_request=open_request)
+    if not allow_another:
+        _require_no_ticket(request.group_id)
+    integration = get_active_jira(tenant_id=request.tenant_id)
+    request.integration = integration
+    request.base_url = integration.base_url
+    request.project_key = integration.project_key
+    request.created_at = now
+    request.lease_until = now + timedelta(seconds=settings.LEASE_S)
+    request.save(force_insert=True)
+    return Claim(integration=integration)
+
+
+def _live_requests(request: TicketRequest, client_key: str) -> Sequence[TicketRequest]:
+    """Return the open and created requests of the group, and the one with the key."""
+    related = Q(group=request.group_id)
+    if client_key:
+        related |= Q(idempotency_key=client_key)
+    live = TicketRequest.objects.for_tenant(request.tenant_id).live().filter(related)
+    return list(live.defer("description").order_by("created_at"))
+
+
+def _find_created(
+    request: TicketRequest, live: Sequence[TicketRequest], *, allow_another: bool
+) -> TicketRequest | None:
+    """Return the earlier request whose ticket is the one asked for.
+
+    Raises IdempotencyKeyReused if the key came with another content.
+    """
+    for row in live:
+        same_key = row.idempotency_key == request.idempotency_key
+        same_content = row.request_hash == request.request_hash
+        if same_key and not same_content:
+            raise IdempotencyKeyReused
+        same = same_key or (same_content and row.report_id and not allow_another)
+        if row.state == State.CREATED and same:
+            return row
+    return None
+
+
+def _require_no_ticket(group_id: UUID) -> None:
+    """Raise TicketExists if the group has a ticket, with the newest one."""
+    tickets = Report.objects.jira().filter(group=group_id).order_by("-created_at")
+    for ticket in tickets[:1]:
+        raise TicketExists(ticket_key=ticket.external_id, ticket_url=ticket.url)
+
+
+def _hash_content(request: TicketRequest) -> str:
+    content = [request.tenant_id, request.group_id, request.title, request.description]
+    return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+
+
+def _derive_key(request: TicketRequest, live: Sequence[TicketRequest]) -> str:
+    """Return the key of a request whose client sent none: equal for two clicks.
+
+    The generation counts the tickets that were unlinked since, so that the same text
+    makes a new ticket after an unlink.
+    """
+    generation = sum(row.state == State.CREATED and not row.report_id for row in live)
+    return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""Short transactions, and the locks that they take.
+
+What decides or records a ticket locks the group first, so what it reads of the group's
+requests and tickets stays true until it commits. Nothing is locked while Jira is
+called. All times are the database's: the clocks of servers may differ.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import OperationalError, transaction
+from django.db.models.functions import Now
+
+from issues.models import AIIssueGroup, TicketRequest
+
+TRIES = 3
+T = TypeVar("T")
+
+
+def lock_group(group_id: UUID) -> datetime | None:
+    """Lock the group and return the database's time, or None if the group is gone."""
+    groups = AIIssueGroup.objects.filter(pk=group_id).select_for_update(no_key=True)
+    return next(iter(groups.annotate(now=Now()).values_list("now", flat=True)), None)
+
+
+def lock_request(request: TicketRequest) -> Any:
+    """Lock and return the row, with the database's time as `now`; None if gone."""
+    rows = TicketRequest.objects.for_tenant(request.tenant_id).filter(pk=request.pk)
+    return next(iter(rows.select_for_update().annotate(now=Now())), None)
+
+
+def atomically(work: Callable[[], T]) -> T:
+    """Run `work` in a transaction of its own, again if the database rolled it back."""
+    for last in (*[False] * (TRIES - 1), True):
+        try:
+            with transaction.atomic(durable=True):
+                return work()
+        except OperationalError as exc:
+            if last or not _was_rolled_back(exc):
+                raise
+    raise AssertionError  # the last try returned or raised
+
+
+def _was_rolled_back(exc: OperationalError) -> bool:
+    """Whether it was a serialization failure or deadlock, or SQLite's busy writer.
+
+    https://www.postgresql.org/docs/18/mvcc-serialization-failure-handling.html
+    """
+    code = getattr(exc.__cause__, "pgcode", None)
+    return code in ("40001", "40P01") or "database is locked" in str(exc)

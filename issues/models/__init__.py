@@ -1,0 +1,15 @@
+"""Groups of customer noise, the reports in them, and the requests for tickets."""
+
+from issues.models.background import RemoteLink, Sweep
+from issues.models.groups import MAX_TITLE, AIIssueGroup, Report
+from issues.models.ticket_requests import TicketRequest, TicketRequestQuerySet
+
+__all__ = [
+    "MAX_TITLE",
+    "AIIssueGroup",
+    "RemoteLink",
+    "Report",
+    "Sweep",
+    "TicketRequest",
+    "TicketRequestQuerySet",
+]

@@ -1,0 +1,138 @@
+"""Groups of customer noise, the reports in them, and the requests for tickets."""
+
+from collections.abc import Iterable
+from typing import Self
+from uuid import UUID, uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+MAX_TITLE = 255
+"""Characters; Jira's limit for a summary."""
+
+
+class GroupQuerySet(models.QuerySet["AIIssueGroup"]):
+    def for_tenant(self, tenant_id: UUID) -> Self:
+        """Only this tenant's groups. Every view starts here."""
+        return self.filter(tenant_id=tenant_id)
+
+
+class AIIssueGroup(models.Model):
+    """Reports that an AI found to be about one thing."""
+
+    class Type(models.TextChoices):
+        BUG = "bug", "Bug"
+        FEATURE = "feature", "Feature"
+        FEATURE_REQUEST = "feature_request", "Feature request"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant_id = models.UUIDField()
+    title = models.TextField()
+    summary = models.TextField(blank=True)
+    severity = models.IntegerField(null=True, blank=True)
+    status = models.CharField(max_length=50, default="open")
+    type = models.CharField(max_length=20, choices=Type, blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    team_id = models.CharField(max_length=100, blank=True)
+    ai_type_confidence = models.FloatField(null=True, blank=True)
+    ai_type_reasoning = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    objects = GroupQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "AI issue group"
+        indexes = [
+            # The newest of a tenant, page by page.
+            models.Index(
+                fields=["tenant_id", "-updated_at", "-id"], name="aiissuegroup_newest"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ReportQuerySet(models.QuerySet["Report"]):
+    def jira(self) -> Self:
+        """The tickets among the reports."""
+        return self.filter(source=Report.JIRA)
+
+    def count_by_source(self) -> Iterable[tuple[UUID, str, int]]:
+        """How many there are: group id, source, count; the most first."""
+        counted = self.values_list("group_id", "source").annotate(n=models.Count("pk"))
+        return counted.order_by("-n", "source")
+
+    def link_ticket(
+        self, *, group_id: UUID, issue_id: str, key: str, title: str, url: str
+    ) -> "Report":
+        """Return the report of a ticket in its group, which the caller has locked.
+
+        A ticket is the same by its id, whatever its key was. A report that the pipeline
+        sent under the key is taken over, and what it lacks is filled in.
+        """
+        same = Q(external_id=key) | Q(jira_issue_id=issue_id, jira_issue_id__gt="")
+        known = list(self.jira().filter(same, group=group_id).order_by("created_at"))
+        if not known:
+            known = [Report(group_id=group_id, source=Report.JIRA)]
+        report = next((one for one in known if one.jira_issue_id), known[0])
+        self.filter(pk__in=[one.pk for one in known if one != report]).delete()
+        moved = report.external_id != key
+        report.external_id, report.linked = key, True
+        report.jira_issue_id = issue_id or report.jira_issue_id
+        report.url = url if moved else report.url or url
+        report.title = report.title or title
+        report.save()
+        return report
+
+
+class Report(models.Model):
+    """One piece of noise in a group: a message, a support ticket, a Jira ticket.
+
+    `source` is slack, hubspot, jira or what else the pipeline reads; `external_id` is
+    the source's own id, for Jira the ticket's key.
+    """
+
+    JIRA = "jira"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    group = models.ForeignKey(
+        AIIssueGroup,
+        on_delete=models.CASCADE,
+        related_name="reports",
+        db_index=False,  # report_newest_of_group serves it
+    )
+    source = models.CharField(max_length=50)
+    title = models.TextField(blank=True)
+    url = models.CharField(max_length=2000, blank=True)
+    external_id = models.CharField("external ID", max_length=255, blank=True)
+    # The ticket's immutable id; its key, the external id, changes when it is moved.
+    jira_issue_id = models.CharField(max_length=64, blank=True, editable=False)
+    # A ticket that was created or linked here; what the pipeline sends leaves it alone.
+    linked = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "source", "external_id"],
+                condition=~Q(external_id=""),
+                name="report_one_per_external_id",
+            ),
+            models.UniqueConstraint(
+                fields=["group", "jira_issue_id"],
+                condition=~Q(jira_issue_id=""),
+                name="report_one_per_jira_issue",
+            ),
+        ]
+        indexes = [
+            # The reports of a group, newest first.
+            models.Index(fields=["group", "-created_at"], name="report_newest_of_group")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.title or self.external_id}"

@@ -1,0 +1,169 @@
+"""The requests for tickets, and what is due in Jira because of them."""
+
+from typing import Self
+from uuid import UUID, uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from integrations.models import Integration
+from issues.models.groups import MAX_TITLE, AIIssueGroup, Report
+
+
+class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
+    def for_tenant(self, tenant_id: UUID) -> Self:
+        """Only this tenant's requests."""
+        return self.filter(tenant_id=tenant_id)
+
+    def open(self) -> Self:
+        """Those whose outcome is not settled: Jira may be creating a ticket."""
+        return self.filter(state__in=TicketRequest.OPEN)
+
+    def live(self) -> Self:
+        """Those that hold their idempotency key: open, or created."""
+        return self.filter(state__in=TicketRequest.LIVE)
+
+    def created(self) -> Self:
+        """Those whose ticket exists."""
+        return self.filter(state=TicketRequest.State.CREATED)
+
+    def busy(self) -> Self:
+        """Those that a worker with a lease, or a recovery, is working on."""
+        leased = Q(state=TicketRequest.State.PENDING, lease_until__gt=Now())
+        return self.open().filter(leased | Q(recovering_until__gt=Now()))
+
+    def not_busy(self) -> Self:
+        """Those that nobody is working on."""
+        left = Q(state=TicketRequest.State.UNKNOWN) | Q(lease_until__lte=Now())
+        free = Q(recovering_until=None) | Q(recovering_until__lte=Now())
+        return self.filter(left, free)
+
+    def due(self) -> Self:
+        """Those to look up in Jira: open, and nobody is working on them."""
+        return self.open().not_busy()
+
+
+class TicketRequest(models.Model):
+    """One attempt to create a ticket: the claim, the audit record, the recovery log.
+
+    It is written before Jira is called and settled after. A settled row never changes,
+    but for `report`, which an unlink empties. It outlives its group and integration,
+    so their ids are kept without a database constraint.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        CREATED = "created", "Created"
+        FAILED = "failed", "Failed"
+        UNKNOWN = "unknown", "Unknown"
+
+    OPEN = (State.PENDING, State.UNKNOWN)
+    LIVE = (*OPEN, State.CREATED)
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant_id = models.UUIDField()
+    group = models.ForeignKey(
+        AIIssueGroup,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="ticket_requests",
+    )
+    integration = models.ForeignKey(
+        Integration,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    idempotency_key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    title = models.CharField(max_length=MAX_TITLE)
+    description = models.TextField()
+    # Where it was sent: the integration may point elsewhere by the time of a recovery.
+    base_url = models.CharField(max_length=255)
+    project_key = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    actor = models.CharField(max_length=255, blank=True)
+    client_ip = models.GenericIPAddressField(null=True, blank=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    jira_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    error_code = models.CharField(max_length=50, blank=True)
+    error_message = models.TextField(blank=True)
+    jira_trace_id = models.CharField(max_length=128, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    ticket_key = models.CharField(max_length=255, blank=True)
+    ticket_url = models.CharField(max_length=2000, blank=True)
+    jira_issue_id = models.CharField(max_length=64, blank=True)
+    report = models.ForeignKey(
+        Report, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # The ticket was unlinked from the group.
+    unlinked_at = models.DateTimeField(null=True, blank=True)
+    # Who settled the request by hand, where Jira did not.
+    settled_by = models.CharField(max_length=255, blank=True)
+    # After this moment nothing is sent any more; the outcome `unknown` ends it early.
+    lease_until = models.DateTimeField()
+    # A recovery is asking Jira right now.
+    recovering_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TicketRequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "idempotency_key"],
+                condition=Q(state__in=["pending", "unknown", "created"]),
+                name="ticketrequest_one_live_per_key",
+            ),
+            models.UniqueConstraint(
+                fields=["group"],
+                condition=Q(state__in=["pending", "unknown"]),
+                name="ticketrequest_one_open_per_group",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "created", "failed", "unknown"]),
+                name="ticketrequest_known_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="created") | (~Q(ticket_key="") & ~Q(ticket_url="")),
+                name="ticketrequest_created_names_ticket",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "unknown"], finished_at=None)
+                | Q(state__in=["created", "failed"], finished_at__isnull=False),
+                name="ticketrequest_settled_is_finished",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="created", jira_issue_id="") | ~Q(settled_by=""),
+                name="ticketrequest_created_has_issue_id",
+            ),
+        ]
+        indexes = [
+            # The audit's list, newest first.
+            models.Index(fields=["-created_at"], name="ticketrequest_newest"),
+            # What recovery looks for, oldest first.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["pending", "unknown"]),
+                name="ticketrequest_open",
+            ),
+            # Whether a ticket is recorded already.
+            models.Index(
+                fields=["tenant_id", "jira_issue_id"],
+                condition=Q(state="created"),
+                name="ticketrequest_jira_issue",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ticket_key or self.state}: {self.title}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the outcome is not settled."""
+        return self.state in self.OPEN

@@ -1,0 +1,129 @@
+"""Requests that a person settles, because Jira cannot tell what became of them."""
+
+import time
+from uuid import UUID
+
+from django.conf import settings
+
+from integrations.errors import JiraAccountGone
+from integrations.services import get_jira_account, get_ticket
+from issues.locking import atomically, lock_group, lock_request
+from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.outcomes import JiraTicket, record_not_created, settle
+from killthenoise.audit.events import Action, recording
+
+NOT_CREATED = "settled_not_created"
+State = TicketRequest.State
+
+
+class CannotSettle(Exception):
+    """The request cannot be settled like this; `str()` says why and what to do."""
+
+
+def settle_ticket_request(
+    *, request_id: UUID, ticket_key: str = "", actor: str, reason: str = ""
+) -> TicketRequest:
+    """Settle an open request with its ticket, or without one as not created.
+
+    Jira is asked for the ticket, unless no account on the request's site is connected
+    any more. Raises CannotSettle, and what get_jira_account and Jira's client raise.
+    """
+    request = TicketRequest.objects.filter(pk=request_id).first()
+    if request is None:
+        raise CannotSettle(f"There is no ticket request {request_id}.")
+    with recording(
+        Action.TICKET_SETTLE,
+        actor=actor,
+        tenant_id=request.tenant_id,
+        object_type=request._meta.label_lower,
+        object_id=str(request_id),
+        detail={"ticket_key": ticket_key, "reason": reason},
+    ):
+        ticket = _find_ticket(request, ticket_key) if ticket_key else None
+        _require_settleable(request)
+        if ticket:
+            done = atomically(lambda: _settle_created(request, ticket, actor))
+        else:
+            message = f"{actor} settled this request: no ticket was created. {reason}"
+            done = record_not_created(
+                request, code=NOT_CREATED, message=message.strip(), settled_by=actor
+            )
+        if not done:
+            raise CannotSettle("The request was settled in the meantime.")
+    request.refresh_from_db()
+    return request
+
+
+def settle_with_linked_ticket(
+    group: AIIssueGroup, ticket: JiraTicket, report: Report, actor: str
+) -> None:
+    """Settle the open request of a group whose ticket a person has just linked.
+
+    The caller has locked the group. A request that a worker still sends is left to it.
+    """
+    for row in TicketRequest.objects.open().filter(group=group.pk).not_busy():
+        if (locked := lock_request(row)) and locked.is_open:
+            settle(locked, created_outcome(ticket, report, actor))
+
+
+def created_outcome(
+    ticket: JiraTicket, report: Report | None, actor: str
+) -> dict[str, object]:
+    """Return the columns of a request that `actor` settles with a ticket."""
+    return {
+        "state": State.CREATED,
+        "ticket_key": ticket.key,
+        "ticket_url": ticket.url,
+        "jira_issue_id": ticket.issue_id,
+        "error_code": "",
+        "error_message": "",
+        "report": report,
+        "settled_by": actor,
+    }
+
+
+def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
+    try:
+        account = get_jira_account(
+            tenant_id=request.tenant_id, base_url=request.base_url
+        )
+    except JiraAccountGone:  # nobody can ask; the person has looked
+        url = f"{request.base_url}/browse/{key}"
+        return JiraTicket(issue_id="", key=key, url=url)
+    deadline = time.monotonic() + settings.REQUEST_BUDGET_S
+    found = get_ticket(account, key, deadline=deadline)
+    if found is None:
+        raise CannotSettle(
+            f"{request.base_url} has no ticket {key} that the connected account can "
+            "see. Check the key."
+        )
+    return JiraTicket(issue_id=found.id, key=found.key, url=found.url)
+
+
+def _require_settleable(request: TicketRequest) -> None:
+    """Raise CannotSettle if the request is settled, or a worker may still send it."""
+    if not request.is_open:
+        raise CannotSettle(f"The request is settled already: {request.state}.")
+    if TicketRequest.objects.busy().filter(pk=request.pk).exists():
+        raise CannotSettle(
+            f"The request is still in progress. Try again in {settings.LEASE_S:g} "
+            "seconds."
+        )
+
+
+def _settle_created(request: TicketRequest, ticket: JiraTicket, actor: str) -> bool:
+    group_exists = lock_group(request.group_id) is not None
+    row = lock_request(request)
+    if row is None or not row.is_open:
+        return False
+    report = None
+    if group_exists:
+        report = Report.objects.link_ticket(
+            group_id=request.group_id,
+            issue_id=ticket.issue_id,
+            key=ticket.key,
+            title=request.title,
+            url=ticket.url,
+        )
+    settle(row, created_outcome(ticket, report, actor))
+    return True

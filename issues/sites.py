@@ -1,0 +1,49 @@
+"""Work on many Jira sites at once, so that a slow or broken site delays no other."""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import Error as AnyDatabaseError
+from django.db import connections
+
+MAX_SITES_AT_ONCE = 8
+"""Each takes a thread and a database connection."""
+
+Site = TypeVar("Site")
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+def for_each_site(work: Callable[[Site], T], sites: Iterable[Site]) -> list[T]:
+    """Return what `work` returns for each site, without those where it failed.
+
+    A failure of any kind is logged and ends nothing else; only one of the database
+    alone is raised. One site needs no thread.
+    """
+    todo = list(sites)
+    if len(todo) < 2:
+        return [result for site in todo for result in _guarded(work, site)]
+    with ThreadPoolExecutor(min(len(todo), MAX_SITES_AT_ONCE)) as pool:
+        results = pool.map(lambda site: _in_thread(work, site), todo)
+        return [result for of_site in results for result in of_site]
+
+
+def _in_thread(work: Callable[[Site], T], site: Site) -> list[T]:
+    try:
+        return _guarded(work, site)
+    finally:
+        connections.close_all()
+
+
+def _guarded(work: Callable[[Site], T], site: Site) -> list[T]:
+    """Return the result in a list, an empty list if the work failed."""
+    try:
+        return [work(site)]
+    except AnyDatabaseError:
+        raise
+    except Exception:
+        logger.exception("the work for %s failed", site)
+        return []
