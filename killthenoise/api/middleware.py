@@ -1,4 +1,4 @@
-"""Middleware: the request id, the client's address, what all answers have in common."""
+"""Middleware for the request id, the client's address, response headers and errors."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -31,7 +31,7 @@ _NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class RequestIdMiddleware:
-    """Echo a sane `X-Request-ID`, or make one; the log lines carry it too."""
+    """Echoes a valid `X-Request-ID` or creates one; log lines contain it too."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -44,36 +44,36 @@ class RequestIdMiddleware:
 
 
 class ClientAddressMiddleware:
-    """Let REMOTE_ADDR be the client's, behind `TRUSTED_PROXIES` routers.
+    """Sets REMOTE_ADDR to the client's address behind `TRUSTED_PROXIES` proxies.
 
-    Each router adds to X-Forwarded-For the address that it was called from. What stands
-    before those is what the client says, and is not believed.
+    Each proxy appends the address of its caller to X-Forwarded-For. Earlier entries
+    come from the client and are ignored.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if told := _told_by_routers(request, settings.TRUSTED_PROXIES):
-            request.META["REMOTE_ADDR"] = told
+        if address := _forwarded_address(request, settings.TRUSTED_PROXIES):
+            request.META["REMOTE_ADDR"] = address
         return self.get_response(request)
 
 
-def _told_by_routers(request: HttpRequest, routers: int) -> str | None:
-    """Return the address that the outermost router was called from, if it is one."""
+def _forwarded_address(request: HttpRequest, proxies: int) -> str | None:
+    """Return the address that called the outermost proxy, None if there is none."""
     path = request.headers.get("X-Forwarded-For", "").split(",")
-    if not 0 < routers <= len(path):
+    if not 0 < proxies <= len(path):
         return None
     try:
-        return str(ip_address(path[-routers].strip()))
+        return str(ip_address(path[-proxies].strip()))
     except ValueError:
         return None
 
 
 class ResponseHeadersMiddleware:
-    """Keep answers of the API out of caches, and all that is no page out of browsers.
+    """Forbids caching of API responses, and content in those that are not pages.
 
-    A policy for pages is in the settings (`CONTENT_SECURITY_POLICY`).
+    The policy for pages is the setting `CONTENT_SECURITY_POLICY`.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -90,7 +90,7 @@ class ResponseHeadersMiddleware:
 
 
 class JsonErrorsMiddleware:
-    """Put errors that no view made (URL map, hosts, crashes) into the envelope."""
+    """Puts errors from outside the views (URL map, hosts, crashes) in the envelope."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""One good request for each operation of the API."""
+"""One valid request for each operation of the API."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -119,7 +119,7 @@ OPERATIONS = {
     ),
     "disconnectJira": Operation("delete", f"{INTEGRATIONS}/{INTEGRATION}"),
 }
-"""In an order in which each finds what it needs."""
+"""In an order in which each operation has the rows that it needs."""
 
 
 def integration_id() -> UUID:

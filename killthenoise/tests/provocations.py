@@ -30,7 +30,7 @@ EVERYWHERE = {"method": "*", "path": "*"}
 
 @dataclass(frozen=True)
 class Scene:
-    """An operation, and all that can be made to fail around it.
+    """An operation and everything around it that can fail.
 
     The group has no ticket, and the integration works.
     """

@@ -19,7 +19,7 @@ from killthenoise.tests.test_errors import RAISED
 
 DOCUMENT = settings.BASE_DIR / "docs" / "openapi.yaml"
 NEVER_SENT = {"integration_refused", "jira_ticket_lost"}
-"""One is sent with Jira's codes, the other is only recorded."""
+"""The first is sent with the codes of JiraErrors; the second is only stored."""
 pytestmark = pytest.mark.django_db
 
 
@@ -37,17 +37,17 @@ def test_document_is_current() -> None:
     assert made.getvalue() == DOCUMENT.read_text(), "run `make schema`"
 
 
-def test_server_shows_the_same_document(
+def test_server_serves_the_same_document(
     live_server: LiveServer, document: dict[str, Any]
 ) -> None:
-    answer = requests.get(
+    response = requests.get(
         f"{live_server.url}/api/schema",
         headers={"Accept": "application/json"},
         timeout=30,
     )
 
-    assert answer.status_code == 200
-    assert answer.json() == document
+    assert response.status_code == 200
+    assert response.json() == document
 
 
 def test_every_path_of_the_api_is_documented(document: dict[str, Any]) -> None:
@@ -85,7 +85,9 @@ def test_document_is_rendered_once_whatever_the_query(
     assert client.get("/api/schema/?x=1").content == first
 
 
-def test_docs_need_no_other_host_and_nothing_inline(live_server: LiveServer) -> None:
+def test_docs_load_nothing_from_other_hosts_and_nothing_inline(
+    live_server: LiveServer,
+) -> None:
     page = requests.get(f"{live_server.url}/api/docs", timeout=30)
 
     assert page.status_code == 200

@@ -90,7 +90,7 @@ def shared(errors: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def examples() -> Iterator[Examples]:
-    """What docs/openapi_examples.json has, or gets when the tests have run."""
+    """The examples to compare with; a recording is written after the tests."""
     examples = Examples(recording="RECORD_EXAMPLES" in os.environ)
     yield examples
     if examples.recording:
@@ -170,7 +170,7 @@ def scene(
 
 
 @pytest.mark.parametrize(("name", "status", "code"), list(documented_errors()))
-def test_documented_error_is_answered_as_its_example(
+def test_documented_error_looks_like_its_example(
     scene: Scene, examples: Examples, name: str, status: int, code: str
 ) -> None:
     response = provoke(scene, status, code)
@@ -180,7 +180,7 @@ def test_documented_error_is_answered_as_its_example(
     examples.compare("errors", f"{name}.{status}.{code}", body)
 
 
-def test_successful_request_is_answered_as_its_example(
+def test_successful_response_looks_like_its_example(
     group: AIIssueGroup, jira: Sandbox, examples: Examples
 ) -> None:
     for name, operation in OPERATIONS.items():
@@ -196,11 +196,11 @@ def test_successful_request_is_answered_as_its_example(
     assert not Report.objects.jira().exists()
 
 
-def test_every_operation_is_tried() -> None:
+def test_every_operation_has_a_request() -> None:
     assert {name for name, _, _ in documented_errors()} == set(OPERATIONS)
 
 
-def test_no_example_is_left_over(examples: Examples) -> None:
+def test_every_example_is_in_the_document(examples: Examples) -> None:
     names = {
         name
         for operation, status, code in documented_errors()

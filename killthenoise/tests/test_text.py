@@ -1,4 +1,4 @@
-"""Text of people, made fit to store and to send."""
+"""Cleaning of text from people."""
 
 import time
 
@@ -20,7 +20,7 @@ from killthenoise.api.text import clean_text, clean_title
         (" \x00 ", ""),
     ],
 )
-def test_text_is_cleaned_and_nothing_else_is_lost(typed: str, clean: str) -> None:
+def test_only_unwanted_characters_are_removed(typed: str, clean: str) -> None:
     assert clean_text(typed) == clean
 
 
@@ -34,11 +34,11 @@ def test_text_is_cleaned_and_nothing_else_is_lost(typed: str, clean: str) -> Non
         ("a \x85\t\u3000\n\u2029 b", "a b"),
     ],
 )
-def test_title_is_on_one_line(typed: str, clean: str) -> None:
+def test_title_becomes_one_line(typed: str, clean: str) -> None:
     assert clean_title(typed) == clean
 
 
-def test_megabyte_of_spaces_takes_no_longer_than_any_other() -> None:
+def test_megabyte_of_spaces_is_cleaned_in_linear_time() -> None:
     typed = "a" + " " * 1024 * 1024 + "b"
     began = time.process_time()
 

@@ -13,7 +13,7 @@ from issues.tests.database_failures import database_down
     ("admin_path", "debug", "is_linked"),
     [("admin/", False, True), ("secret/", False, False), ("secret/", True, True)],
 )
-def test_start_page_links_to_the_docs_and_to_an_admin_that_is_no_secret(
+def test_start_page_links_to_the_docs_and_to_an_admin_at_a_known_path(
     client: Client, settings: Settings, admin_path: str, debug: bool, is_linked: bool
 ) -> None:
     settings.ADMIN_PATH, settings.DEBUG = admin_path, debug
