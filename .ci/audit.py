@@ -1,7 +1,8 @@
-"""Look for known vulnerabilities in what production installs; fail if there are any.
+"""Check the packages of production for known vulnerabilities; fail if there are any.
 
-A service that cannot be asked, or that does not know the packages, is no reason to
-fail: that is said, and the next run may ask again. Options go on to pip-audit.
+If the vulnerability service is unreachable or does not know a package, the check says
+so loudly and does not fail: an outage must not block a change. Options are passed on
+to pip-audit.
 """
 
 import json
@@ -9,14 +10,19 @@ import subprocess  # nosec B404
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements" / "runtime.txt"
 FLAGS = ["--no-deps", "--disable-pip", "--progress-spinner=off", "--format=json"]
+NOTHING_AUDITED = """
+**************************************************************************
+*  NOTHING WAS AUDITED. The packages may have known vulnerabilities.     *
+*  Run .ci/audit.py again where the vulnerability service is reachable.  *
+**************************************************************************"""
 
 
-def ask(*options: str) -> list[dict[str, Any]]:
-    """Return what the service knows of each requirement, nothing if it is away."""
+def run_pip_audit(*options: str) -> list[dict[str, Any]]:
+    """Return the report on each package; empty if the service is unreachable."""
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         files = [f"--requirement={REQUIREMENTS}", f"--output={report}"]
@@ -27,12 +33,12 @@ def ask(*options: str) -> list[dict[str, Any]]:
             check=False,
         )
         if report.exists():
-            found: list[dict[str, Any]] = json.loads(report.read_text())["dependencies"]
-            return found
+            packages = json.loads(report.read_text())["dependencies"]
+            return cast(list[dict[str, Any]], packages)
     last_line = done.stderr.strip().rpartition("\n")[2]
     if done.returncode != 1:
         sys.exit(f"pip-audit did not run: {last_line}")
-    say(f"The service could not be asked: {last_line}")
+    say(f"The vulnerability service is unreachable: {last_line}")
     return []
 
 
@@ -41,18 +47,19 @@ def say(text: str) -> None:
 
 
 def main() -> int:
-    found = ask(*sys.argv[1:])
-    audited = [one for one in found if "vulns" in one]
-    known = [(one, vuln) for one in audited for vuln in one["vulns"]]
-    for one, vuln in known:
+    packages = run_pip_audit(*sys.argv[1:])
+    audited = [package for package in packages if "vulns" in package]
+    found = [(package, vuln) for package in audited for vuln in package["vulns"]]
+    for package, vuln in found:
         fixed = ", ".join(vuln["fix_versions"]) or "no version yet"
-        say(f"{one['name']} {one['version']}: {vuln['id']}, fixed in {fixed}")
-    if unknown := [one["name"] for one in found if "vulns" not in one]:
-        say(f"NOT audited, the service does not know: {', '.join(unknown)}")
+        say(f"{package['name']} {package['version']}: {vuln['id']}, fixed in {fixed}")
+    if skipped := [package["name"] for package in packages if "vulns" not in package]:
+        say(f"NOT AUDITED, because the service has no data: {', '.join(skipped)}")
     if not audited:
-        say("NOTHING was audited. Run this where the service can be reached.")
-    say(f"{len(audited)} packages audited, {len(known)} vulnerabilities known")
-    return 1 if known else 0
+        say(NOTHING_AUDITED)
+        return 0
+    say(f"Packages audited: {len(audited)}. Known vulnerabilities: {len(found)}.")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

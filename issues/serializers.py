@@ -37,8 +37,8 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
         """Require a key: without one, a retry after success makes one more ticket."""
         if allow_another and not self.context["idempotency_key"]:
             raise serializers.ValidationError(
-                "allow_another needs the header Idempotency-Key: a new key for each new "
-                "ticket, so that a retry does not create one more."
+                "allow_another needs the header Idempotency-Key: a new key for each "
+                "new ticket, so that a retry does not create one more."
             )
         return allow_another
 

@@ -14,6 +14,7 @@ from requests_mock import Mocker
 
 from integrations.jira.transport import _exchange
 from issues.models import TicketRequest
+from issues.tests.recovery_helpers import age_requests
 
 URL = "https://example.atlassian.net"
 PAGE_SIZE = 2
@@ -93,12 +94,12 @@ class FakeJira:
     search_state: str = "ok"
     outcomes: list[CreateOutcome] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
-    _clock_offset: timedelta = timedelta()
+    clock_offset: timedelta = timedelta()
     _deadlines: list[datetime] = field(default_factory=list)
 
     def now(self) -> datetime:
-        """Return the time, which Jira and the product share."""
-        return datetime.now(UTC) + self._clock_offset
+        """Return Jira's time. The database's stands still, and its rows get older."""
+        return datetime.now(UTC) + self.clock_offset
 
     def advance_clock(self, seconds: float) -> None:
         """Advance the clock, but not past the deadline of a POST under way.
@@ -107,7 +108,9 @@ class FakeJira:
         horizon.
         """
         left = [(deadline - self.now()).total_seconds() for deadline in self._deadlines]
-        self._clock_offset += timedelta(seconds=max(0, min([seconds, *left])))
+        passed = timedelta(seconds=max(0, min([seconds, *left])))
+        self.clock_offset += passed
+        age_requests(passed.total_seconds())
 
     def mock_requests(self, mock: Mocker) -> None:
         """Respond to Jira's URLs."""
@@ -190,14 +193,17 @@ class FakeJira:
         [minutes] = re.findall(r'created >= "-(\d+)m"', jql)
         oldest = self.now() - timedelta(minutes=int(minutes))
         newest = self.now() - timedelta(seconds=self.index_lag)
+        if before := re.search(r'created <= "-(\d+)m"', jql):
+            newest = min(newest, self.now() - timedelta(minutes=int(before[1])))
         others = [{"id": str(n), "key": f"SCRUM-{n}"} for n in (901, 902, 903)]
         return others + [
             {
                 "id": ticket.id,
                 "key": ticket.key,
+                "fields": {"created": (ticket.created - self.clock_offset).isoformat()},
                 "properties": {"killthenoise": {"request_id": ticket.marker}},
             }
-            for ticket in reversed(self.tickets)
+            for ticket in self.tickets
             if oldest <= ticket.created <= newest
         ]
 

@@ -5,17 +5,25 @@ from datetime import timedelta
 from django.db.models import F
 
 from development.sandbox import Sandbox
-from issues.models import Report, TicketRequest
+from issues.models import Report, Sweep, TicketRequest
 
 CREATE = "/rest/api/3/issue"
 SEARCH = "/rest/api/3/search/jql"
 
 
 def age_requests(seconds: float) -> None:
-    """Move the times of all requests into the past."""
+    """Move the times of all requests and sweeps into the past."""
     ago = timedelta(seconds=seconds)
     TicketRequest.objects.update(
-        created_at=F("created_at") - ago, lease_until=F("lease_until") - ago
+        created_at=F("created_at") - ago,
+        lease_until=F("lease_until") - ago,
+        recovering_until=F("recovering_until") - ago,
+    )
+    Sweep.objects.update(
+        swept_until=F("swept_until") - ago,
+        started_at=F("started_at") - ago,
+        position=F("position") - ago,
+        due_at=F("due_at") - ago,
     )
 
 

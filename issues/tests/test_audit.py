@@ -199,7 +199,7 @@ def test_audit_of_a_creation_takes_one_insert(
         client.post(path, CONTENT, content_type="application/json", headers=headers)
 
     create()
-    with django_assert_num_queries(4) as queries:  # group, ticket, requests, event
+    with django_assert_num_queries(6) as queries:
         create()
     audit = [query["sql"] for query in queries if "audit_" in query["sql"]]
     assert [sql.split('"')[0] for sql in audit] == ["INSERT INTO "]

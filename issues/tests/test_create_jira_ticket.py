@@ -61,7 +61,10 @@ def test_jira_receives_the_specified_request_and_the_marker(
         "properties": [
             {
                 "key": "killthenoise",
-                "value": {"request_id": str(TicketRequest.objects.get().pk)},
+                "value": {
+                    "request_id": str(TicketRequest.objects.get().pk),
+                    "group_id": str(group.pk),
+                },
             }
         ],
     }

@@ -4,6 +4,7 @@ The real service runs against a fake Jira. Between any two SQL statements or req
 to Jira, other clients create tickets, recovery runs, time passes, or the process dies.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -12,7 +13,6 @@ from typing import Any
 import pytest
 import requests_mock
 from django.db import connection
-from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ from pytest_django import Settings
 from integrations.jira.errors import JiraError
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues import recovery, services
+from issues import recovery, services, sweep
 from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import RECOVERY_S
@@ -56,6 +56,8 @@ from issues.tests.fake_jira import (
 )
 from killthenoise.api.authentication import Caller
 
+CLOCK = time.clock_gettime
+
 
 class ExactlyOnce(RuleBasedStateMachine):
     """The groups of one tenant, and every operation on them."""
@@ -74,7 +76,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.patches = ExitStack()
         self.jira.mock_requests(self.patches.enter_context(requests_mock.Mocker()))
         patch = self.patches.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(timezone, "now", self.jira.now)
+        patch.setattr(time, "clock_gettime", self.get_lease_clock)
         self.patches.enter_context(connection.execute_wrapper(self.before_statement))
 
     @initialize(lag=st.sampled_from([0, 30, 140]))
@@ -108,6 +110,7 @@ class ExactlyOnce(RuleBasedStateMachine):
                 self._create_ticket(operation)
             case Recover():
                 recovery.recover_due()
+                sweep.sweep_due()
             case Unlink(group):
                 self._unlink(self.groups[group])
             case Wait(seconds):
@@ -137,6 +140,10 @@ class ExactlyOnce(RuleBasedStateMachine):
     def _unlink(self, group: AIIssueGroup) -> None:
         _, deleted = Report.objects.filter(group=group).delete()
         self.unlinks[group.pk] += deleted.get("issues.Report", 0)
+
+    def get_lease_clock(self, clock: int) -> float:
+        """Return the reading of the clock, which advances with Jira's time."""
+        return CLOCK(clock) + self.jira.clock_offset.total_seconds()
 
     def before_statement(
         self, execute: Callable[..., Any], sql: str, *args: Any

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import pytest
 import requests
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from issues.claims import Claim, claim
 from issues.errors import TicketExists
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.services import create_jira_ticket
@@ -81,26 +81,29 @@ def test_concurrent_clicks_with_different_keys_create_one_ticket(
     ("content", "outcome"), [(CONTENT, "SCRUM-1"), (OTHER, "ticket_exists")]
 )
 def test_ticket_created_between_read_and_claim_is_found(
-    api: Api, group: AIIssueGroup, jira: Sandbox, content: dict[str, str], outcome: str
+    api: Api,
+    group: AIIssueGroup,
+    jira: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    content: dict[str, str],
+    outcome: str,
 ) -> None:
-    """Another request finishes between two SQL statements of ours."""
+    """Another request finishes just before ours claims."""
     others: list[requests.Response] = []
 
-    def create_in_between(execute: Any, sql: str, *args: Any) -> Any:
-        if 'FROM "integrations_integration"' in sql and not others:
-            with ThreadPoolExecutor(1) as pool:
-                others.append(pool.submit(api.create, group).result())
-        return execute(sql, *args)
+    def create_in_between(*args: Any, **options: Any) -> Claim:
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as pool:
+            others.append(pool.submit(api.create, group).result())
+        return claim(*args, **options)
 
     caller = Caller(group.tenant_id, "someone", None, "click-2")
     arguments: dict[str, Any] = {**content, "idempotency_key": "click-2"}
-    with connection.execute_wrapper(create_in_between):
-        try:
-            result = create_jira_ticket(
-                group=group, caller=caller, **arguments
-            ).ticket_key
-        except TicketExists as exc:
-            result = exc.code
+    monkeypatch.setattr("issues.services.claim", create_in_between)
+    try:
+        result = create_jira_ticket(group=group, caller=caller, **arguments).ticket_key
+    except TicketExists as exc:
+        result = exc.code
 
     assert (get_ticket_key(others[0]), result) == ("SCRUM-1", outcome)
     assert len(jira.tickets) == 1
@@ -222,7 +225,7 @@ def test_group_with_a_ticket_gets_no_second_one_by_accident(
 
     assert body["data"]["ticket_key"] == "SCRUM-1"
     assert body["data"]["ticket_url"] == f"{jira.url}/browse/SCRUM-1"
-    assert "allow_another" in body["message"]
+    assert "‘Create another’" in body["message"]
     assert len(jira.tickets) == 1
 
 
@@ -255,13 +258,26 @@ def test_allow_another_creates_one_more_ticket_for_concurrent_clicks(
     api.create(group)
     jira.inject("latency", seconds=0.3)
 
-    responses = call_concurrently(
-        lambda: api.create(group, CONTENT | {"allow_another": True}), 3
-    )
-    later = api.create(group, CONTENT | {"allow_another": True})
+    def create_another(key: str) -> requests.Response:
+        body = CONTENT | {"allow_another": True}
+        return api.create(group, body, headers={"Idempotency-Key": key})
+
+    responses = call_concurrently(lambda: create_another("click-2"), 3)
+    later = create_another("click-3")
 
     assert {get_ticket_key(response) for response in responses} == {"SCRUM-2"}
     assert get_ticket_key(later) == "SCRUM-3"
+    assert get_ticket_key(create_another("click-2")) == "SCRUM-2"
+
+
+def test_allow_another_without_an_idempotency_key_is_rejected(
+    api: Api, group: AIIssueGroup, jira: Sandbox
+) -> None:
+    response = api.create(group, CONTENT | {"allow_another": True})
+
+    body = assert_error(response, 400, "validation_error")
+    assert "Idempotency-Key" in body["fields"]["allow_another"][0]
+    assert jira.tickets == []
 
 
 def test_same_text_creates_a_new_ticket_after_an_unlink(

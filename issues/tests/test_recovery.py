@@ -100,9 +100,11 @@ def test_request_with_other_content_must_wait_while_the_outcome_is_unknown(
     jira.inject("reset_before_read")
     api.create(group)
 
-    other = api.create(group, CONTENT | {"title": "Other", "allow_another": True})
+    other = api.create(group, CONTENT | {"title": "Other"})
 
-    assert_error(other, 409, "ticket_in_progress")
+    body = assert_error(other, 409, "ticket_in_progress")
+    assert "clear within 3 minutes" in body["message"]
+    assert 170 <= int(other.headers["Retry-After"]) <= 180
     assert jira.count("POST", CREATE) == 0
 
 

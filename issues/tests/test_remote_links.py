@@ -11,6 +11,7 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, RemoteLink
 from issues.recovery import recover_due
+from issues.remote_links import send_due_remote_links
 from issues.tests.api import Api
 
 LINK = {"method": "POST", "path": "/rest/api/3/issue/10000/remotelink"}
@@ -37,7 +38,7 @@ def test_recovery_adds_a_remote_link_from_the_ticket_to_its_group(
     assert api.create(group).status_code == 200
     assert get_remote_links(jira) == []
 
-    recover_due()
+    send_due_remote_links()
 
     assert get_remote_links(jira) == expected_links(group)
     assert not RemoteLink.objects.exists()
@@ -50,7 +51,7 @@ def test_unlinked_ticket_gets_no_remote_link(
     path = f"/api/issues/ai/{group.pk}/jira-tickets/{key}"
     assert api.request("DELETE", path).status_code == 200
 
-    recover_due()
+    send_due_remote_links()
 
     assert get_remote_links(jira) == []
     assert not RemoteLink.objects.exists()
@@ -80,7 +81,7 @@ def test_no_remote_link_is_added_without_a_frontend_url(
     api.create(group)
     settings.FRONTEND_URL = ""
 
-    recover_due()
+    send_due_remote_links()
 
     assert get_remote_links(jira) == []
     assert RemoteLink.objects.exists() == (when == "after the ticket")
@@ -99,14 +100,14 @@ def test_failed_remote_link_is_retried_later(
     jira.inject(fault, **LINK, **({"status": 404} if fault == "html" else {}))
     api.create(group)
 
-    recover_due()
+    send_due_remote_links()
 
     link = RemoteLink.objects.get()
     assert (link.attempts, bool(link.error_message)) == (1, True)
-    recover_due()
+    send_due_remote_links()
     assert RemoteLink.objects.get().attempts == 1
     RemoteLink.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    recover_due()
+    send_due_remote_links()
     assert get_remote_links(jira) == expected_links(group)
     assert not RemoteLink.objects.exists()
 
@@ -117,7 +118,7 @@ def test_remote_link_without_an_account_is_retried_later(
     api.create(group)
     Integration.objects.all().delete()
 
-    recover_due()
+    send_due_remote_links()
 
     link = RemoteLink.objects.get()
     assert link.attempts == 1
@@ -130,7 +131,7 @@ def test_remote_link_of_a_deleted_ticket_stores_the_reason(
     api.create(group)
     jira.state.delete("SCRUM-1")
 
-    recover_due()
+    send_due_remote_links()
 
     link = RemoteLink.objects.get()
     assert link.error_message == "The account sees no ticket SCRUM-1."
@@ -147,11 +148,11 @@ def test_concurrent_recoveries_add_a_remote_link_once(
     api.create(group)
 
     def respond(request: object, context: object) -> str:
-        recover_due()
+        send_due_remote_links()
         return "{}"
 
     mocked = requests_mock.post(jira.url + LINK["path"], text=respond)
-    recover_due()
+    send_due_remote_links()
 
     assert mocked.call_count == 1
     assert not RemoteLink.objects.exists()
@@ -167,7 +168,7 @@ def test_long_recovery_leaves_the_remaining_links_to_the_next(
     monkeypatch.setattr("issues.remote_links.ROUND_S", 0)
     api.create(group)
 
-    recover_due()
+    send_due_remote_links()
 
     assert RemoteLink.objects.get().attempts == 0
 
@@ -177,8 +178,9 @@ def test_ticket_found_by_recovery_gets_a_remote_link(
 ) -> None:
     jira.inject("reset_after_create")
     api.create(group)
+    assert recover_due() == {"created": 1}
 
-    recover_due()
+    send_due_remote_links()
 
     assert get_remote_links(jira) == expected_links(group)
 
@@ -190,6 +192,6 @@ def test_remote_link_is_given_up_after_the_last_attempt(
     past = timezone.now() - timedelta(seconds=1)
     RemoteLink.objects.update(due_at=past, attempts=RemoteLink.MAX_ATTEMPTS)
 
-    recover_due()
+    send_due_remote_links()
 
     assert get_remote_links(jira) == []

@@ -7,6 +7,7 @@ from development.sandbox import CLOUD_ID, Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, RemoteLink
 from issues.recovery import recover_due
+from issues.remote_links import send_due_remote_links
 from issues.tests.api import Api, assert_error
 from issues.tests.recovery_helpers import CREATE, SEARCH, assert_linked
 
@@ -36,6 +37,7 @@ def test_lost_response_is_recovered_and_remote_link_added_at_the_gateway(
     assert_error(api.create(group), 500, "jira_outcome_unknown")
 
     assert recover_due() == {"created": 1}
+    send_due_remote_links()
 
     assert_linked(jira)
     assert not RemoteLink.objects.exists()

@@ -46,7 +46,8 @@ def test_request_without_settings_is_exactly_as_specified(
     [sent] = jira.requests
     text = {"type": "text", "text": CONTENT["description"]}
     paragraph = {"type": "paragraph", "content": [text]}
-    marker = {"request_id": str(TicketRequest.objects.get().pk)}
+    request_id = str(TicketRequest.objects.get().pk)
+    marker = {"request_id": request_id, "group_id": str(group.pk)}
     assert sent.body.decode() == json.dumps(
         {
             "fields": {
