@@ -1,21 +1,25 @@
-# Two commands: `make demo` and `make test`. Both work in a fresh clone.
+# `make` prints the targets. Both `make demo` and `make test` work in a fresh clone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test chaos schema lock
+.DEFAULT_GOAL := help
+.PHONY: help demo test chaos schema lock
 
-demo: $(INSTALLED) ## The product with a sandbox Jira; ONCE=1 ends after one ticket.
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Run the product with a sandbox Jira; ONCE=1 ends after one ticket.
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
 
-test: $(INSTALLED) ## The whole suite on PostgreSQL, or on DATABASE_URL.
+test: $(INSTALLED) ## Run all tests on PostgreSQL, or on the database in DATABASE_URL.
 	@$(BIN)/python -m pytest
 
-chaos: $(INSTALLED) ## N tickets (500) while everything fails; the books must balance.
+chaos: $(INSTALLED) ## Create N tickets (500) during faults, then check the invariants.
 	@$(BIN)/python -m development.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
 
-schema: $(INSTALLED) ## Write docs/openapi.yaml and its examples, after a change of the API.
+schema: $(INSTALLED) ## Write docs/openapi.yaml and its examples after a change of the API.
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 	@RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q killthenoise/tests/test_openapi_examples.py
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

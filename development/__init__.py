@@ -1,5 +1,6 @@
-"""What only development loads: the Jira sandbox, the demo and chaos.
+"""Tools for development: the Jira sandbox, the demo and the chaos test.
 
-In production (`DJANGO_DEBUG` off) this app is not installed and nothing imports it. It
-needs the packages of requirements.txt, which requirements/runtime.txt lacks.
+Production (without `DJANGO_DEBUG`) does not install this app, and nothing of production
+imports it. Its tools need packages that requirements.txt installs and
+requirements/runtime.txt does not.
 """

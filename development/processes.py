@@ -1,4 +1,4 @@
-"""The product's processes on this machine, for the demo and for chaos."""
+"""Runs the product's processes on this machine, for the demo, chaos and tests."""
 
 import os
 import signal
@@ -15,28 +15,28 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 STARTUP_S = 30
-UNTHROTTLED = {f"THROTTLE_{whom}": "none" for whom in ("TENANT", "ADDRESS", "CONNECT")}
+NO_THROTTLES = {f"THROTTLE_{name}": "none" for name in ("TENANT", "ADDRESS", "CONNECT")}
 Process = subprocess.Popen[bytes]
 
 
 class Processes:
-    """Processes with one environment and one log, ended with the ExitStack `running`.
+    """Processes that share an environment and a log file in `folder`.
 
-    `folder` takes the log. Errors end with the last lines of the log, which goes with
-    the folder.
+    Closing the ExitStack `running` stops them. Errors end with the last lines of the
+    log, because the log is deleted with its folder.
     """
 
     def __init__(
         self, running: ExitStack, folder: Path, environment: Mapping[str, str]
     ) -> None:
         self.running = running
-        self.environment = os.environ | UNTHROTTLED | dict(environment)
+        self.environment = os.environ | NO_THROTTLES | dict(environment)
         self.log_path = folder / "processes.log"
         self.log = running.enter_context(self.log_path.open("w"))
 
     def manage(self, *arguments: str) -> None:
-        """Run a management command to its end. Raises CommandError if it failed."""
-        done = subprocess.run(  # noqa: S603 # nosec B603
+        """Run a management command. Raises CommandError if it fails."""
+        completed = subprocess.run(  # noqa: S603 # nosec B603
             [sys.executable, "manage.py", *arguments],
             cwd=settings.BASE_DIR,
             env=self.environment,
@@ -44,25 +44,25 @@ class Processes:
             stderr=self.log,
             check=False,
         )
-        if done.returncode:
-            raise self.failed(f"{arguments[0]} failed.")
+        if completed.returncode:
+            raise self.error(f"{arguments[0]} failed.")
 
     def start(self, *arguments: str) -> Process:
-        """Start `python …`, in a process group of its own."""
+        """Start `python …` in a process group of its own."""
         process = subprocess.Popen(  # noqa: S603 # nosec B603
             [sys.executable, *arguments],
             cwd=settings.BASE_DIR,
             env=self.environment,
             stdout=self.log,
             stderr=self.log,
-            start_new_session=True,  # Ctrl-C reaches us alone, and we end it
+            start_new_session=True,  # Ctrl-C interrupts only this process
         )
         self.running.callback(process.wait)
         self.running.callback(process.terminate)
         return process
 
     def start_server(self, url: str, *options: str) -> Process:
-        """Start gunicorn at `url`, and wait until it is ready."""
+        """Start gunicorn at `url` and wait until it is ready."""
         bind = url.removeprefix("http://")
         gunicorn = ("-m", "gunicorn", "-c", "python:killthenoise.gunicorn", "-b", bind)
         process = self.start(*gunicorn, *options)
@@ -70,14 +70,14 @@ class Processes:
         return process
 
     def start_sandbox(self, url: str) -> Process:
-        """Start the sandbox Jira at `url`, and wait until it is ready."""
+        """Start the sandbox Jira at `url` and wait until it is ready."""
         port = url.rpartition(":")[2]
         process = self.start("manage.py", "jira_sandbox", f"--port={port}")
         self.wait_for(f"{url}/")
         return process
 
     def wait_for(self, url: str) -> None:
-        """Wait until `url` answers 200. Raises CommandError after STARTUP_S."""
+        """Wait until `url` responds with success. Raises CommandError at STARTUP_S."""
         deadline = time.monotonic() + STARTUP_S
         while time.monotonic() < deadline:
             try:
@@ -86,16 +86,16 @@ class Processes:
             except requests.RequestException:
                 pass
             time.sleep(0.05)
-        raise self.failed(f"{url} does not answer.")
+        raise self.error(f"{url} did not respond within {STARTUP_S} seconds.")
 
-    def failed(self, what: str) -> CommandError:
-        """Return the error to raise, with the end of the log."""
+    def error(self, message: str) -> CommandError:
+        """Return an error with this message and the end of the log."""
         log = self.log_path.read_text(encoding="utf-8", errors="replace")
-        return CommandError("\n".join([what, *log.splitlines()[-20:]]))
+        return CommandError("\n".join([message, *log.splitlines()[-20:]]))
 
 
 def kill(process: Process) -> None:
-    """End a process and all its children at once, as a power cut would."""
+    """Kill a process and its children with SIGKILL."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -110,4 +110,4 @@ def free_port(preferred: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise CommandError("No free port on this machine.")
+    raise CommandError("This machine has no free port.")

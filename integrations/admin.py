@@ -1,6 +1,6 @@
-"""Integrations; their token can be written here and never read."""
+"""Integrations in the admin. The API token can be set here but never read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
 from copy import copy
 from typing import Any
 
@@ -15,12 +15,28 @@ from rest_framework.settings import api_settings
 from integrations.accounts import request_deadline
 from integrations.jira.secret import Secret
 from integrations.models import Integration
-from integrations.preflight import ask_jira, check_integration
+from integrations.preflight import check_integration, run_preflight
+from integrations.site_url import NOT_A_SITE, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.audit.admin import AuditedAdmin
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
+
+
+class SettingsField(forms.JSONField):
+    """JSON whose error says where it is wrong."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except forms.ValidationError as exc:
+            if not isinstance(exc.__context__, json.JSONDecodeError):
+                raise
+            error = exc.__context__
+            where = f"line {error.lineno} column {error.colno}"
+            reason = error.msg[0].lower() + error.msg[1:]
+            raise forms.ValidationError(f"Not JSON: {reason}, {where}.") from error
 
 
 class IntegrationForm(forms.ModelForm):
@@ -29,7 +45,7 @@ class IntegrationForm(forms.ModelForm):
         required=False,
         strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Never shown. Leave empty to keep the stored one.",
+        help_text="Never shown. Leave empty to keep the stored token.",
     )
 
     class Meta:
@@ -44,11 +60,16 @@ class IntegrationForm(forms.ModelForm):
             "issue_type",
             "settings",
         ]
+        field_classes = {"settings": SettingsField}
+        error_messages = {"base_url": {"required": NOT_A_SITE}}
         help_texts = {
-            "settings": "What tickets get beside title and description, for example "
+            "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
             '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}',
         }
+
+    def clean_base_url(self) -> str:
+        return normalize_site_url(self.cleaned_data["base_url"])
 
     def clean_new_api_token(self) -> str:
         token = Secret(self.cleaned_data["new_api_token"])
@@ -57,47 +78,38 @@ class IntegrationForm(forms.ModelForm):
         return token
 
     def clean_settings(self) -> dict[str, Any]:
-        given = SettingsSerializer(data=self.cleaned_data["settings"] or {})
-        if not given.is_valid():
-            raise forms.ValidationError(
-                [f"{name}: {text}" for name, text in _told(given.errors)]
-            )
-        return dict(given.validated_data)
+        serializer = SettingsSerializer(data=self.cleaned_data["settings"] or {})
+        if serializer.is_valid():
+            return dict(serializer.validated_data)
+        sentences = [
+            f"{'settings' if name == NON_FIELD else name}: {text}"
+            for name, texts in serializer.errors.items()
+            for text in texts
+        ]
+        raise forms.ValidationError(sentences)
 
     def clean(self) -> dict[str, Any]:
-        """Refuse credentials that Jira refuses: those stored may be good ones."""
+        """Reject credentials that Jira rejects, because the stored ones may be good."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors and CREDENTIALS & set(self.changed_data):
-            candidate = self._candidate(cleaned)
-            result = ask_jira(candidate, deadline=request_deadline())
+            candidate = copy(self.instance)
+            candidate.base_url, candidate.email = cleaned["base_url"], cleaned["email"]
+            if token := cleaned["new_api_token"]:
+                candidate.api_token = token
+            candidate.reset_status()
+            candidate.updated_at = timezone.now()
+            result = run_preflight(candidate, deadline=request_deadline())
             if result.login_error:
                 self.add_error("new_api_token", str(result.login_error))
         return cleaned
-
-    def _candidate(self, cleaned: Mapping[str, Any]) -> Integration:
-        """Return the integration with the new credentials, to ask Jira with."""
-        candidate: Integration = copy(self.instance)
-        for name in ("base_url", "email"):
-            setattr(candidate, name, cleaned[name])
-        if token := cleaned["new_api_token"]:
-            candidate.api_token = token
-        candidate.forget_failures()
-        candidate.updated_at = timezone.now()
-        return candidate
 
     def save(self, commit: bool = True) -> Integration:
         if token := self.cleaned_data["new_api_token"]:
             self.instance.api_token = token
         if CREDENTIALS & set(self.changed_data):
-            self.instance.forget_failures()
+            self.instance.reset_status()
         saved: Integration = super().save(commit)
         return saved
-
-
-def _told(errors: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-    for name, texts in errors.items():
-        for text in texts:
-            yield ("settings" if name == NON_FIELD else name), text
 
 
 @admin.register(Integration)
@@ -128,23 +140,34 @@ class IntegrationAdmin(AuditedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
         return super().get_queryset(request).defer("api_token")
 
-    @admin.action(description="Check against Jira")
+    @admin.action(description="Check with Jira")
     def check_jira(
         self, request: HttpRequest, integrations: QuerySet[Integration]
     ) -> None:
         for integration in integrations:
-            self._check(request, integration)
+            for check in check_integration(integration=integration).checks:
+                level = messages.SUCCESS if check.ok else messages.ERROR
+                text = f"{integration}, {check.name}: {check.message}"
+                self.message_user(request, text, level)
 
     def save_model(
         self, request: HttpRequest, obj: Integration, form: Any, change: bool
     ) -> None:
-        """Save it and, once that is committed, ask Jira if the credentials are new."""
+        """Save it. If the credentials are new, check it with Jira after the commit."""
         super().save_model(request, obj, form, change)
         if obj.is_active and CREDENTIALS & set(form.changed_data):
-            transaction.on_commit(lambda: self._check(request, obj))
+            # The result replaces Django's message "was added successfully".
+            messages.set_level(request, messages.WARNING)
+            transaction.on_commit(lambda: self._check_saved(request, obj))
 
-    def _check(self, request: HttpRequest, integration: Integration) -> None:
-        for check in check_integration(integration=integration).checks:
-            level = messages.SUCCESS if check.ok else messages.ERROR
-            text = f"{integration}, {check.name}: {check.message}"
-            self.message_user(request, text, level)
+    def _check_saved(self, request: HttpRequest, integration: Integration) -> None:
+        """Say in one message that it was saved, and what Jira says."""
+        result = check_integration(integration=integration)
+        text = f"The integration “{integration}” was saved"
+        if result.ok:
+            text += ". " + " ".join(check.message for check in result.checks)
+        else:
+            text += f", but cannot create tickets yet. {result.problem}"
+        level = messages.SUCCESS if result.ok else messages.WARNING
+        messages.set_level(request, level)
+        self.message_user(request, text, level)

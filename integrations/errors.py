@@ -1,8 +1,9 @@
-"""What integrations refuse, whatever the other system."""
+"""The errors of integrations that do not come from Jira's API itself."""
 
 from collections.abc import Sequence
 
 from integrations.jira.error_mapping import TOKENS
+from integrations.jira.errors import READ_ERRORS, JiraIssueTypeInvalid
 from killthenoise.errors import ServiceError
 
 
@@ -30,7 +31,7 @@ class NoProjectChosen(ServiceError):
 
 
 class IntegrationPaused(ServiceError):
-    """Jira refused the credentials too often in a row."""
+    """Jira rejected the credentials too often in a row."""
 
     code = "integration_paused"
     title = "Jira integration paused"
@@ -38,14 +39,14 @@ class IntegrationPaused(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Jira refused the stored e-mail and API token too often, so the "
-            f"integration is paused and nothing is sent. Make a new API token at "
+            "Jira rejected the stored e-mail and API token too often, so the "
+            "integration is paused and nothing is sent. Make a new API token at "
             f"{TOKENS} and reconnect Jira with it."
         )
 
 
 class SecretUnreadable(ServiceError):
-    """No key of FIELD_ENCRYPTION_KEYS decrypts a stored secret."""
+    """No key in FIELD_ENCRYPTION_KEYS decrypts a stored secret."""
 
     code = "secret_unreadable"
     title = "Stored credentials unreadable"
@@ -54,7 +55,7 @@ class SecretUnreadable(ServiceError):
     def __init__(self) -> None:
         super().__init__(
             "The stored Jira token cannot be decrypted, so nothing was sent. Reconnect "
-            "Jira, or give the server the FIELD_ENCRYPTION_KEYS it was stored with."
+            "Jira, or add the key it was encrypted with to FIELD_ENCRYPTION_KEYS."
         )
 
 
@@ -70,7 +71,7 @@ class IntegrationNotFound(ServiceError):
 
 
 class IntegrationDisconnected(ServiceError):
-    """The token was erased, so there is nothing to ask Jira with."""
+    """The token was erased, so there are no credentials to send to Jira."""
 
     code = "integration_disconnected"
     title = "Jira integration disconnected"
@@ -78,8 +79,8 @@ class IntegrationDisconnected(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Jira integration is disconnected and its token erased. Connect Jira "
-            "again with an API token."
+            "This Jira integration is disconnected and its token is erased. Connect "
+            "Jira again with an API token."
         )
 
 
@@ -100,18 +101,29 @@ class JiraAccountGone(ServiceError):
 
 
 class IntegrationRefused(ServiceError):
-    """Jira does not take what was asked for, so nothing was stored.
+    """A check of the credentials or settings failed, so nothing was stored.
 
-    `fields` name the inputs at fault; `code` is that of the JiraError which a ticket
-    would meet, if there is one.
+    `fields` names the inputs to correct. Only the subclasses in REFUSALS are raised;
+    each has the code of the error that a ticket would raise.
     """
 
-    code = "integration_refused"
-    title = "Jira does not take this"
+    title = "Rejected by Jira"
     http_status = 400
 
-    def __init__(self, message: str, *, code: str, fields: Sequence[str]) -> None:
+    def __init__(self, message: str, *, fields: Sequence[str]) -> None:
         super().__init__(message)
-        self.code = code
-        self.retryable = code in ("jira_unreachable", "jira_rate_limited")
         self.fields = {field: [message] for field in fields}
+
+
+def _refusal(cause: type[ServiceError]) -> type[IntegrationRefused]:
+    attributes = {"code": cause.code, "retryable": cause.retryable}
+    name = f"{cause.__name__}Refusal"
+    return type(name, (IntegrationRefused,), attributes | {"__doc__": cause.__doc__})
+
+
+_UNUSABLE = (IntegrationPaused, IntegrationDisconnected, SecretUnreadable)
+CONNECT_REFUSALS = {
+    cause.code: _refusal(cause) for cause in (*READ_ERRORS, JiraIssueTypeInvalid)
+}
+REFUSALS = CONNECT_REFUSALS | {cause.code: _refusal(cause) for cause in _UNUSABLE}
+"""The subclasses of IntegrationRefused by their code."""

@@ -1,4 +1,4 @@
-"""Columns of our own: text that is encrypted at rest, and the address of a site."""
+"""A model field for text that is encrypted at rest."""
 
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from integrations.errors import SecretUnreadable
 from integrations.jira.secret import Secret
-from integrations.site_url import normalize_site
 
 
 @lru_cache(maxsize=4)
@@ -19,20 +18,20 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def _cipher() -> MultiFernet:
-    """The first key of FIELD_ENCRYPTION_KEYS encrypts, all decrypt."""
+    """The first key of FIELD_ENCRYPTION_KEYS encrypts; every key decrypts."""
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
 def decrypt(stored: str) -> Secret:
-    """Return the text. Raises InvalidToken if no key fits."""
+    """Return the plain text. Raises InvalidToken if no key decrypts it."""
     return Secret(_cipher().decrypt(stored).decode())
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text in Python, a Fernet token in the database. Cannot be searched.
+    """Text in Python, a Fernet token in the database. It cannot be searched.
 
-    Reading raises SecretUnreadable if no key of FIELD_ENCRYPTION_KEYS fits.
-    Dumps leave it empty, since a dump is no place for a secret.
+    Reading raises SecretUnreadable if no key in FIELD_ENCRYPTION_KEYS decrypts it.
+    `dumpdata` writes an empty string, so that no secret gets into a dump.
     """
 
     def get_prep_value(self, value: Any) -> Any:
@@ -52,11 +51,3 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 
     def value_to_string(self, obj: models.Model) -> str:
         return ""
-
-
-class SiteField(models.CharField):  # type: ignore[type-arg]
-    """The origin of a site; what a form or `full_clean` accepts becomes normal."""
-
-    def clean(self, value: Any, model_instance: models.Model | None) -> str:
-        cleaned: str = super().clean(normalize_site(str(value or "")), model_instance)
-        return cleaned

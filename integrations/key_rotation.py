@@ -1,10 +1,11 @@
-"""Stored tokens under the newest key: what `manage.py rotate_keys` does.
+"""Re-encrypts stored tokens with the newest key, for `manage.py rotate_keys`.
 
-Each batch is a transaction of its own. A run that was broken off is simply begun again:
-what the newest key encrypted already is left as it is.
+Each batch is a transaction of its own. A run that was interrupted can simply be
+repeated: tokens that the newest key already encrypts are left as they are.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 from uuid import UUID
 
@@ -19,53 +20,46 @@ from integrations.models import Integration
 BATCH = 500
 
 
-class Rotated(Enum):
-    """What became of one integration's token."""
+class RotationResult(Enum):
+    """What happened to one integration's token."""
 
     DONE = "re-encrypted"
-    CURRENT = "under the newest key already"
+    CURRENT = "already under the newest key"
     EMPTY = "no token"
     UNREADABLE = "unreadable"
 
 
-def rotate_tokens() -> Iterator[tuple[UUID, Rotated]]:
+def rotate_tokens() -> Iterator[tuple[UUID, RotationResult]]:
     """Re-encrypt the tokens with the first of FIELD_ENCRYPTION_KEYS, batch by batch.
 
-    Yields each integration's id and what became of it, once its batch is committed.
+    Yields each integration's id and result once its batch is committed.
     """
     rows = Integration.objects.order_by("pk")
     batch = list(rows.values_list("pk", flat=True)[:BATCH])
     while batch:
         with transaction.atomic():
-            done = [(pk, _rotate(pk, stored)) for pk, stored in _locked(batch)]
-        yield from done
-        after = rows.filter(pk__gt=batch[-1])
-        batch = list(after.values_list("pk", flat=True)[:BATCH])
+            results = [(pk, _rotate(pk, stored)) for pk, stored in _lock_rows(batch)]
+        yield from results
+        remaining = rows.filter(pk__gt=batch[-1])
+        batch = list(remaining.values_list("pk", flat=True)[:BATCH])
 
 
-def _locked(pks: list[UUID]) -> list[tuple[UUID, str]]:
-    """Lock the rows; return their ids and tokens as they are stored."""
+def _lock_rows(pks: list[UUID]) -> list[tuple[UUID, str]]:
+    """Lock the rows and return their ids and encrypted tokens."""
     rows = Integration.objects.filter(pk__in=pks).select_for_update()
     stored = Cast("api_token", output_field=models.TextField())
     return list(rows.annotate(stored=stored).values_list("pk", "stored"))
 
 
-def _rotate(pk: UUID, stored: str) -> Rotated:
+def _rotate(pk: UUID, stored: str) -> RotationResult:
     if not stored:
-        return Rotated.EMPTY
-    if _is_current(stored):
-        return Rotated.CURRENT
+        return RotationResult.EMPTY
+    with suppress(InvalidToken):
+        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(stored)
+        return RotationResult.CURRENT
     try:
         token = decrypt(stored)
     except InvalidToken:
-        return Rotated.UNREADABLE
+        return RotationResult.UNREADABLE
     Integration.objects.filter(pk=pk).update(api_token=token)
-    return Rotated.DONE
-
-
-def _is_current(stored: str) -> bool:
-    try:
-        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(stored)
-    except InvalidToken:
-        return False
-    return True
+    return RotationResult.DONE

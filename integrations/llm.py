@@ -1,4 +1,4 @@
-"""A language model behind any endpoint that speaks OpenAI's chat completions.
+"""A client for any endpoint that is compatible with OpenAI's chat completions.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -12,34 +12,34 @@ from django.conf import settings
 from urllib3.exceptions import HTTPError
 
 MAX_BYTES = 256 * 1024
-PIECE = 8192
+CHUNK_BYTES = 8192
 
 
 class CompletionError(Exception):
-    """The model said nothing of use. `str()` tells why, with nothing secret in it."""
+    """The model gave no usable text. `str()` says why, without any secret."""
 
 
 def is_configured() -> bool:
-    """Whether there is a model to ask; the settings see to it that all is set."""
+    """Whether a model is configured. The settings check that no part is missing."""
     return bool(settings.LLM_BASE_URL)
 
 
 def ask(*, instructions: str, text: str) -> str:
-    """Return what the model answers to `text`. Raises CompletionError."""
+    """Return the model's response to `text`. Raises CompletionError."""
     messages = [
         {"role": "system", "content": instructions},
         {"role": "user", "content": text},
     ]
     try:
         body = _post({"model": settings.LLM_MODEL, "messages": messages})
-        answer = json.loads(body)["choices"][0]["message"]["content"]
+        content = json.loads(body)["choices"][0]["message"]["content"]
     except (requests.RequestException, HTTPError) as exc:
         raise CompletionError(type(exc).__name__) from exc
     except (ValueError, LookupError, TypeError, RecursionError) as exc:
-        raise CompletionError("an answer of another form") from exc
-    if not isinstance(answer, str):
-        raise CompletionError("an answer that is no text")
-    return answer
+        raise CompletionError("unexpected response format") from exc
+    if not isinstance(content, str):
+        raise CompletionError("the content is not text")
+    return content
 
 
 def _post(body: dict[str, Any]) -> bytes:
@@ -58,18 +58,18 @@ def _post(body: dict[str, Any]) -> bytes:
 
 
 def _authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Send our key; as `auth`, so that no .netrc replaces it."""
+    """Add our key. This is passed as `auth`, so that no .netrc replaces it."""
     request.headers["Authorization"] = f"Bearer {settings.LLM_API_KEY}"
     return request
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
-    """Read a bounded answer. The timeout of requests starts anew with each byte."""
+    """Read a bounded body. The timeout of requests restarts with each byte."""
     body = b""
-    while piece := response.raw.read1(PIECE, decode_content=True):
-        body += piece
+    while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        body += chunk
         if len(body) > MAX_BYTES:
-            raise CompletionError("too long an answer")
+            raise CompletionError("the response is too long")
         if monotonic() > deadline:
-            raise CompletionError("too slow an answer")
+            raise CompletionError("the response is too slow")
     return body

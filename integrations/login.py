@@ -1,7 +1,7 @@
-"""How Jira takes an integration's credentials.
+"""Logging in to Jira, with an ordinary or a scoped API token.
 
-An ordinary API token works on the site. A scoped one is refused there and works on
-Atlassian's gateway alone, by the site's cloud id; nothing in a token tells which it is.
+An ordinary token works on the site. A scoped token is rejected there and works only on
+Atlassian's gateway, with the site's cloud id. The two kinds of token look alike.
 
 https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
 """
@@ -13,24 +13,24 @@ from integrations.models import Integration
 
 
 def log_in(integration: Integration, *, deadline: float) -> Account:
-    """Return the account that Jira knows us as.
+    """Return the account that the credentials belong to.
 
-    Where the site refuses, the gateway is tried; if it takes the credentials, the
-    integration has its `cloud_id` from then on, not saved. If it does not either, the
-    site's refusal stands, unless the gateway knows the token and misses scopes.
+    If the site rejects them, the gateway is tried. If that accepts them, `cloud_id` is
+    set on the integration, without saving. If it rejects them too, the site's error is
+    raised, unless the gateway says that the token only lacks scopes.
 
     Raises JiraErrors. `deadline` is a reading of `time.monotonic()`.
     """
     try:
         return jira_client(integration).metadata.myself(deadline=deadline)
-    except JiraAuthFailed as refused:
+    except JiraAuthFailed as site_error:
         if integration.cloud_id:
             raise
-        return _log_in_at_gateway(integration, refused, deadline)
+        return _log_in_at_gateway(integration, site_error, deadline)
 
 
 def _log_in_at_gateway(
-    integration: Integration, refused: JiraAuthFailed, deadline: float
+    integration: Integration, site_error: JiraAuthFailed, deadline: float
 ) -> Account:
     site = jira_client(integration).metadata
     try:
@@ -40,4 +40,4 @@ def _log_in_at_gateway(
         integration.cloud_id = None
         if isinstance(error, JiraAuthFailed) and error.misses_scopes:
             raise
-        raise refused from error
+        raise site_error from error

@@ -8,7 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from integrations.fields import EncryptedTextField, SiteField
+from integrations.fields import EncryptedTextField
 from integrations.site_url import MAX_LENGTH
 
 validate_project_key = RegexValidator(
@@ -21,24 +21,24 @@ validate_project_key = RegexValidator(
 
 class IntegrationQuerySet(models.QuerySet["Integration"]):
     def for_tenant(self, tenant_id: UUID) -> Self:
-        """Only this tenant's integrations. Every use starts here."""
+        """Only this tenant's integrations. Every view starts here."""
         return self.filter(tenant_id=tenant_id)
 
     def jira(self) -> Self:
-        """The Jira integrations, those in use and those of before."""
+        """The Jira integrations, active or not."""
         return self.filter(provider=Integration.Provider.JIRA)
 
     def active_jira(self) -> Self:
-        """The Jira integration in use: one row per tenant at most."""
+        """The active Jira integrations, at most one per tenant."""
         return self.jira().filter(is_active=True)
 
     def newest_first(self) -> Self:
-        """The active one, then those of before; tokens are read when needed."""
+        """The active one first, then by last update. Tokens are loaded when needed."""
         return self.defer("api_token").order_by("-is_active", "-updated_at")
 
 
 class Integration(models.Model):
-    """One account on one site; tickets go to its project as its issue type."""
+    """One account on one site, and the project and issue type of its tickets."""
 
     class Provider(models.TextChoices):
         JIRA = "jira", "Jira"
@@ -52,10 +52,10 @@ class Integration(models.Model):
     tenant_id = models.UUIDField()
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.JIRA)
     is_active = models.BooleanField(default=True)
-    base_url = SiteField(max_length=MAX_LENGTH)
+    base_url = models.CharField(max_length=MAX_LENGTH)
     email = models.EmailField()
     api_token = EncryptedTextField(blank=True)
-    # Set where the token works on Atlassian's gateway alone; see integrations.login.
+    # Set if the token works only on Atlassian's gateway; see integrations.login.
     cloud_id = models.UUIDField(null=True, editable=False)
     project_key = models.CharField(
         max_length=100, blank=True, validators=[validate_project_key]
@@ -67,7 +67,7 @@ class Integration(models.Model):
         max_length=20, choices=SyncStatus, default=SyncStatus.NEVER, blank=True
     )
     sync_error_message = models.TextField(blank=True)
-    # Refused logins in a row; see integrations.auth_failures.
+    # Rejected logins in a row; see integrations.auth_failures.
     auth_failures = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -80,7 +80,8 @@ class Integration(models.Model):
                 fields=["tenant_id", "provider"],
                 condition=Q(is_active=True),
                 name="integration_one_active_per_tenant",
-                violation_error_message="This tenant has an active one already.",
+                violation_error_message="This tenant has an active Jira integration. "
+                "Change that one, or switch it off first.",
             )
         ]
 
@@ -89,11 +90,11 @@ class Integration(models.Model):
 
     @property
     def is_paused(self) -> bool:
-        """Whether Jira refused the credentials so often that none are sent any more."""
+        """Whether Jira rejected the credentials so often that they are not sent."""
         return self.auth_failures >= settings.JIRA_AUTH_FAILURES_MAX
 
-    def forget_failures(self) -> None:
-        """Start anew, with credentials that Jira does not know yet; does not save."""
+    def reset_status(self) -> None:
+        """Clear what is known of the old credentials, without saving."""
         self.cloud_id = None
         self.auth_failures = 0
         self.last_sync_status = self.SyncStatus.NEVER

@@ -1,9 +1,8 @@
-"""What connects and changes an integration, and how the API shows one."""
+"""Input that connects and updates an integration, and how the API shows one."""
 
 from dataclasses import asdict
 from typing import Any
 
-from django.core.exceptions import ValidationError as InvalidSite
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -11,46 +10,31 @@ from rest_framework import serializers
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
-from integrations.site_url import MAX_LENGTH, normalize_site
+from integrations.site_url import MAX_LENGTH, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
 
 MAX_TOKEN = 2000
-"""Characters; Atlassian's have about 200."""
+"""Characters. Atlassian's tokens have about 200."""
 MAX_QUERY = 255
 
 
 def clean_key(text: str) -> str:
-    """Return a project's key as Jira writes it."""
+    """Return the key of a project in capitals, as in Jira."""
     return clean_title(text).upper()
 
 
-class SiteField(TextField):
-    """The address of a site, which becomes the one form of it that is stored."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            name="address of your Jira site", clean=clean_title, limit=MAX_LENGTH
-        )
-
-    def to_internal_value(self, data: Any) -> str:
-        try:
-            return normalize_site(super().to_internal_value(data))
-        except InvalidSite as exc:
-            raise serializers.ValidationError(exc.messages) from exc
-
-
 class SecretField(TextField):
-    """Text that no report of an error shows."""
+    """Text that error reports do not show."""
 
     def to_internal_value(self, data: Any) -> Secret:
         return Secret(super().to_internal_value(data))
 
 
 class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
-    """Where tickets go, as what, and with which fields; each may be left out."""
+    """The project, issue type and fields of new tickets. Each may be left out."""
 
     project_key = TextField(
         name="project key",
@@ -66,17 +50,17 @@ class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ConnectSerializer(TicketTargetSerializer):
-    """`{"access_token", "base_url", "email"}` and target; other keys are ignored."""
+    """The site, the account and its API token. Unknown keys are ignored."""
 
-    base_url = SiteField()
+    base_url = TextField(
+        name="address of your Jira site", clean=clean_title, limit=MAX_LENGTH
+    )
     email = serializers.EmailField(
         max_length=254,
-        error_messages={
-            "required": "Enter the e-mail address of your Atlassian account.",
-            "null": "Enter the e-mail address of your Atlassian account.",
-            "blank": "Enter the e-mail address of your Atlassian account.",
-            "invalid": "Enter the e-mail address of your Atlassian account.",
-        },
+        error_messages=dict.fromkeys(
+            ["required", "null", "blank", "invalid"],
+            "Enter the e-mail address of your Atlassian account.",
+        ),
     )
     access_token = SecretField(
         name="API token",
@@ -85,15 +69,18 @@ class ConnectSerializer(TicketTargetSerializer):
         validators=[
             RegexValidator(
                 r"\A[\x21-\x7e]+\Z",
-                "The API token has a space or a character that no token has. Copy it "
-                "again.",
+                "The API token contains a space or another character that tokens never "
+                "contain. Copy it again.",
             )
         ],
     )
 
+    def validate_base_url(self, base_url: str) -> str:
+        return normalize_site_url(base_url)
+
 
 class UpdateSerializer(TicketTargetSerializer):
-    """Any of project_key, issue_type, settings, is_active; other keys are ignored."""
+    """Any of project_key, issue_type, settings, is_active. Others are ignored."""
 
     is_active = StrictBooleanField(name="is_active", required=False)
 
@@ -107,7 +94,7 @@ class UpdateSerializer(TicketTargetSerializer):
 
 
 class QuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """`?q=…`: a ticket's key or words of its summary."""
+    """`?q=…`: a ticket's key or number, or words of its summary."""
 
     q = TextField(
         name="search text",
@@ -120,7 +107,7 @@ class QuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 @extend_schema_field({"type": "string", "enum": ["1", "true", "0", "false"]})
 class FlagField(serializers.BooleanField):
-    """A yes or no in a query."""
+    """A boolean in the query string."""
 
     TRUE_VALUES = {"1", "true"}
     FALSE_VALUES = {"0", "false"}
@@ -128,13 +115,13 @@ class FlagField(serializers.BooleanField):
 
 
 class CheckSerializer(serializers.Serializer[dict[str, Any]]):
-    """`?check=1`: ask Jira now."""
+    """`?check=1`: check with Jira now."""
 
     check = FlagField(default=False)
 
 
 class AccountSerializer(serializers.Serializer[Any]):
-    """Who Jira says that we are."""
+    """The account that is logged in to Jira."""
 
     account_id = serializers.CharField()
     display_name = serializers.CharField(allow_blank=True)
@@ -142,7 +129,7 @@ class AccountSerializer(serializers.Serializer[Any]):
 
 
 class ConnectionStatusSerializer(serializers.Serializer[Any]):
-    """Whether Jira takes the credentials, and what is amiss."""
+    """Whether Jira accepts the credentials, and what is wrong."""
 
     connected = serializers.BooleanField()
     base_url = serializers.URLField()
@@ -151,7 +138,7 @@ class ConnectionStatusSerializer(serializers.Serializer[Any]):
 
 
 class NamedCheckSerializer(serializers.Serializer[Any]):
-    """One thing that was checked; the message says what to do unless it is ok."""
+    """One check. Unless it is `ok`, `message` says what to do."""
 
     name = serializers.CharField()
     ok = serializers.BooleanField()
@@ -170,7 +157,7 @@ class StatusSerializer(serializers.Serializer[Any]):
 
 
 class ProjectSerializer(serializers.Serializer[Any]):
-    """A project, with the names of its issue types that are no subtasks."""
+    """A project and the names of its issue types, except subtasks."""
 
     id = serializers.CharField()
     key = serializers.CharField()
@@ -186,7 +173,7 @@ class ProjectListSerializer(serializers.Serializer[Any]):
 
 
 class FoundTicketSerializer(serializers.Serializer[Any]):
-    """A ticket to pick."""
+    """A ticket that the search found."""
 
     key = serializers.CharField()
     summary = serializers.CharField()
@@ -197,7 +184,7 @@ class FoundTicketSerializer(serializers.Serializer[Any]):
 class IntegrationSerializer(serializers.ModelSerializer[Integration]):
     """An integration, without its token."""
 
-    # Its context may hold `preflights`, fresh ones by the integration's id.
+    # The context may hold `preflights`: new results by the integration's id.
     settings = SettingsSerializer(read_only=True)
     connection_status = serializers.SerializerMethodField()
 
@@ -218,9 +205,10 @@ class IntegrationSerializer(serializers.ModelSerializer[Integration]):
 def connection_status(
     integration: Integration, preflight: Preflight | None = None
 ) -> dict[str, Any]:
-    """Return `{connected, base_url, error?, user?}`; as last known without preflight.
+    """Return `{connected, base_url, error?, user?}`.
 
-    Connected means that Jira takes the credentials; `error` says all that is amiss.
+    Without a preflight, this is the last known status. Connected means that Jira
+    accepts the credentials; `error` says everything that is wrong.
     """
     if preflight is None:
         connected = integration.is_active and not integration.auth_failures

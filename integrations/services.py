@@ -181,6 +181,7 @@ def add_remote_link(
     account: Integration,
     *,
     issue_id: str,
+    ticket_key: str,
     global_id: str,
     url: str,
     title: str,
@@ -189,7 +190,12 @@ def add_remote_link(
     """Add a web link to a ticket, or update the one that has this `global_id`."""
     with recording_auth_failures(account):
         jira_client(account).link_issue(
-            issue_id, global_id=global_id, url=url, title=title, deadline=deadline
+            issue_id,
+            ticket_key=ticket_key,
+            global_id=global_id,
+            url=url,
+            title=title,
+            deadline=deadline,
         )
 
 

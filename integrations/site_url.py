@@ -1,4 +1,4 @@
-"""The address of a Jira site: what is accepted, and the one form that is stored."""
+"""The address of a Jira site: validation, and the one form in which it is stored."""
 
 import re
 from ipaddress import IPv6Address
@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 
 INVALID = "invalid_site"
 NOT_A_SITE = (
-    "Enter the https address of the Jira site alone, with its name and no IP address, "
-    "for example https://example.atlassian.net, with nothing after it."
+    "Enter the address of your Jira site, such as https://example.atlassian.net: "
+    "https, and nothing after the name."
 )
 NOT_ALLOWED = (
     "%(host)s is not a site that this server connects to (%(allowed)s). Enter the "
@@ -26,19 +26,19 @@ _site = re.compile(
     r"(:(?P<port>[0-9]{1,5}))?/?",
     re.ASCII | re.IGNORECASE,
 )
-# No top level domain begins with a digit, while every part of an IPv4 address does,
-# in each of the ways to write one: 127.0.0.1, 2130706433, 0x7f.1, 0177.1.
+# No top-level domain begins with a digit, but the last part of an IPv4 address does,
+# however it is written: 127.0.0.1, 2130706433, 0x7f.1, 0177.1.
 _name = re.compile(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]+")
 
 
-def normalize_site(text: str) -> str:
+def normalize_site_url(text: str) -> str:
     """Return the origin to store, such as https://example.atlassian.net.
 
-    Where JIRA_ALLOW_INSECURE is on, any http or https origin will do. Raises
-    ValidationError "invalid_site", whose sentence says what to do.
+    With JIRA_ALLOW_INSECURE, any http or https origin is accepted. Raises
+    ValidationError with the code "invalid_site"; its sentence says what to do.
     """
     try:
-        scheme, host, port = _split(text)
+        scheme, host, port = _parse_origin(text)
     except ValueError as exc:
         raise ValidationError(NOT_A_SITE, code=INVALID) from exc
     if not settings.JIRA_ALLOW_INSECURE:
@@ -49,10 +49,10 @@ def normalize_site(text: str) -> str:
     return site
 
 
-def _split(text: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of an origin. Raises ValueError if it is none.
+def _parse_origin(text: str) -> tuple[str, str, int]:
+    """Return scheme, host and port. Raises ValueError if the text is not an origin.
 
-    Not by `urlsplit`, which drops tabs and newlines, and forgives much.
+    `urlsplit` is too lenient for this: it drops tabs and newlines, for example.
     """
     found = _site.fullmatch(text)
     if not found or not text.isprintable():
@@ -61,11 +61,11 @@ def _split(text: str) -> tuple[str, str, int]:
     port = int(found["port"] or PORTS[scheme])
     if not 0 < port < 65536:
         raise ValueError
-    return scheme, _ascii(found["host"]), port
+    return scheme, _to_ascii(found["host"]), port
 
 
-def _ascii(host: str) -> str:
-    """Return a host in lower case and ASCII. Raises ValueError."""
+def _to_ascii(host: str) -> str:
+    """Return the host in lower-case ASCII. Raises ValueError if it is invalid."""
     if host.startswith("["):
         return f"[{IPv6Address(host[1:-1])}]"
     return idna.encode(host, uts46=True).decode("ascii").removesuffix(".")
@@ -81,7 +81,7 @@ def _require_allowed(scheme: str, host: str, port: int) -> None:
 
 
 def _matches(host: str, pattern: str) -> bool:
-    """Whether `*.x` or `x` fits: a star stands for one or more whole labels."""
+    """Whether the host matches `x` or `*.x`; a star is one or more whole labels."""
     if pattern.startswith("*."):
         return host.endswith(pattern.removeprefix("*"))
     return host == pattern

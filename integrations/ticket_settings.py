@@ -1,4 +1,4 @@
-"""The shape of an integration's settings, for the API and the admin."""
+"""Validates an integration's settings, for the API and the admin."""
 
 import json
 import re
@@ -11,20 +11,20 @@ from integrations.jira.client import CORE_FIELDS
 from killthenoise.api.fields import must_be
 
 MAX_LABEL = 255
-"""Characters; Jira's limit for a label, which has no spaces."""
+"""Characters: Jira's limit for a label."""
 
-KNOWN = ("labels", "priority_by_severity", "fields")
+KEYS = ("labels", "priority_by_severity", "fields")
 
 _FIELD_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _SEVERITY = re.compile(r"-?[0-9]{1,9}")
 
 
 class JsonField(serializers.JSONField):
-    """JSON that our database and Jira take: no NaN, NUL or half of a character."""
+    """JSON that our database and Jira accept: no NaN, NUL or lone surrogate."""
 
     default_error_messages = {
         "null": "Must not be null: leave it out instead.",
-        "invalid": "Holds a number or a character that JSON cannot carry.",
+        "invalid": "Contains a number or a character that JSON cannot carry.",
     }
 
     def to_internal_value(self, data: Any) -> Any:
@@ -66,16 +66,16 @@ class FieldsField(JsonField):
 
 
 class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a ticket gets beside the specified fields; every key may be missing.
+    """What tickets get in addition to the CORE_FIELDS. Every key is optional.
 
     `{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, "fields":
     {"components": ["Backend"], "assignee": "<account id>", "parent": "SCRUM-7",
-    "customfield_10010": <any JSON that Jira takes for it>}}`
+    "customfield_10010": <any JSON that Jira accepts for it>}}`
     """
 
     labels = LabelsField(required=False)
     priority_by_severity = PrioritiesField(required=False)
-    # DRF takes it out of the class, so its own property of that name stays.
+    # DRF removes declared fields from the class, so its `fields` property stays.
     fields = FieldsField(required=False)  # type: ignore[assignment]
 
     default_error_messages = must_be("The settings must be a JSON object.")
@@ -95,11 +95,11 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
         for severity, priority in priorities.items():
             if not _SEVERITY.fullmatch(severity):
                 raise serializers.ValidationError(
-                    f"“{severity}” is no severity. Use whole numbers as keys."
+                    f"“{severity}” is not a severity. Use whole numbers as keys."
                 )
             if not _is_text(priority):
                 raise serializers.ValidationError(
-                    f"Name the priority in Jira of severity {severity}."
+                    f"Give the name of Jira's priority for severity {severity}."
                 )
         return priorities
 
@@ -114,24 +114,22 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
-        known = super().to_internal_value(data)
-        if unknown := sorted(set(data) - set(KNOWN)):
-            raise serializers.ValidationError(
-                {
-                    name: [f"No such setting. Known: {', '.join(KNOWN)}."]
-                    for name in unknown
-                }
-            )
-        return known
+        settings = super().to_internal_value(data)
+        if unknown := sorted(set(data) - set(KEYS)):
+            sentence = f"No such setting. Known: {', '.join(KEYS)}."
+            raise serializers.ValidationError({name: [sentence] for name in unknown})
+        return settings
 
 
 def _check_label(label: Any) -> None:
     if not _is_text(label):
-        raise serializers.ValidationError("Each label must be a text, not empty.")
+        raise serializers.ValidationError(
+            "Each label must be a text that is not empty."
+        )
     if re.search(r"\s", label):
         better = "-".join(label.split())
         raise serializers.ValidationError(
-            f"The label “{label}” has a space, which Jira refuses. Write “{better}”."
+            f"The label “{label}” has a space, which Jira rejects. Write “{better}”."
         )
     if len(label) > MAX_LABEL:
         raise serializers.ValidationError(
@@ -148,11 +146,11 @@ def _check_field(name: str, value: Any) -> None:
         raise serializers.ValidationError("Set the labels in “labels”.")
     if not _FIELD_ID.fullmatch(name):
         raise serializers.ValidationError(
-            f"“{name}” is no id of a field in Jira. Write it like components or "
+            f"“{name}” is not the id of a field in Jira. Ids look like components or "
             "customfield_10010."
         )
     if value is None:
-        raise serializers.ValidationError(f"Give “{name}” a value, or take it out.")
+        raise serializers.ValidationError(f"Give “{name}” a value, or remove it.")
     check = _CHECKS.get(name)
     if check and not check[0](value):
         raise serializers.ValidationError(check[1])
@@ -162,19 +160,20 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        _is_text(one) or isinstance(one, dict) for one in value
-    )
-
-
 def _is_text_or_object(value: Any) -> bool:
     return _is_text(value) or isinstance(value, dict)
 
 
+def _is_list_of_texts_or_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text_or_object, value))
+
+
 _CHECKS = {
-    "components": (_is_texts, "Name the components in a list of texts."),
+    "components": (
+        _is_list_of_texts_or_objects,
+        "Give the names of the components in a list.",
+    ),
     "assignee": (_is_text_or_object, "Give the account id of the assignee."),
     "parent": (_is_text_or_object, "Give the key of the parent, such as SCRUM-7."),
-    "priority": (_is_text_or_object, "Name the priority as Jira does."),
+    "priority": (_is_text_or_object, "Give the name of the priority in Jira."),
 }

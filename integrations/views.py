@@ -1,4 +1,4 @@
-"""The endpoints of a tenant's Jira: connect it, look at it, pick from it."""
+"""The endpoints of a tenant's Jira: connect, update, check, read from it."""
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -6,25 +6,24 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from integrations import connect, services
+from integrations import connections, services
 from integrations.accounts import get_integration
 from integrations.errors import (
+    CONNECT_REFUSALS,
+    REFUSALS,
     IntegrationDisconnected,
     IntegrationNotFound,
     IntegrationPaused,
     SecretUnreadable,
 )
-from integrations.jira.errors import JiraProjectInvalid
 from integrations.models import Integration
 from integrations.openapi import (
     FIRST_INTEGRATION,
     INTEGRATION,
     READING_JIRA,
-    REFUSED_BY_JIRA,
     TAG,
     TENANT,
     THAT_INTEGRATION,
-    UNUSABLE,
     USING_JIRA,
 )
 from integrations.preflight import check_integration
@@ -47,7 +46,7 @@ from killthenoise.audit.events import Action, audited
 
 
 def get_tenant_integration(request: Request, integration_id: str) -> Integration:
-    """Return the caller's integration; IntegrationNotFound for any other id."""
+    """Return the caller's integration. Raises IntegrationNotFound for any other id."""
     return get_integration(
         tenant_id=get_caller(request).tenant_id, integration_id=integration_id
     )
@@ -55,11 +54,11 @@ def get_tenant_integration(request: Request, integration_id: str) -> Integration
 
 class IntegrationListView(APIView):
     def get_throttles(self) -> list[BaseThrottle]:
-        """Connect less often than the rest: whoever connects may be guessing tokens."""
-        if self.request.method != "POST":
-            return super().get_throttles()
-        connect = [ConnectTenantThrottle(), ConnectAddressThrottle()]
-        return [*super().get_throttles(), *connect]
+        """Limit POST more strictly, because a caller may be guessing tokens."""
+        throttles = super().get_throttles()
+        if self.request.method == "POST":
+            throttles += [ConnectTenantThrottle(), ConnectAddressThrottle()]
+        return throttles
 
     @operation(
         "listIntegrations",
@@ -79,18 +78,21 @@ class IntegrationListView(APIView):
     def get(self, request: Request, tenant: str) -> Response:
         """List the tenant's Jira integrations, the active one first.
 
-        With `check=1` Jira is asked now; else the status is the last known one. The
-        list stands again under `integrations`.
+        With `check=1` the active integration is checked with Jira now; otherwise the
+        last known status is returned. The list is repeated under `integrations`.
         """
-        of_tenant = Integration.objects.for_tenant(get_caller(request).tenant_id)
-        wanted = validated_query(CheckSerializer, request)["check"]
-        asked = of_tenant.active_jira().defer("api_token") if wanted else []
-        preflights = {row.pk: check_integration(integration=row) for row in asked}
-        rows = of_tenant.jira().newest_first()  # read now, with what was noted
-        shown = IntegrationSerializer(
-            rows, many=True, context={"preflights": preflights}
+        integrations = Integration.objects.for_tenant(get_caller(request).tenant_id)
+        preflights = {}
+        if validated_query(CheckSerializer, request)["check"]:
+            for row in integrations.active_jira().defer("api_token"):
+                preflights[row.pk] = check_integration(integration=row)
+        # Read after the checks, which record their results.
+        data = IntegrationSerializer(
+            integrations.jira().newest_first(),
+            many=True,
+            context={"preflights": preflights},
         ).data
-        return success_list(shown, "Jira integrations", integrations=shown)
+        return success_list(data, "Jira integrations", integrations=data)
 
     @operation(
         "connectJira",
@@ -103,20 +105,20 @@ class IntegrationListView(APIView):
             integration_id=serializers.UUIDField(),
             tenant_id=serializers.UUIDField(),
         ),
-        raises=[*REFUSED_BY_JIRA, JiraProjectInvalid, *READING_JIRA],
+        raises=[*CONNECT_REFUSALS.values(), *READING_JIRA],
         links={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
-        """Connect Jira with an API token, which Jira verifies before it is stored.
+        """Connect Jira with an API token, verified with Jira before it is stored.
 
-        The same site again gets the new credentials; another site becomes the active
-        one. Without `project_key`, the default project or the only one is taken;
-        `message` says if one must be chosen.
+        Connecting the same site again replaces its credentials. Connecting another
+        site makes it the active one. Without `project_key`, the default project or the
+        only project is used; `message` says so if one must be chosen.
         """
         with audited(request, Action.JIRA_CONNECT, Integration) as event:
             form = validated(ConnectSerializer, request)
             event.detail["fields"] = sorted(form)
-            connection = connect.connect_jira(
+            connection = connections.connect_jira(
                 tenant_id=get_caller(request).tenant_id, **form
             )
             event.object_id = str(connection.integration.pk)
@@ -135,19 +137,19 @@ class IntegrationView(APIView):
         parameters=INTEGRATION,
         request=UpdateSerializer,
         response=envelope("Integration", IntegrationSerializer()),
-        raises=[IntegrationNotFound, *REFUSED_BY_JIRA, *UNUSABLE],
+        raises=[IntegrationNotFound, *REFUSALS.values()],
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
-        """Change where tickets go and what they get; Jira is asked first."""
+        """Change where tickets go and what they contain, verified with Jira first."""
         with audited(request, Action.JIRA_UPDATE, Integration, integration_id) as event:
             integration = get_tenant_integration(request, integration_id)
             changes = validated(UpdateSerializer, request)
             event.detail["fields"] = sorted(changes)
-            connection = connect.update_integration(
+            connection = connections.update_integration(
                 integration=integration, changes=changes
             )
-        shown = IntegrationSerializer(connection.integration).data
-        return success(shown, connection.message)
+        data = IntegrationSerializer(connection.integration).data
+        return success(data, connection.message)
 
     @operation(
         "disconnectJira",
@@ -157,12 +159,12 @@ class IntegrationView(APIView):
         raises=[IntegrationNotFound],
     )
     def delete(self, request: Request, tenant: str, integration_id: str) -> Response:
-        """Disconnect Jira and erase its token; what it made stays on record."""
+        """Disconnect Jira and erase its token. Its tickets and history are kept."""
         with audited(request, Action.JIRA_DISCONNECT, Integration, integration_id):
             integration = get_tenant_integration(request, integration_id)
-            connect.disconnect(integration=integration)
-        shown = IntegrationSerializer(integration).data
-        return success(shown, "Jira is disconnected and its API token erased")
+            connections.disconnect_jira(integration=integration)
+        data = IntegrationSerializer(integration).data
+        return success(data, "Jira is disconnected and its API token erased")
 
 
 class StatusView(APIView):
@@ -174,9 +176,9 @@ class StatusView(APIView):
         raises=[IntegrationNotFound],
     )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
-        """Ask Jira now whether a ticket could be created.
+        """Check with Jira now whether a ticket could be created.
 
-        The answer is a bare object, without the usual envelope.
+        The response is a bare object, without the usual envelope.
         """
         integration = get_tenant_integration(request, integration_id)
         preflight = check_integration(integration=integration)
@@ -194,7 +196,6 @@ class ProjectListView(APIView):
             IntegrationDisconnected,
             IntegrationPaused,
             SecretUnreadable,
-            JiraProjectInvalid,
             *READING_JIRA,
         ],
     )
@@ -202,8 +203,8 @@ class ProjectListView(APIView):
         """List the projects in which the account may create tickets."""
         integration = get_tenant_integration(request, integration_id)
         projects = services.list_projects(integration=integration)
-        shown = ProjectListSerializer({"success": True, "projects": projects}).data
-        return Response(shown)
+        data = ProjectListSerializer({"success": True, "projects": projects}).data
+        return Response(data)
 
 
 class TicketSearchView(APIView):
@@ -212,17 +213,17 @@ class TicketSearchView(APIView):
         tag=TAG,
         parameters=[*TENANT, QuerySerializer],
         response=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
-        raises=[*USING_JIRA, JiraProjectInvalid, *READING_JIRA],
+        raises=[*USING_JIRA, *READING_JIRA],
     )
     def get(self, request: Request, tenant: str) -> Response:
-        """Search tickets of the integration's project to pick from, 20 at most.
+        """Search the tickets of the integration's project; at most 20 are returned.
 
-        `q` is a key, a number, or words of the summary; without it, the tickets that
-        changed last.
+        `q` is a ticket's key or number, or words of its summary. Without `q`, the most
+        recently updated tickets are returned.
         """
         words = validated_query(QuerySerializer, request)["q"]
         found = services.search_tickets(
             tenant_id=get_caller(request).tenant_id, words=words
         )
-        shown = FoundTicketSerializer(found, many=True).data
-        return success_list(shown, "Tickets in Jira")
+        data = FoundTicketSerializer(found, many=True).data
+        return success_list(data, "Tickets in Jira")

@@ -7,18 +7,18 @@ linked here.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import F, Model
 from django.utils import timezone
 
 from issues.errors import GroupNotFound
-from issues.models import AIIssueGroup, Report
+from issues.models import AIIssueGroup, Report, TicketRequest
 
 GROUP_FIELDS = ["title", "summary", "severity", "status", "type", "tags", "team_id"]
 GROUP_FIELDS += ["ai_type_confidence", "ai_type_reasoning", "created_at", "updated_at"]
@@ -71,8 +71,12 @@ class ImportResult:
 
 @dataclass
 class _BatchWrites:
-    """The rows of a batch that must be written."""
+    """The rows of a batch that must be written.
 
+    `former_keys` names the groups' tickets that have another key by now.
+    """
+
+    former_keys: Collection[tuple[UUID, str]]
     groups: list[AIIssueGroup] = field(default_factory=list)
     new_reports: list[Report] = field(default_factory=list)
     changed_reports: list[Report] = field(default_factory=list)
@@ -107,7 +111,11 @@ class _BatchWrites:
         """Collect the reports that differ, and return whether any does."""
         if sent is None:
             return False
-        new = {(fields["source"], fields["external_id"]): fields for fields in sent}
+        new = {
+            (fields["source"], fields["external_id"]): fields
+            for fields in sent
+            if not self._is_former_key(group_id, fields)
+        }
         unchanged = 0
         for report in stored:
             fields = new.pop((report.source, report.external_id), None)
@@ -115,6 +123,11 @@ class _BatchWrites:
         self.new_reports += [Report(group_id=group_id, **row) for row in new.values()]
         self.unchanged_reports += unchanged
         return unchanged < len(stored) or bool(new)
+
+    def _is_former_key(self, group_id: UUID, fields: Mapping[str, Any]) -> bool:
+        """Whether it names a ticket that is linked under the key it has now."""
+        is_ticket = fields["source"] == Report.JIRA
+        return is_ticket and (group_id, fields["external_id"]) in self.former_keys
 
     def _add_stored(self, report: Report, fields: Mapping[str, Any] | None) -> bool:
         """Collect a stored report that changes or goes, and return whether it does."""
@@ -176,10 +189,11 @@ def import_groups(batch: Sequence[GroupData]) -> ImportResult:
     """
     new_ids = _insert_missing_groups(batch)
     groups = _lock_groups(batch)
+    _relink_tickets(groups[pk] for pk in new_ids & groups.keys())
     reports = _get_reports_by_group(
         data.id for data in batch if data.reports is not None
     )
-    writes = _BatchWrites()
+    writes = _BatchWrites(former_keys=_get_former_keys(groups))
     outcomes = [
         writes.add_group(data, group, reports[data.id], is_new=data.id in new_ids)
         if (group := groups.get(data.id))
@@ -214,17 +228,34 @@ def _lock_groups(batch: Sequence[GroupData]) -> dict[UUID, AIIssueGroup]:
 
 
 def _get_reports_by_group(group_ids: Iterable[UUID]) -> dict[UUID, list[Report]]:
-    """Return the stored reports by group.
-
-    Those from Jira are locked, because a person can link or unlink them without the
-    group's lock.
-    """
+    """Return the stored reports by group."""
     by_group: defaultdict[UUID, list[Report]] = defaultdict(list)
-    rows = Report.objects.filter(group__in=list(group_ids))
-    tickets = rows.jira().select_for_update(no_key=True).order_by("pk")
-    for report in (*tickets, *rows.exclude(source=Report.JIRA)):
+    for report in Report.objects.filter(group__in=list(group_ids)):
         by_group[report.group_id].append(report)
     return by_group
+
+
+def _relink_tickets(groups: Iterable[AIIssueGroup]) -> None:
+    """Link the tickets of groups that were deleted and are sent again."""
+    tenant_ids = {group.pk: group.tenant_id for group in groups}
+    lost = TicketRequest.objects.created().filter(report=None, unlinked_at=None)
+    for request in lost.filter(group__in=tenant_ids):
+        if request.tenant_id == tenant_ids[request.group_id]:
+            report = Report.objects.link_ticket(
+                group_id=request.group_id,
+                issue_id=request.jira_issue_id,
+                key=request.ticket_key,
+                title=request.title,
+                url=request.ticket_url,
+            )
+            TicketRequest.objects.filter(pk=request.pk).update(report=report)
+
+
+def _get_former_keys(group_ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
+    """Return the group and the former key of each ticket that was moved in Jira."""
+    created = TicketRequest.objects.created().filter(group__in=list(group_ids))
+    moved = created.exclude(report=None).exclude(report__external_id=F("ticket_key"))
+    return set(moved.values_list("group_id", "ticket_key"))
 
 
 def _set_fields(row: Model, fields: Mapping[str, Any]) -> bool:

@@ -75,6 +75,7 @@ def _add_link(request: TicketRequest) -> None:
     add_remote_link(
         account,
         issue_id=request.jira_issue_id,
+        ticket_key=request.ticket_key,
         global_id=f"killthenoise:{request.group_id}",
         url=f"{settings.FRONTEND_URL.rstrip('/')}/issues/{request.group_id}",
         title=f"KillTheNoise: {request.title}"[:255],

@@ -4,7 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.openapi import CREATING_TICKET, READING_JIRA, USING_JIRA
+from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
 from issues import services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
@@ -133,7 +133,7 @@ class CreateJiraTicketView(APIView):
         parameters=[*GROUP, IDEMPOTENCY_KEY, REPLAYED],
         request=CreateJiraTicketSerializer,
         response=envelope("Ticket", TicketSerializer()),
-        raises=[GroupNotFound, *CREATING, *USING_JIRA, *CREATING_TICKET],
+        raises=[GroupNotFound, *CREATING, *USING_JIRA, *JIRA_ERRORS],
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
     )
     def post(self, request: Request, group_id: str) -> Response:
@@ -169,7 +169,7 @@ class LinkJiraTicketView(APIView):
         request=LinkJiraTicketSerializer,
         response=envelope("LinkedTicket", TicketSerializer()),
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
-        raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
+        raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *FINDING_TICKET],
     )
     def post(self, request: Request, group_id: str) -> Response:
         """Link an existing Jira ticket to a group.

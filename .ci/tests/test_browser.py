@@ -1,4 +1,4 @@
-"""What people see, in a real Chromium."""
+"""The pages that people use, in a real Chromium."""
 
 import os
 import re
@@ -32,7 +32,7 @@ OFFLINE = ["--disable-background-networking", "--disable-component-update"]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A Chromium. Playwright's event loop lives in this thread, which Django minds."""
+    """Chromium. Playwright runs an event loop in this thread, which Django refuses."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(
@@ -42,7 +42,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Page]:
-    """A page on which any error fails the test."""
+    """A page. Any error in its console fails the test."""
     problems: list[str] = []
     page = browser.new_page()
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -53,14 +53,14 @@ def page(browser: Any) -> Iterator[Page]:
 
 
 def log_in(page: Page, url: str) -> None:
-    """Open a page of the admin, and log in on the way."""
+    """Open a page of the admin and log in."""
     page.goto(url)
     page.get_by_label("Username:").fill("admin")
     page.get_by_label("Password:").fill("password")
     page.get_by_role("button", name="Log in").click()
 
 
-def test_creation_is_found_in_the_admin_and_leads_to_the_ticket(
+def test_admin_finds_the_ticket_request_and_links_to_the_ticket(
     page: Page,
     live_server: LiveServer,
     admin_user: Any,
@@ -80,9 +80,42 @@ def test_creation_is_found_in_the_admin_and_leads_to_the_ticket(
     expect(page.get_by_text(text)).to_be_visible()
 
 
+def test_ticket_page_of_the_sandbox_fits_a_phone(page: Page, jira: Sandbox) -> None:
+    description = {
+        "type": "doc",
+        "content": [
+            {"type": "paragraph", "content": [{"type": "text", "text": "x" * 300}]},
+            *(
+                {
+                    "type": "heading",
+                    "attrs": {"level": level},
+                    "content": [{"type": "text", "text": f"Level {level}"}],
+                }
+                for level in range(1, 7)
+            ),
+        ],
+    }
+    fields = {"summary": "A" * 255, "description": description, "labels": ["b" * 255]}
+    jira.state.add("SCRUM", fields, {"killthenoise": {"request_id": "c" * 100}})
+    page.set_viewport_size({"width": 390, "height": 844})
+
+    for path in ("/", "/browse/SCRUM-1", "/_sandbox/"):
+        page.goto(jira.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+    page.goto(f"{jira.url}/browse/SCRUM-1")
+    sizes = [
+        page.get_by_role("heading", name=f"Level {level}").evaluate(
+            "heading => parseFloat(getComputedStyle(heading).fontSize)"
+        )
+        for level in range(1, 7)
+    ]
+    assert sizes == sorted(set(sizes), reverse=True)
+
+
 @pytest.fixture
 def front_end(settings: Settings) -> Iterator[str]:
-    """A page that does what the front end does, on an origin of its own."""
+    """A page that works like the front end, served from another origin."""
     handler = partial(QuietHandler, directory=Path(__file__).parent)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
@@ -101,7 +134,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
         pass
 
 
-def test_front_end_connects_creates_and_shows_the_ticket(
+def test_front_end_connects_jira_and_creates_a_ticket(
     page: Page,
     front_end: str,
     live_server: LiveServer,
@@ -136,7 +169,7 @@ def test_front_end_connects_creates_and_shows_the_ticket(
     expect(page.get_by_role("heading", name="From the front end")).to_be_visible()
 
 
-def test_docs_try_an_operation_as_the_tenant_that_was_entered_once(
+def test_docs_run_an_operation_as_the_tenant_that_was_entered_once(
     page: Page, live_server: LiveServer, group: AIIssueGroup
 ) -> None:
     other = GroupFactory.create()
@@ -166,7 +199,7 @@ def list_groups_in_docs(page: Page) -> str:
     return str(table.inner_text())
 
 
-def test_admin_changes_an_integration_under_its_policy(
+def test_admin_saves_an_integration_and_switches_the_theme(
     page: Page, live_server: LiveServer, admin_user: Any, integration: Integration
 ) -> None:
     log_in(page, f"{live_server.url}/admin/integrations/integration/")
@@ -180,37 +213,39 @@ def test_admin_changes_an_integration_under_its_policy(
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_scripts_in_texts_and_addresses_never_run_in_the_admin(
+def test_admin_runs_no_script_from_texts_or_urls(
     page: Page, live_server: LiveServer, admin_user: Any
 ) -> None:
-    fired: list[str] = []
+    dialogs: list[str] = []
 
-    def note(dialog: Dialog) -> None:
-        fired.append(dialog.message)
+    def record(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
         dialog.dismiss()
 
-    page.on("dialog", note)
+    page.on("dialog", record)
     text = "<svg onload=alert(1)><script>alert(2)</script>"
-    place = {"source": text, "url": "javascript:alert(3)"}
+    script_url = "javascript:alert(3)"
     group = GroupFactory.create(title=text, summary=text, tags=[text], status=text)
-    report = ReportFactory.create(group=group, title=text, external_id=text, **place)
+    report = ReportFactory.create(
+        group=group, title=text, external_id=text, source=text, url=script_url
+    )
     texts = dict.fromkeys(["title", "description", "actor", "ticket_key"], text)
-    ticket = TicketRequestFactory.create(
-        group=group, created=True, ticket_url=place["url"], error_message=text, **texts
+    request = TicketRequestFactory.create(
+        group=group, created=True, ticket_url=script_url, error_message=text, **texts
     )
 
     log_in(page, f"{live_server.url}/admin/")
-    for row in (group, report, ticket):
-        listed = f"{live_server.url}/admin/issues/{row._meta.model_name}/"
-        for url in (listed, f"{listed}{row.pk}/change/", f"{listed}?q={text}"):
+    for row in (group, report, request):
+        list_url = f"{live_server.url}/admin/issues/{row._meta.model_name}/"
+        for url in (list_url, f"{list_url}{row.pk}/change/", f"{list_url}?q={text}"):
             page.goto(url)
             expect(page.locator("#content")).to_contain_text("onload")
             for link in page.locator("a[href^=javascript]").all():
                 link.click()
-    assert not fired
+    assert not dialogs
 
 
-def test_script_that_got_into_a_page_would_not_run(
+def test_content_security_policy_blocks_an_injected_script(
     browser: Any, live_server: LiveServer
 ) -> None:
     page = browser.new_page()

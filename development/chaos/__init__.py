@@ -1,4 +1,5 @@
-"""Proof by faults: many tickets, everything that can fail failing, books balanced.
+"""Tests the exactly-once protocol under faults: `make chaos`.
 
-`make chaos`; docs/exactly-once.md explains it.
+Many tickets are created while Jira, the server and the database fail. Afterwards each
+must exist exactly once and be linked. docs/exactly-once.md explains it.
 """

@@ -1,4 +1,4 @@
-"""Clients as they are: they click twice, give up early, and try again."""
+"""Clients that double-click, give up early, and retry until they have their ticket."""
 
 import random
 import threading
@@ -11,55 +11,60 @@ from itertools import chain, repeat
 import requests
 from tqdm import tqdm
 
-from development.chaos.environment import Stage
+from development.chaos.environment import Environment
 from issues.models import AIIssueGroup
 
 CLIENTS = 64
-PATIENCE_S = 300
-"""How long a client tries for its ticket."""
+CLIENT_DEADLINE_S = 300
+"""How long a client retries until it has its ticket."""
 
 
 class Clients:
-    """Many clients at once, each after one ticket at a time, until they have it.
+    """Many clients at the same time. Each creates one ticket after another.
 
-    `answered` has the keys that the clients of each title got, `answers` counts the
-    answers by status and code.
+    `received_keys` has the ticket keys that clients received, by title; `responses`
+    counts the responses by status and code.
     """
 
-    def __init__(self, stage: Stage, seed: int) -> None:
-        self.stage, self.seed = stage, seed
-        self.answered: dict[str, set[str]] = {title: set() for title in stage.groups}
-        self.answers: Counter[str] = Counter()
+    def __init__(self, environment: Environment, seed: int) -> None:
+        self.environment, self.seed = environment, seed
+        self.received_keys: dict[str, set[str]] = {
+            title: set() for title in environment.groups
+        }
+        self.responses: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def create_tickets(self) -> None:
-        """Create all tickets, with a progress bar; returns when all have an answer."""
+        """Create all tickets, with a progress bar."""
         with ThreadPoolExecutor(CLIENTS) as pool:
-            groups = self.stage.groups.items()
-            wanted = [pool.submit(self._want, *item) for item in groups]
-            for one in tqdm(as_completed(wanted), total=len(wanted), unit="ticket"):
-                one.result()
+            groups = self.environment.groups.items()
+            futures = [pool.submit(self._create_ticket, *item) for item in groups]
+            for future in tqdm(
+                as_completed(futures), total=len(futures), unit="ticket"
+            ):
+                future.result()
 
-    def _want(self, title: str, group: AIIssueGroup) -> None:
+    def _create_ticket(self, title: str, group: AIIssueGroup) -> None:
+        """Create one ticket with one click or two, possibly during an outage."""
         chance = random.Random(f"{self.seed} {title}")  # noqa: S311 # nosec B311
-        self.stage.break_something(chance)
+        self.environment.cause_outages(chance)
         key = f"{self.seed} {title}" if chance.random() < 0.3 else ""
         clicks = 2 if chance.random() < 0.2 else 1
-        with ThreadPoolExecutor(clicks) as fingers:
-            for clicked in [
-                fingers.submit(self._click, title, group, key, _timeouts(chance))
+        with ThreadPoolExecutor(clicks) as pool:
+            for future in [
+                pool.submit(self._retry, title, group, key, _timeouts(chance))
                 for _ in range(clicks)
             ]:
-                clicked.result()
+                future.result()
 
-    def _click(
+    def _retry(
         self, title: str, group: AIIssueGroup, key: str, timeouts: Iterator[float]
     ) -> None:
-        """Send the request again and again until it is answered with a ticket."""
-        deadline = time.monotonic() + PATIENCE_S
+        """Send the same request until the response has a ticket."""
+        deadline = time.monotonic() + CLIENT_DEADLINE_S
         while time.monotonic() < deadline:
             try:
-                response = self.stage.post(group, title, key, next(timeouts))
+                response = self.environment.post(group, title, key, next(timeouts))
                 body = response.json()
             except (requests.RequestException, ValueError) as exc:
                 self._count(type(exc).__name__)
@@ -68,16 +73,16 @@ class Clients:
             self._count(f"{response.status_code} {body.get('code', '')}")
             if response.ok:
                 with self._lock:
-                    self.answered[title].add(body["data"]["ticket_key"])
+                    self.received_keys[title].add(body["data"]["ticket_key"])
                 return
             time.sleep(0.3)
 
-    def _count(self, answer: str) -> None:
+    def _count(self, outcome: str) -> None:
         with self._lock:
-            self.answers[answer] += 1
+            self.responses[outcome] += 1
 
 
 def _timeouts(chance: random.Random) -> Iterator[float]:
-    """Return how long a client waits each time; some give up on the first soon."""
+    """Yield the timeout of each try in seconds; a few first timeouts are short."""
     first = chance.uniform(0.01, 0.3) if chance.random() < 0.05 else 30
     return chain([first], repeat(30))

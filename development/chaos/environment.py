@@ -1,4 +1,4 @@
-"""The servers, the data, and the ways to break both."""
+"""The environment of a run: servers, data, faults and outages."""
 
 import os
 import random
@@ -26,34 +26,38 @@ from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
 
 TENANTS = 3
-CLICKS = 50
+IDENTICAL_REQUESTS = 50
 JIRA_LATENCY_S = 0.5
 INDEX_LAG_S = 0.5
-CHANCE = 0.01
-"""Of each fault, for each ticket."""
+RECOVERY_DEADLINE_S = 90
+PROBABILITY = 0.01
+"""The probability of each fault and of each outage, for each ticket."""
 
-FAULTS: list[dict[str, Any]] = [
+JIRA_FAULTS: list[dict[str, Any]] = [
     {"kind": "reset_after_create"},
-    {"kind": "no_answer", "after_create": True},
+    {"kind": "no_response", "after_create": True},
     {"kind": "server_error", "status": 503, "after_create": True},
     {"kind": "truncated"},
     {"kind": "rate_limited", "retry_after": 1},
 ]
 
 
-class Clicks(NamedTuple):
-    """What came of identical requests at once: `seconds` in order, keys or codes."""
+class IdenticalRequests(NamedTuple):
+    """The result of identical requests that were sent at the same time.
+
+    `seconds` are sorted durations; `outcomes` counts ticket keys and error codes.
+    """
 
     seconds: list[float]
-    keys: Counter[str]
+    outcomes: Counter[str]
     tickets: int
 
 
-class Stage:
-    """Sandbox, server and recovery as processes, ended with the ExitStack `running`.
+class Environment:
+    """Sandbox, server and recovery as processes.
 
-    `groups` are those to make a ticket of, by the title that it shall have; `done`
-    counts what went wrong, on purpose.
+    Closing the ExitStack `running` stops them. `groups` maps the title of each ticket
+    to create to its group; `faults` counts the faults and outages that happened.
     """
 
     def __init__(self, running: ExitStack, folder: Path, postgres: Any) -> None:
@@ -62,11 +66,11 @@ class Stage:
         self.jira = f"http://127.0.0.1:{free_port(8081)}"
         self.url = f"http://127.0.0.1:{free_port(8000)}"
         self.groups: dict[str, AIIssueGroup] = {}
-        self.done: Counter[str] = Counter()
-        self._breaking = threading.Lock()
+        self.faults: Counter[str] = Counter()
+        self._outage_lock = threading.Lock()
 
     def prepare(self, tickets: int, *, constraints: bool) -> None:
-        """Make the database with `tickets` groups, start everything, inject faults."""
+        """Create the database with `tickets` groups and start all processes."""
         call_command("migrate", verbosity=0)
         if not constraints:
             self._drop_constraints()
@@ -80,69 +84,77 @@ class Stage:
         self.server = self.processes.start_server(self.url)
         self.processes.start("manage.py", "reconcile_tickets", "--every=1")
 
-    def click_at_once(self) -> Clicks:
-        """Send CLICKS identical requests at once to a Jira that takes its time."""
+    def send_identical_requests(self) -> IdenticalRequests:
+        """Send identical requests at the same time, while Jira is slow."""
         group = AIIssueGroup.objects.create(tenant_id=self._add_tenant())
-        self.control("faults", {"kind": "latency", "seconds": JIRA_LATENCY_S})
-        with ThreadPoolExecutor(CLICKS) as pool:
-            answers = list(pool.map(lambda _: self.post(group, "One"), range(CLICKS)))
-        return Clicks(
-            seconds=sorted(answer.elapsed.total_seconds() for answer in answers),
-            keys=Counter(_key(answer.json()) for answer in answers),
-            tickets=len(self.tickets()),
+        self.call_sandbox(
+            "POST", "faults", {"kind": "latency", "seconds": JIRA_LATENCY_S}
+        )
+        count = IDENTICAL_REQUESTS
+        with ThreadPoolExecutor(count) as pool:
+            responses = list(pool.map(lambda _: self.post(group, "One"), range(count)))
+        return IdenticalRequests(
+            seconds=sorted(one.elapsed.total_seconds() for one in responses),
+            outcomes=Counter(_read_outcome(one.json()) for one in responses),
+            tickets=len(self.list_tickets()),
         )
 
-    def begin_faults(self) -> None:
-        """Let the sandbox fail by chance, with its search behind its tickets."""
-        self.control("reset", {})
-        self.control("settings", {"index_lag": INDEX_LAG_S})
-        for fault in FAULTS:
-            self.control("faults", fault | {"times": None, "probability": CHANCE})
+    def start_faults(self) -> None:
+        """Let the sandbox fail by chance, and its search lag behind."""
+        self.call_sandbox("POST", "reset")
+        self.call_sandbox("POST", "settings", {"index_lag": INDEX_LAG_S})
+        for fault in JIRA_FAULTS:
+            by_chance = {"times": None, "probability": PROBABILITY}
+            self.call_sandbox("POST", "faults", fault | by_chance)
 
     def post(
         self, group: AIIssueGroup, title: str, key: str = "", timeout: float = 30
     ) -> requests.Response:
-        """Send the request of a click."""
+        """Send a request to create a ticket of this title for the group."""
         headers = {"X-Tenant-ID": str(group.tenant_id)}
         return requests.post(
             f"{self.url}/api/issues/ai/{group.pk}/create-jira-ticket",
-            json={"title": title, "description": f"Made by chaos.\n\n- {title}"},
+            json={"title": title, "description": f"Created by chaos.\n\n- {title}"},
             headers=headers | ({"Idempotency-Key": key} if key else {}),
             timeout=timeout,
         )
 
-    def break_something(self, chance: random.Random) -> None:
+    def cause_outages(self, chance: random.Random) -> None:
         """Kill a worker or the server, or restart PostgreSQL, each by chance."""
-        for act in (self._kill_worker, self._kill_server, self._restart_postgres):
-            if chance.random() < CHANCE:
-                self._break(act)
+        outages: dict[str, Callable[[], None]] = {
+            "kill -9 of a worker": self._kill_worker,
+            "kill -9 of the server": self._kill_server,
+            "restart of PostgreSQL": self._restart_postgres,
+        }
+        for name, cause in outages.items():
+            if chance.random() < PROBABILITY:
+                with self._outage_lock:
+                    cause()
+                    self.faults[name] += 1
 
     def recover(self) -> None:
-        """Let everything be well again, and wait until no request is open."""
-        self.done += self._faults_met()
-        self.control("faults", None)
-        connection.close()  # it may be from before a restart of PostgreSQL
-        deadline = time.monotonic() + 90
+        """Remove all faults, then run recovery until no request is open."""
+        self.faults += Counter(self.call_sandbox("GET", "faults").json()["triggered"])
+        self.call_sandbox("DELETE", "faults")
+        connection.close()  # it may be older than a restart of PostgreSQL
+        deadline = time.monotonic() + RECOVERY_DEADLINE_S
         while TicketRequest.objects.open().exists() and time.monotonic() < deadline:
             recover_due()
             time.sleep(0.5)
 
-    def tickets(self) -> list[dict[str, Any]]:
+    def list_tickets(self) -> list[dict[str, Any]]:
         """Return all tickets of the sandbox."""
-        answer = requests.get(f"{self.jira}/_sandbox/tickets", timeout=60)
-        tickets: list[dict[str, Any]] = answer.json()
+        tickets: list[dict[str, Any]] = self.call_sandbox("GET", "tickets").json()
         return tickets
 
-    def _faults_met(self) -> Counter[str]:
-        """Return how often each fault of Jira's was met."""
-        answer = requests.get(f"{self.jira}/_sandbox/faults", timeout=30).json()
-        return Counter(answer["met"])
-
-    def control(self, call: str, body: dict[str, Any] | None) -> None:
-        """Tell the sandbox something; None deletes."""
-        method = "DELETE" if body is None else "POST"
+    def call_sandbox(
+        self, method: str, call: str, body: dict[str, Any] | None = None
+    ) -> requests.Response:
+        """Send a request to the sandbox's control API."""
         url = f"{self.jira}/_sandbox/{call}"
-        requests.request(method, url, json=body, timeout=30).raise_for_status()
+        response = requests.request(method, url, json=body, timeout=60)
+        response.raise_for_status()
+        return response
 
     def _add_tenant(self) -> UUID:
         tenant_id = uuid4()
@@ -161,31 +173,24 @@ class Stage:
                 if "_one_" in constraint.name:
                     editor.remove_constraint(TicketRequest, constraint)
 
-    def _break(self, act: Callable[[], str]) -> None:
-        with self._breaking:
-            self.done[act()] += 1
-
-    def _kill_worker(self) -> str:
+    def _kill_worker(self) -> None:
         workers = psutil.Process(self.server.pid).children()
         if workers:
             os.kill(random.choice(workers).pid, signal.SIGKILL)  # noqa: S311 # nosec B311
-        return "kill -9 of a worker"
 
-    def _kill_server(self) -> str:
+    def _kill_server(self) -> None:
         kill(self.server)
         self.server = self.processes.start_server(self.url)
-        return "kill -9 of the server"
 
-    def _restart_postgres(self) -> str:
+    def _restart_postgres(self) -> None:
         pgexec(
             "pg_ctl",
             ("-w", "-m", "immediate", "-D", str(self.postgres.pgdata), "restart"),
             bin_path=self.postgres.bin_path,
             user=self.postgres.system_user,
         )
-        return "PostgreSQL restarted"
 
 
-def _key(body: dict[str, Any]) -> str:
-    """Return the ticket's key, or else the code of the error."""
+def _read_outcome(body: dict[str, Any]) -> str:
+    """Return the ticket's key, or the code of the error."""
     return str(body["data"]["ticket_key"] if body["success"] else body["code"])

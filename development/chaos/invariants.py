@@ -1,67 +1,74 @@
-"""The books: for each intended ticket exactly one, linked, and named to its client."""
+"""The invariants: each requested ticket exists once, is linked, and was reported."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from development.chaos.environment import Stage
+from development.chaos.environment import Environment
 from issues.models import Report, TicketRequest
 
 
 @dataclass(frozen=True)
-class Books:
-    """`problems` has what is wrong and with which ticket, `states` counts requests."""
+class InvariantResult:
+    """`violations` are pairs of a problem and a title; `states` counts requests."""
 
-    problems: list[tuple[str, str]]
+    violations: list[tuple[str, str]]
     states: Counter[str]
 
 
-def balance(stage: Stage, answered: Mapping[str, set[str]]) -> Books:
-    """Compare what was wanted, what Jira has, what we noted, what clients were told."""
-    tickets: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for ticket in stage.tickets():
-        tickets[ticket["fields"]["summary"]].append(ticket)
-    wanted = TicketRequest.objects.filter(title__in=stage.groups)
-    rows: defaultdict[str, list[TicketRequest]] = defaultdict(list)
-    for row in wanted.filter(state="created").select_related("report"):
-        rows[row.title].append(row)
+def check_invariants(
+    environment: Environment, received_keys: Mapping[str, set[str]]
+) -> InvariantResult:
+    """Compare the groups with Jira's tickets, our rows, and the clients' responses."""
+    tickets: defaultdict[str, list[str]] = defaultdict(list)
+    for ticket in environment.list_tickets():
+        tickets[ticket["fields"]["summary"]].append(ticket["key"])
+    requests = TicketRequest.objects.filter(title__in=environment.groups)
+    created: defaultdict[tuple[str, Any], list[TicketRequest]] = defaultdict(list)
+    for row in requests.filter(state="created").select_related("report"):
+        created[row.title, row.group_id].append(row)
     linked: defaultdict[Any, list[str]] = defaultdict(list)
     for report in Report.objects.jira():
         linked[report.group_id].append(report.external_id)
-    problems = [
+    violations = [
         (problem, title)
-        for title, group in stage.groups.items()
-        for problem in _problems(
-            [ticket["key"] for ticket in tickets[title]],
-            [row for row in rows[title] if row.group_id == group.pk],
+        for title, group in environment.groups.items()
+        for problem in find_problems(
+            tickets[title],
+            created[title, group.pk],
             linked[group.pk],
-            answered[title],
+            received_keys[title],
         )
     ]
-    problems += [("request still open", row.title) for row in wanted.open()]
-    unwanted = set(tickets) - set(stage.groups)
-    problems += [("ticket that nobody wanted", title) for title in unwanted]
-    return Books(problems, Counter(wanted.values_list("state", flat=True)))
+    violations += [("request still open", row.title) for row in requests.open()]
+    unrequested = set(tickets) - set(environment.groups)
+    violations += [("ticket that was not requested", title) for title in unrequested]
+    states = Counter(requests.values_list("state", flat=True))
+    return InvariantResult(violations, states)
 
 
-def _problems(
+def find_problems(
     tickets: list[str],
-    rows: list[TicketRequest],
+    created: list[TicketRequest],
     linked: list[str],
-    answered: set[str],
+    received: set[str],
 ) -> list[str]:
-    """Say what is wrong with one intended ticket; keys of Jira's throughout."""
+    """Return what is wrong with one requested ticket.
+
+    `tickets`, `linked` and `received` are keys: in Jira, of the group's reports, and
+    in responses to clients.
+    """
     if not tickets:
-        return ["lost"]
-    checks = {
-        "duplicate": len(tickets) == 1,
-        "orphan (no link)": sorted(linked) == sorted(tickets),
-        "not exactly one request created": [r.ticket_key for r in rows] == tickets,
+        return ["ticket missing in Jira"]
+    holds = {
+        "duplicate ticket": len(tickets) == 1,
+        "ticket not linked": sorted(linked) == sorted(tickets),
+        "not exactly one created request": [r.ticket_key for r in created] == tickets,
         "request without its report": all(
-            row.report and row.report.external_id == row.ticket_key for row in rows
+            row.report and row.report.external_id == row.ticket_key for row in created
         ),
-        "client told another key": answered <= set(tickets),
-        "client never told": bool(answered),
+        "client received another key": received <= set(tickets),
+        "client received no key": bool(received),
     }
-    return [problem for problem, well in checks.items() if not well]
+    return [problem for problem, is_well in holds.items() if not is_well]

@@ -1,4 +1,4 @@
-"""An Atlassian Document as HTML, as a person sees it in Jira. Everything is escaped."""
+"""Renders an Atlassian Document as HTML, much as Jira shows it. All text is escaped."""
 
 from collections.abc import Mapping
 from html import escape
@@ -6,7 +6,7 @@ from typing import Any
 
 Node = Mapping[str, Any]
 
-# How a node opens and closes; what is not here shows its content alone.
+# The tags around the content of each kind of node; other kinds get no tags.
 _BLOCKS = {
     "paragraph": ("<p>", "</p>"),
     "bulletList": ("<ul>", "</ul>"),
@@ -15,7 +15,7 @@ _BLOCKS = {
     "blockquote": ("<blockquote>", "</blockquote>"),
     "codeBlock": ("<pre><code>", "</code></pre>"),
     "panel": ('<div class="panel">', "</div>"),
-    "table": ("<table>", "</table>"),
+    "table": ('<div class="scroll"><table>', "</table></div>"),
     "tableRow": ("<tr>", "</tr>"),
     "tableHeader": ("<th>", "</th>"),
     "tableCell": ("<td>", "</td>"),
@@ -34,46 +34,44 @@ _MARKS = {
 }
 
 
-def to_html(node: Node) -> str:
-    """Return a node with all that is in it as HTML."""
+def render_adf(node: Node) -> str:
+    """Return a node and its content as HTML."""
     kind, attrs = node.get("type"), node.get("attrs") or {}
-    inner = "".join(to_html(child) for child in node.get("content") or [])
+    inner = "".join(render_adf(child) for child in node.get("content") or [])
     match kind:
         case "text":
-            return _text(node)
+            return _render_text(node)
         case "heading":
             level = min(max(int(attrs.get("level", 1)), 1), 6)
             return f"<h{level}>{inner}</h{level}>"
         case "orderedList":
             return f'<ol start="{int(attrs.get("order", 1))}">{inner}</ol>'
         case "taskItem":
-            box = "☑" if attrs.get("state") == "DONE" else "☐"
-            return f"<li>{box} {inner}</li>"
+            checkbox = "☑" if attrs.get("state") == "DONE" else "☐"
+            return f"<li>{checkbox} {inner}</li>"
         case "emoji" | "mention" | "status" | "date":
-            shown = (
-                attrs.get("text") or attrs.get("shortName") or attrs.get("timestamp")
-            )
-            return escape(str(shown or ""))
+            text = attrs.get("text") or attrs.get("shortName") or attrs.get("timestamp")
+            return escape(str(text or ""))
         case "inlineCard" | "blockCard":
-            return web_link(
+            return render_link(
                 str(attrs.get("url", "")), escape(str(attrs.get("url", "")))
             )
     opening, closing = _BLOCKS.get(str(kind), ("", ""))
     return opening + inner + closing
 
 
-def _text(node: Node) -> str:
+def _render_text(node: Node) -> str:
     html = escape(str(node.get("text", "")))
     for mark in node.get("marks") or []:
         if mark.get("type") == "link":
-            html = web_link(str((mark.get("attrs") or {}).get("href", "")), html)
+            html = render_link(str((mark.get("attrs") or {}).get("href", "")), html)
         elif tag := _MARKS.get(mark.get("type")):
             html = f"<{tag}>{html}</{tag}>"
     return html
 
 
-def web_link(url: str, html: str) -> str:
-    """Return `html` as a link, bare if the address could be a script."""
+def render_link(url: str, html: str) -> str:
+    """Return `html` as a link, or without one if the address could be a script."""
     if not url.lower().startswith(("https://", "http://", "mailto:")):
         return html
     return f'<a href="{escape(url)}" rel="noreferrer">{html}</a>'

@@ -1,4 +1,4 @@
-"""Faults to inject: how Jira and the network between are known to fail."""
+"""Faults to inject: ways in which Jira, and the network to it, are known to fail."""
 
 import random
 import threading
@@ -6,173 +6,236 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from development.sandbox.http import Answer, errors
+from development.sandbox.http import Request, Response, error_response
 
-CREATE = "/rest/api/3/issue"
+CREATE_ISSUE = "/rest/api/3/issue"
 HTML = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></html>"
+Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of fault.
 
-    `parameters` with their defaults. `answer` makes the answer from them, None for the
-    real one. `creates`: the request takes effect, always or if `after_create` is set.
+    `parameters` are the names that it takes, with their defaults. `respond` makes the
+    response from them; without it the real response is sent. `takes_effect` tells
+    whether the sandbox still carries out the request; the parameter `after_create`
+    does so too. A fault `before_read` happens before the request is read.
     """
 
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    answer: Callable[[Mapping[str, Any]], Answer] | None = None
-    creates: bool = False
+    description: str
+    parameters: Parameters = field(default_factory=dict)
+    respond: Callable[[Parameters], Response] | None = None
+    takes_effect: bool = False
+    before_read: bool = False
 
 
-def _rate_limited(p: Mapping[str, Any]) -> Answer:
-    said = errors(429, "The request has been rate-limited. Please try again later.")
-    wait = p["retry_after"]
-    headers = {} if wait is None else {"Retry-After": str(wait)}
-    return Answer(429, HTML.format("Oops") if p["html"] else said.body, headers)
+def _retry_after(parameters: Parameters) -> dict[str, str]:
+    seconds = parameters["retry_after"]
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def _server_error(p: Mapping[str, Any]) -> Answer:
-    wait = p["retry_after"]
-    headers = {} if wait is None else {"Retry-After": str(wait)}
-    return Answer(p["status"], HTML.format("Service unavailable"), headers)
+def _rate_limited(parameters: Parameters) -> Response:
+    message = "The request has been rate-limited. Please try again later."
+    body = HTML.format("Oops") if parameters["html"] else None
+    error = error_response(429, message).body
+    return Response(429, body or error, _retry_after(parameters))
 
 
-def _unauthorized(p: Mapping[str, Any]) -> Answer:
-    return errors(401, "You are not authenticated. Authentication required.")
+def _server_error(parameters: Parameters) -> Response:
+    body = HTML.format("Service unavailable")
+    return Response(parameters["status"], body, _retry_after(parameters))
 
 
-def _forbidden(p: Mapping[str, Any]) -> Answer:
-    return errors(403, "You do not have permission to perform this operation.")
+def _unauthorized(parameters: Parameters) -> Response:
+    message = "You are not authenticated. Authentication required."
+    return error_response(401, message)
 
 
-def _html(p: Mapping[str, Any]) -> Answer:
-    return Answer(p["status"], HTML.format("Log in"))
+def _forbidden(parameters: Parameters) -> Response:
+    message = "You do not have permission to perform this operation."
+    return error_response(403, message)
 
 
-def _redirect(p: Mapping[str, Any]) -> Answer:
-    return Answer(302, "", {"Location": p["location"]})
+def _html(parameters: Parameters) -> Response:
+    return Response(parameters["status"], HTML.format("Log in"))
 
 
-def _answer(p: Mapping[str, Any]) -> Answer:
-    return Answer(p["status"], p["body"], p["headers"])
+def _redirect(parameters: Parameters) -> Response:
+    return Response(302, "", {"Location": parameters["location"]})
+
+
+def _response(parameters: Parameters) -> Response:
+    status, body = parameters["status"], parameters["body"]
+    return Response(status, body, parameters["headers"])
 
 
 KINDS: dict[str, Kind] = {
-    "latency": Kind({"seconds": 1.0}, creates=True),
-    "rate_limited": Kind({"retry_after": None, "html": False}, _rate_limited),
-    "server_error": Kind(
-        {"status": 500, "retry_after": None, "after_create": False}, _server_error
+    "latency": Kind(
+        "Waits before it handles the request. Combines with one other fault.",
+        {"seconds": 1.0},
+        takes_effect=True,
     ),
-    "unauthorized": Kind({}, _unauthorized),
-    "forbidden": Kind({}, _forbidden),
-    "anonymous_trap": Kind(creates=True),
-    "reset_before_read": Kind(),
-    "reset_after_create": Kind(creates=True),
-    "no_answer": Kind({"seconds": 3600.0, "after_create": False}),
-    "truncated": Kind(creates=True),
-    "broken_json": Kind({}, lambda p: Answer(201, '{"id": "1000'), creates=True),
-    "html": Kind({"status": 200}, _html),
-    "redirect": Kind({"location": "https://example.com/"}, _redirect),
-    "slow_body": Kind({"interval": 0.1}, creates=True),
-    "answer": Kind({"status": 200, "body": None, "headers": {}}, _answer),
+    "rate_limited": Kind(
+        "Responds 429, as JSON or HTML, without or with Retry-After in seconds.",
+        {"retry_after": None, "html": False},
+        _rate_limited,
+    ),
+    "server_error": Kind(
+        "Responds with an HTML error page, and may create the ticket before.",
+        {"status": 500, "retry_after": None, "after_create": False},
+        _server_error,
+    ),
+    "unauthorized": Kind("Responds 401.", respond=_unauthorized),
+    "forbidden": Kind("Responds 403.", respond=_forbidden),
+    "anonymous_trap": Kind(
+        "Treats the request as anonymous, as Jira may do with an expired token.",
+        takes_effect=True,
+    ),
+    "reset_before_read": Kind(
+        "Resets the connection before it reads the request.", before_read=True
+    ),
+    "stalled": Kind(
+        "Accepts the connection, reads nothing for so many seconds, then reads and "
+        "handles the request, even if its client has given up.",
+        {"seconds": 30.0},
+        before_read=True,
+    ),
+    "reset_after_create": Kind(
+        "Handles the request, then resets the connection without a response.",
+        takes_effect=True,
+    ),
+    "no_response": Kind(
+        "Sends nothing for so many seconds, then resets the connection.",
+        {"seconds": 3600.0, "after_create": False},
+    ),
+    "truncated": Kind(
+        "Sends half of the response's body, then closes the connection.",
+        takes_effect=True,
+    ),
+    "broken_json": Kind(
+        "Handles the request, then responds 201 with broken JSON.",
+        respond=lambda parameters: Response(201, '{"id": "1000'),
+        takes_effect=True,
+    ),
+    "html": Kind("Responds with a login page in HTML.", {"status": 200}, _html),
+    "redirect": Kind(
+        "Responds 302 to a location.", {"location": "https://example.com/"}, _redirect
+    ),
+    "slow_body": Kind(
+        "Sends the body one byte at a time, `interval` seconds apart.",
+        {"interval": 0.1},
+        takes_effect=True,
+    ),
+    "response": Kind(
+        "Responds with this status, body (text is HTML, others JSON) and headers.",
+        {"status": 200, "body": None, "headers": {}},
+        _response,
+    ),
 }
 
 
 @dataclass
 class Fault:
-    """A fault that is due: `times` more requests (None: all) get it, each by chance."""
+    """An active fault.
+
+    It strikes the next `times` matching requests (None: all), each with `probability`.
+    """
 
     kind: str
     method: str = "POST"
-    path: str = CREATE
+    path: str = CREATE_ISSUE
     times: int | None = 1
     probability: float = 1.0
     parameters: dict[str, Any] = field(default_factory=dict)
 
-    def fits(self, method: str, path: str) -> bool:
-        """Whether a request can get it."""
-        return self.method in ("*", method) and self.path in ("*", path)
+    def matches(self, request: Request) -> bool:
+        """Whether it can strike this request. "*" stands for any method or path."""
+        by_method = self.method in ("*", request.method)
+        return by_method and self.path in ("*", request.operation)
 
     @property
-    def creates(self) -> bool:
-        """Whether the request takes effect all the same."""
-        return KINDS[self.kind].creates or self.parameters.get("after_create", False)
+    def takes_effect(self) -> bool:
+        """Whether the sandbox carries out the request all the same."""
+        after_create: bool = self.parameters.get("after_create", False)
+        return KINDS[self.kind].takes_effect or after_create
 
     @property
-    def answer(self) -> Answer | None:
-        """What is answered instead of the real answer."""
-        make = KINDS[self.kind].answer
-        return make(self.parameters) if make else None
+    def response(self) -> Response | None:
+        """The response to send instead of the real one, if there is one."""
+        respond = KINDS[self.kind].respond
+        return respond(self.parameters) if respond else None
 
 
 class Faults:
-    """The faults that are due, first in, first out."""
+    """The active faults. The one that was injected first strikes first."""
+
+    COMMON = ("method", "path", "times", "probability")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._due: list[Fault] = []
+        self._active: list[Fault] = []
         self.random = random.Random()  # noqa: S311 (chance, no secret) # nosec B311
-        self.met: dict[str, int] = {}
+        self.triggered: dict[str, int] = {}
 
     def inject(self, kind: str, **given: Any) -> Fault:
-        """Add a fault. Raises ValueError, saying what is allowed."""
+        """Add a fault. Raises ValueError, which says what is allowed.
+
+        Without `method` and `path` it strikes the creation of tickets, and a fault
+        that happens before the request is read strikes any request.
+        """
         if kind not in KINDS:
             raise ValueError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.")
-        common = ("method", "path", "times", "probability")
-        settings = {name: given.pop(name) for name in common if name in given}
+        common = {name: given.pop(name) for name in self.COMMON if name in given}
+        if KINDS[kind].before_read:
+            common = {"method": "*", "path": "*"} | common
         allowed = KINDS[kind].parameters
         if unknown := set(given) - set(allowed):
             raise ValueError(
                 f"{kind} takes no {', '.join(sorted(unknown))}. It takes: "
-                f"{', '.join([*common, *allowed])}."
+                f"{', '.join([*self.COMMON, *allowed])}."
             )
-        fault = Fault(kind, **settings, parameters={**allowed, **given})
+        fault = Fault(kind, **common, parameters={**allowed, **given})
         with self._lock:
-            self._due.append(fault)
+            self._active.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Forget every fault and its count."""
+        """Remove all faults and forget how often each kind was triggered."""
         with self._lock:
-            self._due.clear()
-            self.met = {}
+            self._active.clear()
+            self.triggered = {}
 
     @property
-    def due(self) -> list[Fault]:
-        """The faults that are due."""
+    def active(self) -> list[Fault]:
+        """The faults that can still strike."""
         with self._lock:
-            return list(self._due)
+            return list(self._active)
 
-    def resets_unread(self) -> bool:
-        """Take the fault that resets a connection before its request is read."""
-        return self._take(lambda fault: fault.kind == "reset_before_read") is not None
+    def take_before_read(self, request: Request) -> Fault | None:
+        """Take the fault, if any, that strikes before this request is read."""
+        return self._take(request, lambda kind: KINDS[kind].before_read)
 
-    def take(self, method: str, path: str) -> list[Fault]:
-        """Take what this request gets: latency, and one other fault."""
+    def take(self, request: Request) -> list[Fault]:
+        """Take the faults that strike this request: latency and one other."""
+        latency = self._take(request, lambda kind: kind == "latency")
+        other = self._take(
+            request, lambda kind: kind != "latency" and not KINDS[kind].before_read
+        )
+        return [fault for fault in (latency, other) if fault]
 
-        def of(latency: bool) -> Fault | None:
-            return self._take(
-                lambda fault: (
-                    (fault.kind == "latency") is latency
-                    and fault.kind != "reset_before_read"
-                    and fault.fits(method, path)
-                )
-            )
-
-        return [fault for fault in (of(True), of(False)) if fault]
-
-    def _take(self, wanted: Callable[[Fault], bool]) -> Fault | None:
+    def _take(self, request: Request, is_wanted: Callable[[str], bool]) -> Fault | None:
         with self._lock:
-            for fault in self._due:
-                if wanted(fault) and self.random.random() < fault.probability:
-                    self._used(fault)
+            for fault in self._active:
+                matches = is_wanted(fault.kind) and fault.matches(request)
+                if matches and self.random.random() < fault.probability:
+                    self._trigger(fault)
                     return fault
         return None
 
-    def _used(self, fault: Fault) -> None:
-        self.met[fault.kind] = self.met.get(fault.kind, 0) + 1
+    def _trigger(self, fault: Fault) -> None:
+        self.triggered[fault.kind] = self.triggered.get(fault.kind, 0) + 1
         if fault.times is not None:
             fault.times -= 1
             if fault.times <= 0:
-                self._due.remove(fault)
+                self._active.remove(fault)

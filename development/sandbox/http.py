@@ -1,4 +1,4 @@
-"""Requests and answers of the sandbox, whatever the wire does with them."""
+"""Requests to the sandbox and its responses, apart from how they are transferred."""
 
 import json
 import re
@@ -15,12 +15,12 @@ GATEWAY = re.compile(r"/ex/jira/([^/]+)(?=/rest/)")
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it was read."""
+    """A request that was read to its end."""
 
     method: str
     target: str
-    headers: "Message[str, str]"
-    body: bytes
+    headers: "Message[str, str]" = field(default_factory=Message)
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -29,25 +29,30 @@ class Request:
 
     @property
     def cloud_id(self) -> str:
-        """The site that is asked for at the gateway; "" on the site itself."""
+        """The site's id in a path of Atlassian's gateway; "" for the site itself."""
         found = GATEWAY.match(self.path)
         return found[1] if found else ""
 
     @property
     def operation(self) -> str:
-        """The path on the site, whichever way the request came."""
+        """The path on the site, also for a request through the gateway."""
         return GATEWAY.sub("", self.path)
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters; of one that repeats, the last."""
+        """The query's parameters; of a repeated one, the last value."""
         pairs = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
         return {name: values[-1] for name, values in pairs.items()}
 
     @property
     def origin(self) -> str:
-        """The address that the client asks at."""
+        """Scheme and host that the client used."""
         return f"http://{self.headers.get('Host', 'localhost')}"
+
+    @property
+    def is_for_sandbox(self) -> bool:
+        """Whether this is a call of the control API, which Jira does not have."""
+        return f"{self.path}/".startswith("/_sandbox/")
 
     def json(self) -> Any:
         """The body as JSON. Raises ValueError."""
@@ -55,8 +60,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer: a `body` of text is HTML, anything else JSON; None is no body."""
+class Response:
+    """A response. A `body` of type str is HTML; None is empty; others are JSON."""
 
     status: int
     body: Any = None
@@ -76,9 +81,9 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1"), body
 
 
-def errors(status: int, *messages: str, **by_field: str) -> Answer:
-    """Answer with Jira's ErrorCollection."""
-    return Answer(status, {"errorMessages": list(messages), "errors": by_field})
+def error_response(status: int, *messages: str, **by_field: str) -> Response:
+    """Return an error in Jira's shape, an ErrorCollection."""
+    return Response(status, {"errorMessages": list(messages), "errors": by_field})
 
 
 def _encode(body: Any) -> tuple[str, bytes]:

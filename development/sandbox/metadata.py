@@ -1,38 +1,31 @@
-"""What the sandbox tells of itself: account, projects, issue types, their fields."""
+"""Operations that read the account, projects, issue types and their fields."""
 
 from typing import Any
 
-from development.sandbox.http import Answer, Request, errors
+from development.sandbox.http import Request, Response, error_response
 from development.sandbox.state import (
+    BROWSE,
     COMPONENTS,
+    CREATE,
     ISSUE_TYPES,
     PRIORITIES,
     PROJECTS,
+    Account,
     Project,
     State,
+    project_as_json,
 )
 from development.sandbox.validation import FIELDS, find_issue_type, find_project
 
 _TYPES = [{"id": t.id, "name": t.name, "subtask": t.subtask} for t in ISSUE_TYPES]
 
 
-def account(state: State) -> dict[str, Any]:
-    """Return the account as Jira shows it."""
-    return {
-        "accountId": "5b10a2844c20165700ede21g",
-        "displayName": "Sandbox User",
-        "emailAddress": state.email,
-        "active": True,
-        "accountType": "atlassian",
-    }
-
-
-def get_myself(state: State, request: Request) -> Answer:
+def get_myself(state: State, account: Account, request: Request) -> Response:
     """GET /myself."""
-    return Answer(200, account(state))
+    return Response(200, account.as_json())
 
 
-def search_projects(state: State, request: Request) -> Answer:
+def search_projects(state: State, account: Account, request: Request) -> Response:
     """GET /project/search."""
     wanted = request.query.get("query", "").lower()
     creating = request.query.get("action") == "create"
@@ -41,27 +34,33 @@ def search_projects(state: State, request: Request) -> Answer:
         if "issueTypes" in request.query.get("expand", "").split(",")
         else {}
     )
+    needed = {BROWSE, CREATE} if creating else {BROWSE}
     found = [
-        {"id": p.id, "key": p.key, "name": p.name} | types
-        for p in PROJECTS.values()
-        if state.listed is None or p.key in state.listed
-        if wanted in f"{p.key} {p.name}".lower() and (p.can_create or not creating)
+        project_as_json(project) | types
+        for project in PROJECTS.values()
+        if state.listed is None or project.key in state.listed
+        if wanted in f"{project.key} {project.name}".lower()
+        if all(account.has_permission(name, project.key) for name in needed)
     ]
     return _page(request, found, "values", limit=100)
 
 
-def list_issue_types(state: State, request: Request, project: str) -> Answer:
+def list_issue_types(
+    state: State, account: Account, request: Request, project: str
+) -> Response:
     """GET /issue/createmeta/{projectIdOrKey}/issuetypes."""
-    if not _named_project(project):
-        return errors(400, project="Specify a valid project ID or key")
+    if not _find_visible_project(project, account):
+        return error_response(400, project="Specify a valid project ID or key")
     return _page(request, _TYPES, "issueTypes", limit=200)
 
 
-def list_fields(state: State, request: Request, project: str, type_id: str) -> Answer:
+def list_fields(
+    state: State, account: Account, request: Request, project: str, type_id: str
+) -> Response:
     """GET /issue/createmeta/{projectIdOrKey}/issuetypes/{issueTypeId}."""
-    named = _named_project(project)
+    named = _find_visible_project(project, account)
     if named is None or not find_issue_type({"id": type_id}):
-        return errors(400, issuetype="Specify a valid issue type")
+        return error_response(400, issuetype="Specify a valid issue type")
     allowed = {
         "priority": [{"id": i, "name": n} for i, n in PRIORITIES.items()],
         "components": [{"id": i, "name": n} for i, n in COMPONENTS.items()],
@@ -81,39 +80,36 @@ def list_fields(state: State, request: Request, project: str, type_id: str) -> A
     return _page(request, found, "fields", limit=200)
 
 
-def get_permissions(state: State, request: Request) -> Answer:
-    """GET /mypermissions."""
-    asked = request.query.get("projectKey", "")
-    project = _named_project(asked)
-    if asked and not project:
-        return errors(404, f"No project could be found with key '{asked}'.")
-    may_create = project.can_create if project else True
-    names = request.query.get("permissions", "CREATE_ISSUES").split(",")
-    return Answer(
-        200,
-        {
-            "permissions": {
-                name: {
-                    "key": name,
-                    "type": "PROJECT",
-                    "havePermission": may_create or name != "CREATE_ISSUES",
-                }
-                for name in names
-            }
-        },
-    )
+def get_permissions(state: State, account: Account, request: Request) -> Response:
+    """GET /mypermissions. Without a project, whether some project grants it."""
+    key = request.query.get("projectKey", "")
+    if key and not _find_visible_project(key, account):
+        return error_response(404, f"No project could be found with key '{key}'.")
+    keys = [key] if key else list(PROJECTS)
+    names = request.query.get("permissions", CREATE).split(",")
+    permissions = {
+        name: {
+            "key": name,
+            "type": "PROJECT",
+            "havePermission": any(account.has_permission(name, key) for key in keys),
+        }
+        for name in names
+    }
+    return Response(200, {"permissions": permissions})
 
 
-def _named_project(key_or_id: str) -> Project | None:
-    return find_project({"key": key_or_id}) or find_project({"id": key_or_id})
+def _find_visible_project(key_or_id: str, account: Account) -> Project | None:
+    project = find_project({"key": key_or_id}) or find_project({"id": key_or_id})
+    visible = project and account.has_permission(BROWSE, project.key)
+    return project if visible else None
 
 
 def _page(
     request: Request, found: list[dict[str, Any]], name: str, *, limit: int
-) -> Answer:
+) -> Response:
     start = int(request.query.get("startAt", 0))
     size = min(int(request.query.get("maxResults", 50)), limit)
     page = found[start : start + size]
     last = start + len(page) >= len(found)
     counts = {"startAt": start, "maxResults": size, "total": len(found)}
-    return Answer(200, {**counts, "isLast": last, name: page})
+    return Response(200, {**counts, "isLast": last, name: page})

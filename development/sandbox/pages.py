@@ -1,120 +1,122 @@
-"""What a person sees: the list of tickets, and the page of one."""
+"""The pages for people: the list of tickets, and one page for each ticket."""
 
 import json
 from html import escape
+from itertools import islice
+from typing import Any
 
-from development.sandbox.adf_html import to_html, web_link
-from development.sandbox.http import Answer, Request
+from development.sandbox.adf_html import render_adf, render_link
+from development.sandbox.html_page import render_page, render_table, render_terms
+from development.sandbox.http import Request, Response
 from development.sandbox.state import PROJECTS, State, Ticket
+from development.sandbox.validation import FIELDS
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8883; --soft: #888; --link: #0c66e4;
-  --panel: #8881; }
-@media (prefers-color-scheme: dark) { :root { --link: #579dff; } }
-body { font: 15px/1.6 system-ui, sans-serif; max-width: 64rem; margin: 0 auto;
-  padding: 1.5rem; }
-a { color: var(--link); text-decoration: none; } a:hover { text-decoration: underline; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0 1.5rem; }
-h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
-nav, small, dt { color: var(--soft); }
-.status { background: var(--panel); border-radius: 4px; font-size: .8rem;
-  font-weight: 600; padding: .15rem .5rem; text-transform: uppercase; }
-.ticket { display: grid; gap: 2.5rem; grid-template-columns: minmax(0, 1fr) 17rem; }
-@media (max-width: 48rem) { .ticket { grid-template-columns: 1fr; } }
-aside { border: 1px solid var(--line); border-radius: 8px; height: fit-content;
-  padding: .75rem 1rem; }
-dl { display: grid; gap: .4rem 1rem; grid-template-columns: auto 1fr; margin: 0; }
-dd { margin: 0; overflow-wrap: anywhere; }
-table { border-collapse: collapse; } main table { width: 100%; }
-td, th { border-bottom: 1px solid var(--line); padding: .45rem .6rem;
-  text-align: left; }
-pre, .panel { background: var(--panel); border-radius: 6px; overflow: auto;
-  padding: .75rem 1rem; }
-:not(pre) > code { background: var(--panel); border-radius: 4px; padding: .1em .3em; }
-blockquote { border-left: 3px solid var(--line); margin-left: 0; padding-left: 1rem; }
-.tasks { list-style: none; padding-left: .5rem; }
-"""
+MAX_LISTED = 200
+SHOWN_ELSEWHERE = {"project", "summary", "description", "issuetype"}
+"""Fields that the ticket's page does not show among its details."""
 
 
-def answer(state: State, request: Request) -> Answer | None:
-    """Answer with a page, None if the path is not one's."""
+def handle(state: State, request: Request) -> Response | None:
+    """Respond with a page, None if the path is no page's."""
     if request.method != "GET":
         return None
     if request.path == "/":
-        return Answer(200, _page("Tickets", _list(state)))
+        return Response(200, render_page("Tickets", _render_list(state)))
     if not request.path.startswith("/browse/"):
         return None
     key = request.path.removeprefix("/browse/")
     ticket = state.find(key)
     if ticket is None:
         text = f"<h1>There is no ticket {escape(key)}</h1><a href='/'>All tickets</a>"
-        return Answer(404, _page("No such ticket", text))
-    summary = str(ticket.fields["summary"])
-    return Answer(200, _page(f"[{ticket.key}] {summary}", _ticket(ticket)))
+        return Response(404, render_page("No such ticket", text))
+    title = f"[{ticket.key}] {_summary(ticket)}"
+    return Response(200, render_page(title, _render_ticket(ticket)))
 
 
-def _page(title: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="icon" href="data:,">'
-        f"<title>{escape(title)} – Jira sandbox</title><style>{STYLE}</style></head>"
-        f"<body>{body}</body></html>"
-    )
-
-
-def _list(state: State) -> str:
+def _render_list(state: State) -> str:
+    control = '<nav><a href="/_sandbox/">Inject faults and change settings</a></nav>'
     with state.lock:
-        tickets = sorted(state.tickets.values(), key=lambda t: int(t.id), reverse=True)
-    rows = "".join(
-        f'<tr><td><a href="/browse/{t.key}">{t.key}</a></td>'
-        f"<td>{escape(str(t.fields['summary']))}</td>"
-        f"<td>{_name(t, 'issuetype')}</td>"
-        f'<td><span class="status">{_name(t, "status")}</span></td></tr>'
-        for t in tickets
-    )
-    empty = "<p>No ticket yet. Each one that KillTheNoise creates shows up here.</p>"
-    return f"<main><h1>Tickets</h1>{f'<table>{rows}</table>' if rows else empty}</main>"
+        count = len(state.by_creation)
+        newest = list(islice(reversed(state.by_creation), MAX_LISTED))
+    if not newest:
+        text = "<p>No tickets yet. Tickets that KillTheNoise creates appear here.</p>"
+        return f"{control}<main><h1>Tickets</h1>{text}</main>"
+    note = f"<p>The newest {MAX_LISTED} of {count}.</p>" if count > MAX_LISTED else ""
+    return f"{control}<main><h1>Tickets</h1>{note}{render_tickets(newest)}</main>"
 
 
-def _ticket(ticket: Ticket) -> str:
-    fields = ticket.fields
-    details = {
-        "Type": _name(ticket, "issuetype"),
-        "Priority": _name(ticket, "priority"),
-        "Labels": escape(", ".join(map(str, fields.get("labels") or [])) or "None"),
-        "Reporter": escape(fields["creator"]["displayName"]),
-        "Created": f"{ticket.created:%d %b %Y, %H:%M:%S} UTC",
-    }
+def render_tickets(tickets: list[Ticket]) -> str:
+    """Return a table of tickets with links to their pages."""
+    rows = [
+        [
+            f'<a class="nowrap" href="/browse/{ticket.key}">{ticket.key}</a>',
+            escape(_summary(ticket)),
+            f'<span class="nowrap">{_render_field(ticket, "issuetype")}</span>',
+            f'<span class="status">{_render_field(ticket, "status")}</span>',
+        ]
+        for ticket in tickets
+    ]
+    return render_table([], rows)
+
+
+def _render_ticket(ticket: Ticket) -> str:
     properties = {
         escape(key): escape(json.dumps(value))
         for key, value in ticket.properties.items()
     }
+    project = PROJECTS[ticket.project_key]
     return (
-        f'<nav><a href="/">Projects</a> / {PROJECTS[ticket.project_key].name} / '
+        f'<nav><a href="/">Tickets</a> / {escape(project.name)} / '
         f'<a href="/browse/{ticket.key}">{ticket.key}</a></nav>'
-        f"<h1>{escape(str(fields['summary']))}</h1>"
+        f"<h1>{escape(_summary(ticket))}</h1>"
         '<div class="ticket"><main>'
-        f'<span class="status">{_name(ticket, "status")}</span><h2>Description</h2>'
-        f"{to_html(fields.get('description') or {})}{_links(ticket)}</main>"
-        f"<aside>{_terms(details)}"
-        f"<h2>Entity properties</h2>{_terms(properties)}</aside></div>"
+        f'<span class="status">{_render_field(ticket, "status")}</span>'
+        "<h2>Description</h2>"
+        f'<div class="description">{_render_field(ticket, "description")}</div>'
+        f"{_render_links(ticket)}</main>"
+        f"<aside><h2>Details</h2>{_render_details(ticket)}"
+        "<h2>Entity properties</h2>"
+        f"{render_terms(properties) if properties else 'None'}</aside></div>"
     )
 
 
-def _links(ticket: Ticket) -> str:
-    shown = "".join(
-        f"<li>{web_link(link['object']['url'], escape(link['object']['title']))}</li>"
+def _render_details(ticket: Ticket) -> str:
+    """Return the type and all other fields that the ticket has, custom ones too."""
+    details = {"Type": _render_field(ticket, "issuetype")}
+    details |= {
+        escape(name): _render_field(ticket, field)
+        for field, name in FIELDS.items()
+        if ticket.fields.get(field) and field not in SHOWN_ELSEWHERE
+    }
+    details["Reporter"] = escape(ticket.creator.display_name)
+    details["Created"] = f"{ticket.created:%d %b %Y, %H:%M:%S} UTC"
+    return render_terms(details)
+
+
+def _render_links(ticket: Ticket) -> str:
+    links = "".join(
+        f"<li>{render_link(link['object']['url'], escape(link['object']['title']))}"
+        "</li>"
         for link in ticket.remote_links
     )
-    return f"<h2>Web links</h2><ul>{shown}</ul>" if shown else ""
+    return f"<h2>Web links</h2><ul>{links}</ul>" if links else ""
 
 
-def _name(ticket: Ticket, field: str) -> str:
-    value = ticket.fields.get(field) or {}
-    return escape(str(value.get("name") or value.get("id") or "None"))
+def _render_field(ticket: Ticket, field: str) -> str:
+    return _render_value(ticket.fields.get(field))
 
 
-def _terms(terms: dict[str, str]) -> str:
-    rows = "".join(f"<dt>{term}</dt><dd>{value}</dd>" for term, value in terms.items())
-    return f"<dl>{rows}</dl>"
+def _render_value(value: Any) -> str:
+    """Return a field's value as HTML, whatever type the field has."""
+    if isinstance(value, list):
+        return ", ".join(map(_render_value, value))
+    if isinstance(value, dict):
+        if value.get("type") == "doc":
+            return render_adf(value)
+        named = (value.get(k) for k in ("name", "value", "displayName", "key", "id"))
+        return escape(str(next(filter(None, named), json.dumps(value))))
+    return escape("None" if value is None else str(value))
+
+
+def _summary(ticket: Ticket) -> str:
+    return str(ticket.fields.get("summary", ""))

@@ -7,7 +7,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 
-from development.sandbox.http import Answer, Request, errors
+from development.sandbox.http import Request, Response, error_response
 from development.sandbox.metadata import (
     get_myself,
     get_permissions,
@@ -16,78 +16,82 @@ from development.sandbox.metadata import (
     search_projects,
 )
 from development.sandbox.search import search
-from development.sandbox.state import CLOUD_ID, State
+from development.sandbox.state import CLOUD_ID, Account, State
 from development.sandbox.tickets import (
     NO_ISSUE,
     create_issue,
-    delete_link,
-    delete_property,
     get_issue,
-    get_property,
-    list_links,
-    set_link,
-    set_property,
+    set_remote_link,
 )
 
 API = "/rest/api/3"
-TRAP = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
-Operation = Callable[..., Answer]
+LOGIN_FAILED = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
+Operation = Callable[..., Response]
 
 
-def answer(state: State, request: Request, *, trapped: bool = False) -> Answer:
-    """Answer a request to the REST API.
+def handle(state: State, request: Request, *, as_anonymous: bool = False) -> Response:
+    """Respond to a request to the REST API.
 
-    `trapped`: the token has expired, so Jira takes the request for an anonymous one.
+    `as_anonymous`: Jira ignores the credentials, as it may do with an expired token.
     """
     browser = request.headers.get("User-Agent", "").startswith("Mozilla/")
     if browser and request.method == "POST":
-        return Answer(403, "XSRF check failed")
-    for method, pattern, operation, anonymously in _ROUTES:
+        return Response(403, "XSRF check failed")
+    for method, pattern, operation, anonymous in ROUTES:
         found = pattern.fullmatch(request.operation)
         if found and method == request.method:
-            check = _check_at_gateway if request.cloud_id else _check_account
-            refused = check(state, request, anonymously, trapped)
-            return refused or operation(state, request, **found.groupdict())
+            account = _authenticate(
+                state, request, anonymous, as_anonymous or state.expired
+            )
+            if isinstance(account, Response):
+                return account
+            return operation(state, account, request, **found.groupdict())
     return _no_endpoint(request)
 
 
-def _check_account(
-    state: State, request: Request, anonymously: Answer | None, trapped: bool
-) -> Answer | None:
-    """Return what a request gets that is not the account's, None for one that is."""
-    if anonymously is None:
-        return None
-    if trapped or state.expired:
-        return Answer(anonymously.status, anonymously.body, TRAP)
+def _authenticate(
+    state: State, request: Request, anonymous: Response | None, expired: bool
+) -> Account | Response:
+    """Return the account of the request, or the response that refuses it.
+
+    `anonymous` is the response to a request without valid credentials, None if the
+    operation needs none.
+    """
+    if request.cloud_id:
+        return _authenticate_at_gateway(state, request, expired)
+    if anonymous is None:
+        return state.account
+    if expired:
+        return Response(anonymous.status, anonymous.body, LOGIN_FAILED)
     given = request.headers.get("Authorization")
     if given is None:
-        return anonymously
-    expected = _basic(state.email, state.api_token)
-    return None if given == expected else Answer(401, UNKNOWN.body, TRAP)
+        return anonymous
+    for account in state.accounts:
+        if given == _basic(account.email, account.api_token):
+            return account
+    return Response(401, UNAUTHENTICATED.body, LOGIN_FAILED)
 
 
-def _check_at_gateway(
-    state: State, request: Request, anonymously: Answer | None, trapped: bool
-) -> Answer | None:
-    """As _check_account, at the gateway, which takes the scoped token alone."""
+def _authenticate_at_gateway(
+    state: State, request: Request, expired: bool
+) -> Account | Response:
+    """Like `_authenticate`, at the gateway, which accepts only scoped tokens."""
     if request.cloud_id != CLOUD_ID:
         body = {"status": 404, "error": "Not Found", "message": "No message available"}
-        return Answer(404, body | {"path": request.path})
-    expected = _basic(state.email, state.scoped_token)
-    known = request.headers.get("Authorization") == expected
-    if known and not (trapped or state.expired):
-        return None
-    return Answer(401, {"code": 401, "message": "Unauthorized"})
+        return Response(404, body | {"path": request.path})
+    given = request.headers.get("Authorization")
+    for account in state.accounts:
+        token = account.scoped_token
+        if token and given == _basic(account.email, token) and not expired:
+            return account
+    return Response(401, {"code": 401, "message": "Unauthorized"})
 
 
 def _basic(email: str, token: str) -> str:
     return f"Basic {b64encode(f'{email}:{token}'.encode()).decode()}"
 
 
-UNKNOWN = errors(401, "Client must be authenticated to access this resource.")
-
-
-def _no_endpoint(request: Request) -> Answer:
+def _no_endpoint(request: Request) -> Response:
     body = {
         "type": "about:blank",
         "title": "Not Found",
@@ -95,52 +99,37 @@ def _no_endpoint(request: Request) -> Answer:
         "detail": f"No endpoint {request.method} {request.path}.",
         "instance": request.path,
     }
-    return Answer(404, body, {"Content-Type": "application/problem+json;charset=UTF-8"})
+    headers = {"Content-Type": "application/problem+json;charset=UTF-8"}
+    return Response(404, body, headers)
 
 
-def get_tenant_info(state: State, request: Request) -> Answer:
+def get_tenant_info(state: State, account: Account, request: Request) -> Response:
     """GET /_edge/tenant_info, which needs no login."""
-    return Answer(200, {"cloudId": CLOUD_ID})
+    return Response(200, {"cloudId": CLOUD_ID})
 
 
-def refuse_old_search(state: State, request: Request) -> Answer:
-    """The search that Atlassian removed."""
-    return errors(
-        410,
-        "The requested API has been removed. Please migrate to the "
-        "/rest/api/3/search/jql API. A full migration guideline is available at "
-        "https://developer.atlassian.com/changelog/#CHANGE-2046",
-    )
-
-
-_EMPTY = Answer(200, {"issues": [], "isLast": True})
-_NO_PROJECT = errors(400, project="Specify a valid project ID or key")
-_NOTHING = Answer(200, {"values": [], "total": 0, "isLast": True})
+UNAUTHENTICATED = error_response(
+    401, "Client must be authenticated to access this resource."
+)
+_NO_ISSUES = Response(200, {"issues": [], "isLast": True})
+_NO_PROJECTS = Response(200, {"values": [], "total": 0, "isLast": True})
+_NO_SUCH_PROJECT = error_response(400, project="Specify a valid project ID or key")
 _ISSUE = API + "/issue/(?P<ticket>[^/]+)"
 _META = API + "/issue/createmeta/(?P<project>[^/]+)/issuetypes"
-_PROPERTY = _ISSUE + "/properties/(?P<key>[^/]+)"
 
-# Method, path, operation, and what a stranger gets; None where all are welcome.
-_ROUTES: list[tuple[str, re.Pattern[str], Operation, Answer | None]] = [
-    (method, re.compile(path), operation, anonymously)
-    for method, path, operation, anonymously in (
-        ("POST", f"{API}/issue", create_issue, _NO_PROJECT),
-        ("GET", f"{API}/myself", get_myself, UNKNOWN),
-        ("GET", f"{API}/project/search", search_projects, _NOTHING),
-        ("GET", f"{API}/mypermissions", get_permissions, UNKNOWN),
-        ("GET", f"{API}/search/jql", search, _EMPTY),
-        ("POST", f"{API}/search/jql", search, _EMPTY),
-        ("GET", f"{API}/search", refuse_old_search, None),
-        ("POST", f"{API}/search", refuse_old_search, None),
-        ("GET", _META, list_issue_types, _NO_PROJECT),
-        ("GET", _META + "/(?P<type_id>[^/]+)", list_fields, _NO_PROJECT),
+# Method, path, operation, and the response to anonymous requests (None: allowed).
+ROUTES: list[tuple[str, re.Pattern[str], Operation, Response | None]] = [
+    (method, re.compile(path), operation, anonymous)
+    for method, path, operation, anonymous in (
+        ("POST", f"{API}/issue", create_issue, _NO_SUCH_PROJECT),
+        ("GET", f"{API}/myself", get_myself, UNAUTHENTICATED),
+        ("GET", f"{API}/project/search", search_projects, _NO_PROJECTS),
+        ("GET", f"{API}/mypermissions", get_permissions, UNAUTHENTICATED),
+        ("POST", f"{API}/search/jql", search, _NO_ISSUES),
+        ("GET", _META, list_issue_types, _NO_SUCH_PROJECT),
+        ("GET", _META + "/(?P<type_id>[^/]+)", list_fields, _NO_SUCH_PROJECT),
         ("GET", _ISSUE, get_issue, NO_ISSUE),
-        ("GET", _PROPERTY, get_property, NO_ISSUE),
-        ("PUT", _PROPERTY, set_property, NO_ISSUE),
-        ("DELETE", _PROPERTY, delete_property, NO_ISSUE),
-        ("GET", _ISSUE + "/remotelink", list_links, NO_ISSUE),
-        ("POST", _ISSUE + "/remotelink", set_link, NO_ISSUE),
-        ("DELETE", _ISSUE + "/remotelink", delete_link, NO_ISSUE),
+        ("POST", _ISSUE + "/remotelink", set_remote_link, NO_ISSUE),
         ("GET", "/_edge/tenant_info", get_tenant_info, None),
     )
 ]

@@ -1,4 +1,4 @@
-"""The sandbox on the wire: a threading HTTP server that can also misbehave."""
+"""The HTTP server of the sandbox, which also injects faults."""
 
 import contextlib
 import select
@@ -10,11 +10,13 @@ from typing import Any, Self
 
 from development.sandbox import control, pages, rest
 from development.sandbox.faults import Fault, Faults
-from development.sandbox.http import Answer, Request
+from development.sandbox.http import Request, Response
 from development.sandbox.state import (
+    DEFAULT_ACCOUNT_ID,
     DEFAULT_API_TOKEN,
     DEFAULT_EMAIL,
     DEFAULT_SCOPED_TOKEN,
+    Account,
     RecordedRequest,
     State,
     Ticket,
@@ -24,7 +26,7 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends RST
 
 
 class Sandbox:
-    """A small Jira over real HTTP, for demo, development and tests.
+    """A small Jira over real HTTP, for the demo, for development and for tests.
 
     ```
     with Sandbox() as jira:
@@ -45,9 +47,13 @@ class Sandbox:
     ) -> None:
         self.email, self.api_token = email, api_token
         self.scoped_token = scoped_token
-        self.state = State(email=email, api_token=api_token, scoped_token=scoped_token)
+        self.state = State(
+            Account(
+                email, api_token, DEFAULT_ACCOUNT_ID, scoped_token=self.scoped_token
+            )
+        )
         self.faults = Faults()
-        self.released = threading.Event()  # ends every wait of a fault
+        self.released = threading.Event()  # ends the waits of faults
         self._server = _Server((host, port), self)
         self.url = f"http://{host}:{self._server.server_address[1]}"
 
@@ -72,45 +78,48 @@ class Sandbox:
     def tickets(self) -> list[Ticket]:
         """The tickets, oldest first."""
         with self.state.lock:
-            return list(self.state.tickets.values())
+            return list(self.state.by_creation)
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The latest requests that were read whole and dealt with."""
+        """The latest requests that were read to their end and handled."""
         with self.state.lock:
             return list(self.state.requests)
 
     def count(self, method: str, path: str) -> int:
-        """Return how many requests arrived, faulted ones too."""
+        """Return how many requests arrived, including those that a fault struck."""
         return self.state.arrived[method, path]
 
     def inject(self, kind: str, **parameters: Any) -> Fault:
-        """Add a fault; `faults.KINDS` lists them. Raises ValueError."""
+        """Add a fault; `faults.KINDS` lists the kinds. Raises ValueError."""
         return self.faults.inject(kind, **parameters)
 
     def reset(self) -> None:
-        """Forget tickets, requests, faults and settings; release what waits."""
+        """Forget tickets, requests, faults and settings.
+
+        Requests that wait because of a fault are dropped.
+        """
         self.released.set()
         self.released = threading.Event()
         self.faults.clear()
         self.state.reset()
 
-    def deal_with(self, request: Request, faults: list[Fault]) -> Answer | None:
-        """Return the answer, None where a fault leaves the request without one."""
-        if request.path.startswith("/_sandbox"):
-            return control.answer(self, request)
+    def handle(self, request: Request, faults: list[Fault]) -> Response | None:
+        """Return the response, None if a fault leaves the request without one."""
+        if request.is_for_sandbox:
+            return control.handle(self, request)
         kinds = {fault.kind for fault in faults}
         real = None
-        if all(fault.creates for fault in faults):
-            real = self._really(request, trapped="anonymous_trap" in kinds)
-        if kinds & {"reset_after_create", "no_answer"}:
+        if all(fault.takes_effect for fault in faults):
+            real = self._handle_as_jira(request, as_anonymous="anonymous_trap" in kinds)
+        if kinds & {"reset_after_create", "no_response"}:
             return None
-        instead = [fault.answer for fault in faults if fault.answer]
+        instead = [fault.response for fault in faults if fault.response]
         return instead[0] if instead else real
 
-    def _really(self, request: Request, *, trapped: bool) -> Answer:
-        page = pages.answer(self.state, request)
-        return page or rest.answer(self.state, request, trapped=trapped)
+    def _handle_as_jira(self, request: Request, *, as_anonymous: bool) -> Response:
+        page = pages.handle(self.state, request)
+        return page or rest.handle(self.state, request, as_anonymous=as_anonymous)
 
 
 class _Server(ThreadingHTTPServer):
@@ -138,7 +147,7 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away: the tests make them go."""
+        """Log nothing: clients that disconnect are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -147,13 +156,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def setup(self) -> None:
-        threading.current_thread().name = "jira-sandbox"  # not one of another server
+        threading.current_thread().name = "jira-sandbox"  # tells it from other servers
         super().setup()
 
     def handle_one_request(self) -> None:
-        faults = self.server.sandbox.faults
-        select.select([self.connection], [], [])
-        if faults.resets_unread():
+        released = self.server.sandbox.released
+        fault = self._take_fault_before_read()
+        if fault and (
+            fault.kind == "reset_before_read"
+            or released.wait(fault.parameters["seconds"])
+        ):
             self._reset()
         else:
             super().handle_one_request()
@@ -164,51 +176,64 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
 
     def log_message(self, *args: Any) -> None:
-        """Say nothing: the control API lists the requests."""
+        """Log nothing: the control API lists the requests."""
+
+    def _take_fault_before_read(self) -> Fault | None:
+        """Wait for a request and look at its first line, which stays unread."""
+        select.select([self.connection], [], [])
+        line = self.connection.recv(8192, socket.MSG_PEEK).decode("latin-1")
+        method, _, rest_of_line = line.partition(" ")
+        if not method:  # the client closed the connection
+            return None
+        request = Request(method, rest_of_line.split(" ")[0])
+        if request.is_for_sandbox:
+            return None
+        return self.server.sandbox.faults.take_before_read(request)
 
     def _serve(self) -> None:
         sandbox = self.server.sandbox
         released = sandbox.released
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, self.path, self.headers, body)
-        sandbox.state.arrive(request.method, request.path)
-        faults = sandbox.faults.take(request.method, request.operation)
+        sandbox.state.count_arrival(request.method, request.path)
+        faults = [] if request.is_for_sandbox else sandbox.faults.take(request)
         for fault in faults:
-            if fault.kind == "latency":
-                released.wait(fault.parameters["seconds"])
-        answer = sandbox.deal_with(request, faults)
-        self._record(request, answer)
-        self._send(answer, faults, released)
+            if fault.kind == "latency" and released.wait(fault.parameters["seconds"]):
+                self._reset()  # the sandbox was reset: the request is of the past
+                return
+        response = sandbox.handle(request, faults)
+        self._record(request, response)
+        self._send(response, faults, released)
 
-    def _record(self, request: Request, answer: Answer | None) -> None:
-        if request.path.startswith("/_sandbox"):
+    def _record(self, request: Request, response: Response | None) -> None:
+        if request.is_for_sandbox:
             return
         headers = dict(request.headers.items())
-        status = answer.status if answer else None
+        status = response.status if response else None
         recorded = RecordedRequest(
             request.method, request.path, headers, request.body, status
         )
         self.server.sandbox.state.requests.append(recorded)
 
     def _send(
-        self, answer: Answer | None, faults: list[Fault], released: threading.Event
+        self, response: Response | None, faults: list[Fault], released: threading.Event
     ) -> None:
         by_kind = {fault.kind: fault.parameters for fault in faults}
-        if answer is None:
-            if "no_answer" in by_kind:
-                released.wait(by_kind["no_answer"]["seconds"])
+        if response is None:
+            if "no_response" in by_kind:
+                released.wait(by_kind["no_response"]["seconds"])
             self._reset()
             return
-        head, body = answer.encode()
+        head, body = response.encode()
         if "truncated" in by_kind:
             self.wfile.write(head + body[: len(body) // 2])
             self.close_connection = True
         elif "slow_body" in by_kind:
-            self._drip(head, body, by_kind["slow_body"]["interval"], released)
+            self._send_slowly(head, body, by_kind["slow_body"]["interval"], released)
         else:
             self.wfile.write(head + body)
 
-    def _drip(
+    def _send_slowly(
         self, head: bytes, body: bytes, interval: float, released: threading.Event
     ) -> None:
         self.wfile.write(head)

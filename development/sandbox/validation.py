@@ -1,4 +1,4 @@
-"""What Jira checks before it creates a ticket, and the sentences it says."""
+"""The checks that Jira makes before it creates a ticket, and its messages."""
 
 import json
 import re
@@ -6,13 +6,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from development.sandbox.http import Answer, errors
+from development.sandbox.http import Response, error_response
 from development.sandbox.state import (
+    BROWSE,
     COMPONENTS,
+    CREATE,
     CUSTOMER,
     ISSUE_TYPES,
     PRIORITIES,
     PROJECTS,
+    Account,
     IssueType,
     Project,
     State,
@@ -40,37 +43,36 @@ NOT_ON_SCREEN = (
 )
 
 
-def refuse(state: State, body: Any) -> Answer | None:
-    """Return Jira's refusal of a creation, None if it is fine."""
-    if not isinstance(body, dict):
-        return Answer(400, {"errorMessages": [NOT_OBJECT]})
-    fields = body.get("fields")
-    if not isinstance(fields, dict):
-        return errors(400, "No Issue Create payload supplied")
-    project = find_project(fields.get("project"))
-    if project is None:
-        return errors(400, project="Specify a valid project ID or key")
-    if not project.can_create:
-        return errors(
-            400, "You do not have permission to create issues in this project."
-        )
-    if not _is_adf(fields.get("description")):
-        return errors(400, "INVALID_INPUT")
-    if _is_too_long(state, fields.get("description")):
-        return errors(400, "CONTENT_LIMIT_EXCEEDED")
-    problems = _check_fields(state, fields) | _check_required(project, fields)
-    if found := problems | _check_properties(body):
-        return errors(400, **found)
-    return None
-
-
 NOT_OBJECT = (
     "Invalid request payload. Refer to the REST API documentation and try again."
 )
 
 
+def validate(state: State, account: Account, body: Any) -> Response | None:
+    """Return the error with which Jira refuses to create a ticket, None if valid."""
+    if not isinstance(body, dict):
+        return Response(400, {"errorMessages": [NOT_OBJECT]})
+    fields = body.get("fields")
+    if not isinstance(fields, dict):
+        return error_response(400, "No Issue Create payload supplied")
+    project = find_project(fields.get("project"))
+    if project is None or not account.has_permission(BROWSE, project.key):
+        return error_response(400, project="Specify a valid project ID or key")
+    if not account.has_permission(CREATE, project.key):
+        message = "You do not have permission to create issues in this project."
+        return error_response(400, message)
+    if not _is_adf(fields.get("description")):
+        return error_response(400, "INVALID_INPUT")
+    if _is_too_long(state, fields.get("description")):
+        return error_response(400, "CONTENT_LIMIT_EXCEEDED")
+    problems = _check_fields(state, fields) | _check_required(project, fields)
+    if found := problems | _check_properties(body):
+        return error_response(400, **found)
+    return None
+
+
 def find_project(given: Any) -> Project | None:
-    """Find the project that `{"key"}` or `{"id"}` names."""
+    """Find the project that `{"key": …}` or `{"id": …}` names."""
     if not isinstance(given, dict):
         return None
     by_id = {project.id: project for project in PROJECTS.values()}
@@ -78,7 +80,7 @@ def find_project(given: Any) -> Project | None:
 
 
 def find_issue_type(given: Any) -> IssueType | None:
-    """Find the issue type that `{"name"}` or `{"id"}` names."""
+    """Find the issue type that `{"name": …}` or `{"id": …}` names."""
     if not isinstance(given, dict):
         return None
     named = {given.get("name"), given.get("id")}
@@ -98,7 +100,7 @@ def _check_required(project: Project, fields: dict[str, Any]) -> dict[str, str]:
     return {name: f"{FIELDS[name]} is required." for name in missing}
 
 
-def _issue_type(state: State, fields: dict[str, Any], given: Any) -> str | None:
+def _check_issue_type(state: State, fields: dict[str, Any], given: Any) -> str | None:
     if given is None:
         return "Specify an issue type"
     found = find_issue_type(given)
@@ -109,7 +111,7 @@ def _issue_type(state: State, fields: dict[str, Any], given: Any) -> str | None:
     return None
 
 
-def _summary(state: State, fields: dict[str, Any], given: Any) -> str | None:
+def _check_summary(state: State, fields: dict[str, Any], given: Any) -> str | None:
     if not isinstance(given, str) or not given.strip():
         return "You must specify a summary of the issue."
     if "\n" in given or "\r" in given:
@@ -119,7 +121,7 @@ def _summary(state: State, fields: dict[str, Any], given: Any) -> str | None:
     return None
 
 
-def _description(state: State, fields: dict[str, Any], given: Any) -> str | None:
+def _check_description(state: State, fields: dict[str, Any], given: Any) -> str | None:
     if given is not None and not isinstance(given, dict):
         return (
             "Operation value must be an Atlassian Document (see the Atlassian "
@@ -128,7 +130,7 @@ def _description(state: State, fields: dict[str, Any], given: Any) -> str | None
     return None
 
 
-def _labels(state: State, fields: dict[str, Any], given: Any) -> str | None:
+def _check_labels(state: State, fields: dict[str, Any], given: Any) -> str | None:
     for label in given or []:
         if re.search(r"\s", str(label)):
             return f"The label '{label}' contains spaces which is invalid."
@@ -137,14 +139,14 @@ def _labels(state: State, fields: dict[str, Any], given: Any) -> str | None:
     return None
 
 
-def _priority(state: State, fields: dict[str, Any], given: Any) -> str | None:
+def _check_priority(state: State, fields: dict[str, Any], given: Any) -> str | None:
     known = {*PRIORITIES, *PRIORITIES.values()}
     if given and not known & {given.get("name"), given.get("id")}:
         return "The priority selected is invalid."
     return None
 
 
-def _components(state: State, fields: dict[str, Any], given: Any) -> str | None:
+def _check_components(state: State, fields: dict[str, Any], given: Any) -> str | None:
     known = {*COMPONENTS, *COMPONENTS.values()}
     for one in given or []:
         if not known & {one.get("name"), one.get("id")}:
@@ -152,20 +154,20 @@ def _components(state: State, fields: dict[str, Any], given: Any) -> str | None:
     return None
 
 
-def _parent(state: State, fields: dict[str, Any], given: Any) -> str | None:
+def _check_parent(state: State, fields: dict[str, Any], given: Any) -> str | None:
     if given and not state.find(str(given.get("key") or given.get("id"))):
         return "Could not find issue by id or key."
     return None
 
 
 _CHECKS = {
-    "issuetype": _issue_type,
-    "summary": _summary,
-    "description": _description,
-    "labels": _labels,
-    "priority": _priority,
-    "components": _components,
-    "parent": _parent,
+    "issuetype": _check_issue_type,
+    "summary": _check_summary,
+    "description": _check_description,
+    "labels": _check_labels,
+    "priority": _check_priority,
+    "components": _check_components,
+    "parent": _check_parent,
 }
 
 
@@ -178,20 +180,17 @@ def _check_properties(body: dict[str, Any]) -> dict[str, str]:
 
 @cache
 def _validator() -> Any:
-    try:
-        import fastjsonschema
+    import fastjsonschema
 
-        schema = files("adf_bridge").joinpath("data/adf-schema.json").read_text()
-    except ImportError as exc:
-        raise RuntimeError(
-            "The sandbox checks documents against Atlassian's schema: run "
-            "`pip install -r requirements.txt`."
-        ) from exc
+    schema = files("adf_bridge").joinpath("data/adf-schema.json").read_text()
     return fastjsonschema.compile(json.loads(schema))
 
 
 def _is_adf(document: Any) -> bool:
-    """Whether the document fits the schema; what is no document is judged elsewhere."""
+    """Whether a document fits Atlassian's schema; True for what is no object.
+
+    `_check_description` refuses those.
+    """
     if not isinstance(document, dict):
         return True
     try:

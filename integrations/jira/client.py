@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from integrations.jira.error_mapping import Refusal
+from integrations.jira.error_mapping import FailedRequest, map_error
 from integrations.jira.errors import (
     JiraError,
     JiraOutcomeUnknown,
@@ -18,18 +18,18 @@ from integrations.jira.http import JiraHttp, NoResponse
 from integrations.jira.issue_lookup import IssueLookup, is_issue_id, is_issue_key
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse
-from integrations.jira.transport import Exchange
+from integrations.jira.transport import OutgoingRequest
 
 CORE_FIELDS = ("project", "summary", "description", "issuetype")
-"""The fields of every ticket."""
-BROWSE = "BROWSE_PROJECTS"
+"""The fields that every ticket has."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewIssue:
-    """A ticket to create. `description` is an ADF doc, `properties` by key.
+    """A ticket to create.
 
-    `extra_fields` are more of Jira's fields by id; they never replace the CORE_FIELDS.
+    `description` is an ADF document. `properties` and `extra_fields` are by key and by
+    field id. Extra fields never replace the CORE_FIELDS.
     """
 
     project_key: str
@@ -40,15 +40,15 @@ class NewIssue:
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
-        """Return the JSON body of the creation."""
-        specified = {
+        """Return the JSON body of the request."""
+        core = {
             "project": {"key": self.project_key},
             "summary": self.summary,
             "description": self.description,
             "issuetype": {"name": self.issue_type},
         }
         return {
-            "fields": {**specified, **self.extra_fields, **specified},
+            "fields": {**core, **self.extra_fields, **core},
             "properties": [
                 {"key": key, "value": value} for key, value in self.properties.items()
             ],
@@ -57,7 +57,7 @@ class NewIssue:
 
 @dataclass(frozen=True, kw_only=True)
 class CreatedIssue:
-    """The new ticket as Jira confirmed it. `id` is immutable, `key` may change."""
+    """The new ticket. Its `id` is immutable, its `key` may change."""
 
     id: str
     key: str
@@ -67,23 +67,23 @@ class CreatedIssue:
 
 
 class JiraClient:
-    """One Jira site and one account on it. The constructor does no network.
+    """One account on one Jira site. The constructor does no network.
 
-    Not to be shared between tenants; cheap to make.
+    It is cheap to make and must not be shared between tenants.
     """
 
-    def __init__(self, site: JiraHttp) -> None:
-        self._site = site
-        self.base_url = site.base_url
-        self.metadata = Metadata(site)
-        self.lookup = IssueLookup(site)
+    def __init__(self, http: JiraHttp) -> None:
+        self._http = http
+        self.base_url = http.base_url
+        self.metadata = Metadata(http)
+        self.lookup = IssueLookup(http)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
 
     def browse_url(self, key: str) -> str:
         """Return the address of a ticket's page."""
-        return self._site.browse_url(key)
+        return self._http.browse_url(key)
 
     def create_issue(
         self,
@@ -92,115 +92,127 @@ class JiraClient:
         deadline: float,
         before_send: Callable[[], None] = lambda: None,
     ) -> CreatedIssue:
-        """Create a ticket with one POST, never repeated here.
+        """Create a ticket with one POST, which is never repeated here.
 
         `deadline` is a reading of `time.monotonic()`. `before_send` runs just before
-        the first byte leaves; what it raises is raised, and nothing was sent.
+        the first byte is sent; if it raises, nothing is sent.
 
-        Raises JiraUnreachable (nothing was sent), a NothingCreated (Jira said no) or
-        JiraOutcomeUnknown (the ticket may exist).
+        Raises JiraUnreachable (nothing was sent), a NothingCreated (Jira rejected it)
+        or JiraOutcomeUnknown (the ticket may exist).
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
         """
-        exchange = Exchange(deadline, before_send)
+        outgoing = OutgoingRequest(deadline, before_send)
         path = "/rest/api/3/issue"
         try:
-            response = self._site.send(exchange, "POST", path, json=issue.payload())
+            response = self._http.send(outgoing, "POST", path, json=issue.payload())
         except NoResponse as exc:
-            raise self._no_answer(exchange) from exc
+            if outgoing.sent:
+                raise _outcome_unknown("no response") from exc
+            raise JiraUnreachable(
+                f"{self.base_url} could not be reached, so nothing was sent and no "
+                "ticket was created. Try again in a moment; if it happens again, check "
+                "the site's address in the Jira integration."
+            ) from exc
         if response.status == 201:
-            return self._created(response)
+            return _parse_created(response, self._http)
         if 300 <= response.status < 500:
-            raise self._refused(response, issue, deadline)
-        raise self._unconfirmed(response)
+            raise self._map_rejection(response, issue, deadline)
+        raise _unconfirmed(response)
 
     def link_issue(
-        self, issue_id: str, *, global_id: str, url: str, title: str, deadline: float
+        self,
+        issue_id: str,
+        *,
+        ticket_key: str,
+        global_id: str,
+        url: str,
+        title: str,
+        deadline: float,
     ) -> None:
-        """Give a ticket a link, or change the one that has this `global_id`.
+        """Add a web link to a ticket, or update the one with this `global_id`.
 
-        Raises JiraAuthFailed and other JiraErrors.
+        `ticket_key` is for the error's sentence. Raises JiraErrors.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/#api-rest-api-3-issue-issueidorkey-remotelink-post
         """
         link = {"globalId": global_id, "object": {"url": url, "title": title}}
         path = f"/rest/api/3/issue/{quote(issue_id, safe='')}/remotelink"
-        self._site.read("POST", path, json=link, deadline=deadline)
+        self._http.read(
+            "POST",
+            path,
+            f"add a web link to {ticket_key}",
+            json=link,
+            deadline=deadline,
+            permission="for the permission ‘Link issues’ (or ‘Edit issues’)",
+        )
 
     def can_browse(self, project_key: str, *, deadline: float) -> bool:
-        """Whether the account sees the project's tickets: if not, none are found.
+        """Whether the account may see the project's tickets; a search finds only those.
 
-        Raises JiraAuthFailed and other JiraErrors; JiraProjectInvalid if there is no
-        such project.
+        Raises JiraErrors; JiraProjectInvalid if there is no such project.
         """
-        return self.metadata.has_permission(BROWSE, project_key, deadline=deadline)
+        return self.metadata.has_permission(
+            "BROWSE_PROJECTS", project_key, deadline=deadline
+        )
 
     def is_signed_in(self, *, deadline: float) -> bool:
-        """Whether Jira knows us; true if it cannot say. Has no anonymous access.
+        """Whether Jira accepts the credentials; true if it does not respond.
+
+        `/myself` has no anonymous access.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
         """
         try:
-            response = self._site.send(Exchange(deadline), "GET", "/rest/api/3/myself")
+            outgoing = OutgoingRequest(deadline)
+            response = self._http.send(outgoing, "GET", "/rest/api/3/myself")
         except (NoResponse, JiraUnreachable):
             return True
         return not response.credentials_refused
 
-    def _created(self, response: JiraResponse) -> CreatedIssue:
-        key, issue_id = str(response.json.get("key")), str(response.json.get("id"))
-        if not (is_issue_key(key) and is_issue_id(issue_id)):
-            raise self._unconfirmed(response)
-        return CreatedIssue(
-            id=issue_id,
-            key=key,
-            url=self.browse_url(key),
-            status=response.status,
-            trace_id=response.trace_id,
-        )
-
-    def _refused(
+    def _map_rejection(
         self, response: JiraResponse, issue: NewIssue, deadline: float
     ) -> JiraError:
-        return Refusal(
+        failed = FailedRequest(
             response=response,
             site=self.base_url,
+            purpose=f"create tickets in project {issue.project_key}",
+            permission="to give it the permission Create issues there",
             project_key=issue.project_key,
             issue_type=issue.issue_type,
-            signed_in=lambda: self.is_signed_in(deadline=deadline),
-            field_names=lambda: self._field_names(issue, deadline),
-        ).as_error()
-
-    def _field_names(self, issue: NewIssue, deadline: float) -> Mapping[str, str]:
-        """Return the names of the fields by id; none if Jira does not tell them."""
-        try:
-            return self.metadata.field_names(
+            is_signed_in=lambda: self.is_signed_in(deadline=deadline),
+            get_field_names=lambda: self.metadata.field_names(
                 issue.project_key, issue.issue_type, deadline=deadline
-            )
-        except JiraError:
-            return {}
-
-    def _no_answer(self, exchange: Exchange) -> JiraError:
-        if exchange.sent:
-            return JiraOutcomeUnknown(_unknown(f"{self.base_url} did not response"))
-        return JiraUnreachable(
-            f"{self.base_url} could not be reached, so nothing was sent and no ticket "
-            "was created. Try again in a moment; if it happens again, check the site's "
-            "address in the Jira integration."
-        )
-
-    def _unconfirmed(self, response: JiraResponse) -> JiraOutcomeUnknown:
-        return JiraOutcomeUnknown(
-            _unknown(
-                f"{self.base_url} answered {response.status} without a ticket key"
             ),
-            jira_status=response.status,
-            trace_id=response.trace_id,
-            retry_after=response.retry_after,
         )
+        return map_error(failed)
 
 
-def _unknown(what_happened: str) -> str:
-    return (
-        f"{what_happened}, so the ticket may exist. Do not create it by hand: send the "
-        "same request again, which finds the ticket if it is there."
+def _parse_created(response: JiraResponse, http: JiraHttp) -> CreatedIssue:
+    key, issue_id = str(response.json.get("key")), str(response.json.get("id"))
+    if not (is_issue_key(key) and is_issue_id(issue_id)):
+        raise _unconfirmed(response)
+    return CreatedIssue(
+        id=issue_id,
+        key=key,
+        url=http.browse_url(key),
+        status=response.status,
+        trace_id=response.trace_id,
+    )
+
+
+def _unconfirmed(response: JiraResponse) -> JiraOutcomeUnknown:
+    return _outcome_unknown(
+        str(response.status),
+        jira_status=response.status,
+        trace_id=response.trace_id,
+        retry_after=response.retry_after,
+    )
+
+
+def _outcome_unknown(reason: str, **details: Any) -> JiraOutcomeUnknown:
+    return JiraOutcomeUnknown(
+        f"Jira did not confirm the ticket ({reason}). It may exist: do not create it "
+        "by hand. Press Create again in a few seconds; that finds it.",
+        **details,
     )

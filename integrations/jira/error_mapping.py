@@ -1,12 +1,11 @@
-"""Why Jira did not create a ticket: its response as one of our errors.
+"""Map a response of Jira that is not a success to one of our errors.
 
-Sources of the sentences looked for: the answers recorded in public trackers, since
-Atlassian documents the shape of errors and not their texts.
+Atlassian documents the shape of error responses but not their texts. The phrases that
+the rules look for come from responses recorded in public issue trackers.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from integrations.jira.errors import (
     JiraAuthFailed,
@@ -24,230 +23,259 @@ from integrations.jira.response import JiraResponse
 OUR_FIELDS = {"summary": "title", "description": "description"}
 TOKENS = "https://id.atlassian.com/manage-profile/security/api-tokens"
 _RENEW = f"Make a new API token at {TOKENS} and reconnect Jira with it."
-_UNREADABLE = ("INVALID_INPUT", "unsupported content")
-_NO_ISSUE_CREATION = ("permission to create", "cannot create issues")
-_ANONYMOUS = ("not logged in", "anonymous user", "logging in first")
+_REPORT = "Try again; if it happens again, tell us the request id."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """An response that is no success, and what was asked for: a ticket in a project.
+@dataclass(frozen=True)
+class FailedRequest:
+    """What Jira was asked to do, and its response.
 
-    Without `project_key` something was to be read.
-    `signed_in` asks Jira whether it knows us: with an expired token it blames the
-    project instead. `field_names` asks for the names of the fields by their id.
+    `purpose` completes "The account may not …" and "Jira rejected the request to …";
+    `permission` completes "Ask a Jira administrator …".
+
+    The other values are given for the creation of a ticket. With an expired token Jira
+    may blame the project, so `is_signed_in` asks whether it accepts the credentials.
+    `get_field_names` reads the names of Jira's fields by their id.
     """
 
     response: JiraResponse
     site: str
+    purpose: str
+    permission: str = "for access"
     project_key: str = ""
     issue_type: str = ""
-    signed_in: Callable[[], bool] = lambda: True
-    field_names: Callable[[], Mapping[str, str]] = dict
-
-    def as_error(self) -> JiraError:
-        """Return the error to raise."""
-        return (
-            self._of_credentials()
-            or self._of_rate()
-            or self._of_rights()
-            or self._of_content()
-            or self._of_place()
-            or self._of_fields()
-            or self._of_surprise()
-        )
-
-    def _of_credentials(self) -> JiraError | None:
-        if self.response.captcha:
-            return self._error(
-                JiraAuthFailed,
-                f"Jira wants a person to log in at {self.site} once, because too many "
-                "logins failed. Log in there with a browser as the connected account, "
-                "then reconnect Jira.",
-            )
-        if self.response.status in (401, 403) and (error := self._of_token()):
-            return error
-        if self.response.credentials_refused or self._says_of_us(_ANONYMOUS):
-            return self._expired()
-        return None
-
-    def _of_token(self) -> JiraError | None:
-        if self.response.says("scope does not match"):
-            return self._error(
-                JiraAuthFailed,
-                f"The stored API token lacks scopes that Jira asks for. Make one at "
-                f"{TOKENS} with the scopes read:jira-work, write:jira-work and "
-                "read:jira-user, and reconnect Jira with it.",
-                misses_scopes=True,
-            )
-        if self.response.says("authentication with passwords"):
-            return self._error(
-                JiraAuthFailed, f"Jira takes an API token and no password. {_RENEW}"
-            )
-        if self.response.says("Connect Session Auth Token"):
-            return self._error(
-                JiraAuthFailed,
-                f"Jira at {self.site} did not read the e-mail and API token as "
-                f"such. {_RENEW} If that does not help, ask who runs the network "
-                "whether it changes the Authorization header.",
-            )
-        return None
-
-    def _expired(self) -> JiraError:
-        return self._error(
-            JiraAuthFailed,
-            f"Jira at {self.site} does not accept the e-mail and API token; a "
-            f"token lasts a year at most. {_RENEW}",
-        )
-
-    def _of_rate(self) -> JiraError | None:
-        if self.response.status != 429:
-            return None
-        return self._error(
-            JiraRateLimited,
-            "Jira is receiving too many requests and created no ticket. Try again in a "
-            "moment.",
-            retry_after=self.response.retry_after,
-        )
-
-    def _of_rights(self) -> JiraError | None:
-        if self.response.status != 403 and not self._says_of_us(_NO_ISSUE_CREATION):
-            return None
-        if not self.signed_in():
-            return self._expired()
-        if not self.response.json:
-            return self._error(
-                JiraPermissionDenied,
-                f"The request was turned away in front of Jira at {self.site}, before "
-                "it saw the ticket. Ask a Jira administrator whether an IP allowlist "
-                "or a firewall keeps KillTheNoise out.",
-            )
-        if not self.project_key:
-            return self._error(
-                JiraPermissionDenied,
-                "The connected Jira account may not see what was asked for. Ask a Jira "
-                f"administrator for access. {self._quote}".strip(),
-            )
-        return self._error(
-            JiraPermissionDenied,
-            f"The connected Jira account may not create tickets in project "
-            f"{self.project_key}. Ask a Jira administrator to give it the permission "
-            f"Create issues there. {self._quote}".strip(),
-        )
-
-    def _of_content(self) -> JiraError | None:
-        description = self.response.errors.get("description", "")
-        if "CONTENT_LIMIT_EXCEEDED" in self._said or "too long" in description:
-            sentence = "The description is longer than Jira takes. Shorten it."
-            return self._error(
-                JiraContentTooLong, sentence, fields={"description": [sentence]}
-            )
-        return None
-
-    def _of_place(self) -> JiraError | None:
-        errors = self.response.errors
-        if "project" in errors or (
-            self.response.status == 404 and self.response.messages
-        ):
-            if not self.signed_in():
-                return self._expired()
-            project = self.project_key and f"Jira project {self.project_key}"
-            return self._error(
-                JiraProjectInvalid,
-                f"{project or 'What was asked of Jira'} does not exist, or the "
-                "connected account cannot see it. Choose another one in the Jira "
-                "integration, or ask a Jira administrator for access.",
-            )
-        if "issuetype" in errors:
-            return self._error(
-                JiraIssueTypeInvalid,
-                f"Jira project {self.project_key} has no issue type "
-                f"“{self.issue_type}” to create. Choose another one in the Jira "
-                "integration.",
-            )
-        return None
-
-    def _of_fields(self) -> JiraError | None:
-        if errors := self.response.errors:
-            fields = self._our_names(errors)
-            said = [f"{name}: {_ended(text)}" for name, text in fields.items()]
-            words = [*map(_ended, self.response.messages), *said, self._advice]
-            return self._error(
-                JiraFieldRejected,
-                f"Jira rejected the ticket. {' '.join(words)}",
-                fields={name: [text] for name, text in fields.items()},
-            )
-        if any(words in self._said for words in _UNREADABLE):
-            sentence = (
-                "Jira could not take the description as it is formatted. Simplify "
-                "lists, tables and links in it, then try again."
-            )
-            return self._error(
-                JiraFieldRejected, sentence, fields={"description": [sentence]}
-            )
-        return None
-
-    def _our_names(self, errors: Mapping[str, str]) -> dict[str, str]:
-        """Return the sentences by our fields, others by their display name."""
-        foreign = errors.keys() - OUR_FIELDS.keys()
-        names = {**(self.field_names() if foreign else {}), **OUR_FIELDS}
-        return {names.get(field, field): text for field, text in errors.items()}
+    is_signed_in: Callable[[], bool] = lambda: True
+    get_field_names: Callable[[], Mapping[str, str]] = dict
 
     @property
-    def _advice(self) -> str:
-        if "appropriate screen" in self._said:
-            return (
-                f"Ask a Jira administrator to put it on the create screen of "
-                f"{self.project_key}, or take it out of the integration's settings."
-            )
-        if self.response.errors.keys() <= OUR_FIELDS.keys():
-            return "Change the text, then try again."
-        return (
+    def result(self) -> str:
+        """What Jira did instead."""
+        if self.project_key:
+            return "created no ticket"
+        return f"rejected the request to {self.purpose}"
+
+
+def map_error(failed: FailedRequest) -> JiraError:
+    """Return the error of the first rule that recognizes the response."""
+    rules = CREATION_RULES if failed.project_key else READ_RULES
+    errors = (rule(failed) for rule in rules)
+    error = next(filter(None, errors), None) or _unexpected_response(failed)
+    error.jira_status = failed.response.status
+    error.trace_id = failed.response.trace_id
+    return error
+
+
+def _captcha(failed: FailedRequest) -> JiraError | None:
+    if not failed.response.captcha:
+        return None
+    return JiraAuthFailed(
+        f"Jira requires a person to log in at {failed.site} once, because too many "
+        "logins failed. Log in there with a browser as the connected account, then "
+        "reconnect Jira."
+    )
+
+
+def _unusable_token(failed: FailedRequest) -> JiraError | None:
+    response = failed.response
+    if response.status not in (401, 403):
+        return None
+    if response.says("scope does not match"):
+        return JiraAuthFailed(
+            "The stored API token lacks scopes that Jira requires. Make one at "
+            f"{TOKENS} with the scopes read:jira-work, write:jira-work and "
+            "read:jira-user, and reconnect Jira with it.",
+            misses_scopes=True,
+        )
+    if response.says("authentication with passwords"):
+        return JiraAuthFailed(f"Jira accepts an API token and no password. {_RENEW}")
+    if response.says("Connect Session Auth Token"):
+        return JiraAuthFailed(
+            f"Jira at {failed.site} could not read the e-mail and API token. {_RENEW} "
+            "If that does not help, ask who runs the network whether it changes the "
+            "Authorization header."
+        )
+    return None
+
+
+def _rejected_credentials(failed: FailedRequest) -> JiraError | None:
+    anonymous = ("not logged in", "anonymous user", "logging in first")
+    if failed.response.credentials_refused or _mentions_account(failed, anonymous):
+        return _auth_failed(failed)
+    return None
+
+
+def _rate_limit(failed: FailedRequest) -> JiraError | None:
+    if failed.response.status != 429:
+        return None
+    seconds = failed.response.retry_after
+    unit = "second" if seconds == 1 else "seconds"
+    wait = f"{seconds} {unit}" if seconds else "a moment"
+    return JiraRateLimited(
+        f"Jira is receiving too many requests and {failed.result}. Try again in "
+        f"{wait}.",
+        retry_after=seconds,
+    )
+
+
+def _missing_permission(failed: FailedRequest) -> JiraError | None:
+    cannot_create = ("permission to create", "cannot create issues")
+    if failed.response.status != 403 and not _mentions_account(failed, cannot_create):
+        return None
+    if not failed.is_signed_in():
+        return _auth_failed(failed)
+    if not failed.response.json:
+        return JiraPermissionDenied(
+            f"Something in front of Jira at {failed.site} blocked the request. Ask a "
+            "Jira administrator whether an IP allowlist or a firewall keeps "
+            "KillTheNoise out."
+        )
+    return JiraPermissionDenied(
+        f"The connected Jira account may not {failed.purpose}. Ask a Jira "
+        f"administrator {failed.permission}. {_quote(failed)}".strip()
+    )
+
+
+def _too_long_description(failed: FailedRequest) -> JiraError | None:
+    description = failed.response.errors.get("description", "")
+    if "CONTENT_LIMIT_EXCEEDED" in _quote(failed) or "too long" in description:
+        sentence = "The description is longer than Jira accepts. Shorten it."
+        return JiraContentTooLong(sentence, fields={"description": [sentence]})
+    return None
+
+
+def _unknown_project(failed: FailedRequest) -> JiraError | None:
+    response = failed.response
+    not_found = response.status == 404 and response.messages
+    if not not_found and "project" not in response.errors:
+        return None
+    if not failed.is_signed_in():
+        return _auth_failed(failed)
+    project = failed.project_key and f"project {failed.project_key}"
+    return JiraProjectInvalid(
+        f"Jira {project or failed.result + ': it'} does not exist, or the connected "
+        "account cannot see it. Choose another one in the Jira integration, or ask a "
+        "Jira administrator for access."
+    )
+
+
+def _unknown_issue_type(failed: FailedRequest) -> JiraError | None:
+    if "issuetype" not in failed.response.errors:
+        return None
+    return JiraIssueTypeInvalid(
+        f"Jira project {failed.project_key} has no issue type “{failed.issue_type}” to "
+        "create. Choose another one in the Jira integration."
+    )
+
+
+def _rejected_fields(failed: FailedRequest) -> JiraError | None:
+    errors = failed.response.errors
+    if not errors:
+        return None
+    names = failed.get_field_names() if errors.keys() - OUR_FIELDS.keys() else {}
+    names = {**names, **OUR_FIELDS}
+    fields = {names.get(field, field): text for field, text in errors.items()}
+    texts = [f"{name}: {text}" for name, text in fields.items()]
+    reasons = _join([*failed.response.messages, *texts])
+    if "appropriate screen" in reasons:
+        advice = (
+            "Ask a Jira administrator to put it on the create screen of "
+            f"{failed.project_key}, or remove it from the integration's settings."
+        )
+    elif errors.keys() <= OUR_FIELDS.keys():
+        advice = "Change the text, then try again."
+    else:
+        advice = (
             "Correct it in the settings of the Jira integration, or ask a Jira "
             "administrator."
         )
+    return JiraFieldRejected(
+        f"Jira rejected the ticket. {reasons} {advice}",
+        fields={name: [text] for name, text in fields.items()},
+    )
 
-    def _of_surprise(self) -> JiraError:
-        if self.response.messages:  # so it is a Jira, and it understood the address
-            return self._error(
-                JiraBadResponse,
-                f"Jira at {self.site} did not take the request (status "
-                f"{self.response.status}). {self._quote} Try "
-                "again; if it happens again, tell us the request id.",
-            )
-        return self._error(
-            JiraBadResponse,
-            f"{self.site} answered with status {self.response.status} and no reason "
-            "that we understand. Check that the address in the Jira integration is "
-            "your Jira site.",
+
+def _unreadable_description(failed: FailedRequest) -> JiraError | None:
+    quote = _quote(failed)
+    if "INVALID_INPUT" not in quote and "unsupported content" not in quote:
+        return None
+    sentence = (
+        "Jira could not read the formatting of the description. Simplify lists, tables "
+        "and links in it, then try again."
+    )
+    return JiraFieldRejected(sentence, fields={"description": [sentence]})
+
+
+def _too_large_ticket(failed: FailedRequest) -> JiraError | None:
+    if failed.response.status != 413:
+        return None
+    return JiraBadResponse(
+        "Jira found the ticket too large (413). Shorten the description."
+    )
+
+
+def _rejected_read(failed: FailedRequest) -> JiraError | None:
+    errors = failed.response.errors
+    if not errors:
+        return None
+    return JiraFieldRejected(
+        f"Jira {failed.result}. {_quote(failed)} {_REPORT}",
+        fields={name: [text] for name, text in errors.items()},
+    )
+
+
+def _unexpected_response(failed: FailedRequest) -> JiraError:
+    status = failed.response.status
+    if failed.response.messages:  # only a Jira that knows the address sends these
+        return JiraBadResponse(
+            f"Jira at {failed.site} {failed.result} (status {status}). "
+            f"{_quote(failed)} {_REPORT}"
         )
-
-    def _says_of_us(self, words: tuple[str, ...]) -> bool:
-        """Whether Jira speaks of the account; what it says of other fields may quote
-        anything that a person wrote.
-        """
-        said = [*self.response.messages, self.response.errors.get("project", "")]
-        return any(word in text.lower() for word in words for text in said)
-
-    @property
-    def _said(self) -> str:
-        return " ".join(
-            _ended(text)
-            for text in [*self.response.messages, *self.response.errors.values()]
-        )
-
-    @property
-    def _quote(self) -> str:
-        return f"Jira says: {self._said}" if self._said else ""
-
-    def _error(self, kind: type[JiraError], message: str, **details: Any) -> JiraError:
-        return kind(
-            message,
-            jira_status=self.response.status,
-            trace_id=self.response.trace_id,
-            **details,
-        )
+    return JiraBadResponse(
+        f"{failed.site} responded with status {status} and no reason that we "
+        "understand. Check that the address in the Jira integration is your Jira site."
+    )
 
 
-def _ended(text: str) -> str:
-    return text.rstrip(".") + "."
+def _auth_failed(failed: FailedRequest) -> JiraAuthFailed:
+    return JiraAuthFailed(
+        f"Jira at {failed.site} does not accept the e-mail and API token; a token "
+        f"lasts a year at most. {_RENEW}"
+    )
+
+
+def _mentions_account(failed: FailedRequest, phrases: tuple[str, ...]) -> bool:
+    """Whether Jira says this of the account.
+
+    Only these texts count: the errors of other fields may quote what a person wrote.
+    """
+    response = failed.response
+    texts = [*response.messages, response.errors.get("project", "")]
+    return any(phrase in text.lower() for phrase in phrases for text in texts)
+
+
+def _quote(failed: FailedRequest) -> str:
+    texts = _join([*failed.response.messages, *failed.response.errors.values()])
+    return f"Jira says: {texts}" if texts else ""
+
+
+def _join(texts: list[str]) -> str:
+    return " ".join(text.rstrip(".") + "." for text in texts)
+
+
+_ACCESS_RULES = (
+    _captcha,
+    _unusable_token,
+    _rejected_credentials,
+    _rate_limit,
+    _missing_permission,
+)
+CREATION_RULES = (
+    *_ACCESS_RULES,
+    _too_long_description,
+    _unknown_project,
+    _unknown_issue_type,
+    _rejected_fields,
+    _unreadable_description,
+    _too_large_ticket,
+)
+READ_RULES = (*_ACCESS_RULES, _unknown_project, _rejected_read)

@@ -1,9 +1,9 @@
-"""What can go wrong with Jira, in classes by consequence.
+"""The errors of calls to Jira, grouped by consequence.
 
-`NothingCreated`: Jira said no. `NothingSent`: no byte of the request left.
-`MayExist`: the request left and no usable response came, so the ticket may exist.
+`NothingCreated`: Jira rejected the request. `NothingSent`: no byte of it was sent.
+`MayExist`: it was sent and no usable response came, so the ticket may exist.
 
-`str()` is a sentence that is safe to show: no token, no markup, no body of Jira's.
+`str()` is a sentence that is safe to show: no token, no markup, no raw response body.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,10 @@ from killthenoise.errors import ServiceError
 class JiraError(ServiceError):
     """A failed call to Jira.
 
-    `jira_status` is the HTTP status of Jira's response (None without one), `trace_id`
-    its `Atl-Traceid`, which Atlassian's support asks for. `retry_after` is in seconds,
-    `fields` holds Jira's sentences by our field (title, description) or Jira's.
+    `jira_status` is the HTTP status of Jira's response (None without one). `trace_id`
+    is its `Atl-Traceid`, which Atlassian's support asks for. `retry_after` is in
+    seconds. `fields` holds Jira's sentences by our field (title, description) or by the
+    name of Jira's field.
     """
 
     http_status = 500
@@ -41,26 +42,26 @@ class JiraError(ServiceError):
 
 
 class NothingCreated(JiraError):
-    """Jira answered that it did not and will not create the ticket."""
+    """Jira responded that it did not create the ticket, and will not."""
 
 
 class NothingSent(JiraError):
-    """The request never left: nothing was created, and trying again is safe."""
+    """The request was not sent: nothing was created, and trying again is safe."""
 
     retryable = True
 
 
 class MayExist(JiraError):
-    """The request left and no usable response came."""
+    """The request was sent and no usable response came."""
 
     retryable = True
     ticket_may_exist = True
 
 
 class JiraAuthFailed(NothingCreated):
-    """The token is wrong, expired or revoked, or Jira wants a captcha first.
+    """The token is wrong, expired or revoked, or Jira requires a captcha first.
 
-    `misses_scopes`: Jira knows the token, which may not do this.
+    `misses_scopes` is true if Jira accepts the token but it lacks a scope.
     """
 
     code = "jira_auth_failed"
@@ -74,7 +75,7 @@ class JiraAuthFailed(NothingCreated):
 
 
 class JiraPermissionDenied(NothingCreated):
-    """The account is known and may not do this."""
+    """The account is logged in and lacks a permission."""
 
     code = "jira_permission_denied"
     title = "Jira denied permission"
@@ -95,21 +96,21 @@ class JiraIssueTypeInvalid(NothingCreated):
 
 
 class JiraFieldRejected(NothingCreated):
-    """Jira refused the value of a field; `fields` says which and why."""
+    """Jira rejected the value of a field; `fields` says which and why."""
 
     code = "jira_field_rejected"
     title = "Jira rejected a field"
 
 
 class JiraContentTooLong(NothingCreated):
-    """The description is longer than Jira takes."""
+    """The description is longer than Jira accepts."""
 
     code = "jira_content_too_long"
     title = "Too long for Jira"
 
 
 class JiraRateLimited(NothingCreated):
-    """Jira asked us to slow down; `retry_after` says for how long, if Jira did."""
+    """Jira is rate limiting us; `retry_after` is set if Jira says for how long."""
 
     code = "jira_rate_limited"
     title = "Jira is rate limiting"
@@ -117,14 +118,14 @@ class JiraRateLimited(NothingCreated):
 
 
 class JiraBadResponse(NothingCreated):
-    """An response that is no success and says nothing that we understand."""
+    """The response is not a success, and its reason is not one that we know."""
 
     code = "jira_bad_response"
     title = "Unexpected response from Jira"
 
 
 class JiraUnreachable(NothingSent):
-    """DNS, connection or TLS failed, or our own deadline passed before sending."""
+    """DNS, connection or TLS failed, or our deadline passed before sending."""
 
     code = "jira_unreachable"
     title = "Jira could not be reached"
@@ -139,17 +140,34 @@ class JiraOutcomeUnknown(MayExist):
 
 
 class JiraTicketLost(NothingCreated):
-    """The request may have left, and Jira has no such ticket after all."""
+    """The request may have been sent, but Jira has no such ticket.
+
+    Recovery records it; the API never sends it.
+    """
 
     code = "jira_ticket_lost"
     title = "Jira did not create the ticket"
     retryable = True
 
 
+READ_ERRORS = (
+    JiraAuthFailed,
+    JiraPermissionDenied,
+    JiraProjectInvalid,
+    JiraFieldRejected,
+    JiraRateLimited,
+    JiraUnreachable,
+    JiraBadResponse,
+)
+CREATION_ERRORS = (
+    *READ_ERRORS,
+    JiraIssueTypeInvalid,
+    JiraContentTooLong,
+    JiraOutcomeUnknown,
+)
+
+
 def error_from_code(code: str, message: str) -> JiraError:
-    """Return the error that was recorded by its code and sentence."""
-    kinds = [
-        kind for group in JiraError.__subclasses__() for kind in group.__subclasses__()
-    ]
-    by_code = {kind.code: kind for kind in kinds}
-    return by_code.get(code, JiraBadResponse)(message)
+    """Return the error that a ticket request recorded by its code and sentence."""
+    classes = {error.code: error for error in (*CREATION_ERRORS, JiraTicketLost)}
+    return classes.get(code, JiraBadResponse)(message)

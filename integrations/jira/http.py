@@ -1,41 +1,37 @@
-"""One account on one Jira site: requests out, answers in, whatever they are for."""
+"""HTTP to one Jira site as one account."""
 
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from integrations.jira.error_mapping import Refusal
+from integrations.jira.error_mapping import FailedRequest, map_error
 from integrations.jira.errors import JiraUnreachable
 from integrations.jira.response import JiraResponse
-from integrations.jira.secret import Secret, forgetting_variables
-from integrations.jira.transport import Exchange, watching
+from integrations.jira.secret import Secret, clear_frames_on_error
+from integrations.jira.transport import OutgoingRequest, track
 
 USER_AGENT = "KillTheNoise/1.0"
-MAX_ANSWER_BYTES = 1024 * 1024
+MAX_RESPONSE_BYTES = 1024 * 1024
 SHORTEST_SECRET = 8
-"""Characters; what is shorter is no token of Atlassian's, and may be any word."""
+"""Characters. Anything shorter is no Atlassian token, and may be an ordinary word."""
 
-
-_AGAIN = (
-    "Try again in a moment; if it happens again, check the address of the Jira site."
-)
+_RETRY = "Try again in a moment; if it happens again, check the site's address."
 
 
 class NoResponse(Exception):
-    """No response came; the exchange knows whether the request left."""
+    """No response came. The OutgoingRequest knows whether the request was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JiraHttp:
-    """Sends requests as the account; without one, as nobody. Making it does no network.
+    """Sends requests as the account, or anonymously without an `email`.
 
-    `base_url` is the site's origin. `api_url` is where its API is if not there itself,
-    as for scoped tokens. `session` is the process's pooled session, timeouts are in
-    seconds.
+    `base_url` is the site's origin. `api_url` is set if the API is elsewhere, as for
+    scoped tokens. `session` is the process's pooled session; timeouts are in seconds.
+    The constructor does no network.
     """
 
     base_url: str
@@ -51,87 +47,85 @@ class JiraHttp:
         return f"{self.base_url}/browse/{key}"
 
     def send(
-        self, exchange: Exchange, method: str, path: str, json: object = None
+        self, outgoing: OutgoingRequest, method: str, path: str, json: object = None
     ) -> JiraResponse:
         """Send one request and read its response. Raises NoResponse."""
         try:
-            with forgetting_variables():
-                status, headers, body = self._exchanged(exchange, method, path, json)
+            with clear_frames_on_error():
+                response = self._send(outgoing, method, path, json)
         except requests.ConnectTimeout as exc:
-            exchange.sent = False
+            outgoing.sent = False
             raise NoResponse from exc
         except (requests.RequestException, HTTPError, OSError) as exc:
             raise NoResponse from exc
-        return JiraResponse(
-            status=status,
-            headers=headers,
-            body=self._without_secrets(body[:MAX_ANSWER_BYTES]),
-            truncated=len(body) > MAX_ANSWER_BYTES,
-        )
+        return replace(response, body=self._without_secrets(response.body))
 
     def read(
-        self, method: str, path: str, *, deadline: float, json: object = None
+        self,
+        method: str,
+        path: str,
+        purpose: str,
+        *,
+        deadline: float,
+        json: object = None,
+        permission: str = "for access",
     ) -> JiraResponse:
-        """Ask for something that may be asked twice.
+        """Send a request that is safe to repeat, and return its successful response.
 
-        Raises a JiraError unless the response is a success and ours.
-
-        `deadline` is a reading of `time.monotonic()`.
+        `deadline` is a reading of `time.monotonic()`. `purpose` and `permission` are
+        words for the error's sentence; see FailedRequest. Raises JiraErrors.
         """
         try:
-            response = self.send(Exchange(deadline), method, path, json)
+            response = self.send(OutgoingRequest(deadline), method, path, json)
         except NoResponse as exc:
-            raise JiraUnreachable(f"{self.base_url} did not respond. {_AGAIN}") from exc
+            raise JiraUnreachable(f"{self.base_url} did not respond. {_RETRY}") from exc
         if response.status in (200, 201) and not response.credentials_refused:
             return response
         if response.status >= 500:
             raise JiraUnreachable(
-                f"{self.base_url} answered {response.status}. {_AGAIN}",
+                f"{self.base_url} responded with status {response.status}. {_RETRY}",
                 jira_status=response.status,
                 retry_after=response.retry_after,
             )
-        raise Refusal(response=response, site=self.base_url).as_error()
+        raise map_error(FailedRequest(response, self.base_url, purpose, permission))
 
-    def read_openly(self, path: str, *, deadline: float) -> JiraResponse:
-        """As `read`, of the site itself, which is told nothing of the account."""
-        stranger = JiraHttp(
-            base_url=self.base_url,
-            session=self.session,
-            connect_timeout=self.connect_timeout,
-            read_timeout=self.read_timeout,
-        )
-        return stranger.read("GET", path, deadline=deadline)
+    def anonymous(self) -> "JiraHttp":
+        """Return HTTP to the site itself, without the account."""
+        return replace(self, email="", api_token="", api_url="")  # nosec B106
 
-    def _exchanged(
-        self, exchange: Exchange, method: str, path: str, json: object
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        with watching(exchange), self._request(exchange, method, path, json) as got:
-            body: bytes = got.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
-            return got.status_code, got.headers, body
-
-    def _request(
-        self, exchange: Exchange, method: str, path: str, json: object
-    ) -> requests.Response:
-        left = exchange.remaining()
-        exchange.sent = True
-        return self.session.request(
-            method,
-            (self.api_url or self.base_url) + path,
-            json=json,
-            headers={
-                "Accept": "application/json",
-                "User-Agent": USER_AGENT,
-                **({"Authorization": self._authorization} if self.email else {}),
-            },
-            timeout=(min(self.connect_timeout, left), min(self.read_timeout, left)),
-            allow_redirects=False,
-            stream=True,
-        )
+    def _send(
+        self, outgoing: OutgoingRequest, method: str, path: str, json: object
+    ) -> JiraResponse:
+        left = outgoing.remaining()
+        outgoing.sent = True
+        with (
+            track(outgoing),
+            self.session.request(
+                method,
+                (self.api_url or self.base_url) + path,
+                json=json,
+                headers={
+                    "Accept": "application/json",
+                    "User-Agent": USER_AGENT,
+                    **({"Authorization": self._authorization} if self.email else {}),
+                },
+                timeout=(min(self.connect_timeout, left), min(self.read_timeout, left)),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            body = response.raw.read(MAX_RESPONSE_BYTES + 1, decode_content=True)
+            return JiraResponse(
+                status=response.status_code,
+                headers=response.headers,
+                body=body[:MAX_RESPONSE_BYTES],
+                truncated=len(body) > MAX_RESPONSE_BYTES,
+            )
 
     def _without_secrets(self, body: bytes) -> bytes:
-        """Drop our credentials from an response that repeats what it was sent."""
+        """Remove our credentials from a response that repeats what it was sent."""
         basic = Secret(self._authorization.split()[1])
-        body = _plainly_written(body)
+        body = _normalize_json(body)
         for secret in (Secret(self.api_token), basic):
             if len(secret) >= SHORTEST_SECRET:
                 body = body.replace(secret.encode(), b"***")
@@ -143,8 +137,8 @@ class JiraHttp:
         return Secret("Basic " + b64encode(pair.encode()).decode("ascii"))
 
 
-def _plainly_written(body: bytes) -> bytes:
-    """Return JSON in one spelling, since `=` may come as `\\u003d`; else the body."""
+def _normalize_json(body: bytes) -> bytes:
+    """Undo escapes in JSON, where `=` may be written `\\u003d`; keep other bodies."""
     if b"\\" not in body:
         return body
     try:

@@ -1,4 +1,4 @@
-"""The tickets that are there: one by its key, some by their words."""
+"""Finds tickets: one by its key, or several by words of their summary."""
 
 import math
 import re
@@ -33,7 +33,7 @@ def is_issue_id(text: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundTicket:
-    """A ticket as Jira shows it; `project_key` of where it is now."""
+    """A ticket as Jira shows it. `project_key` is the project it is in now."""
 
     id: str
     key: str
@@ -64,41 +64,41 @@ class IssueLookup:
     `deadline` is a reading of `time.monotonic()`.
     """
 
-    def __init__(self, site: JiraHttp) -> None:
-        self._site = site
+    def __init__(self, http: JiraHttp) -> None:
+        self._http = http
 
     def find(self, key: str, *, deadline: float) -> FoundTicket | None:
-        """Return the ticket, None if there is none that the account sees.
+        """Return the ticket, or None if the account sees none.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
         """
         path = f"/rest/api/3/issue/{quote(key, safe='')}?fields={','.join(FIELDS)}"
         try:
-            response = self._site.read("GET", path, deadline=deadline)
-        except JiraProjectInvalid:  # so Jira answers where it shows no such thing
+            found = self._http.read("GET", path, "read the ticket", deadline=deadline)
+        except JiraProjectInvalid:  # what Jira's 404 becomes
             return None
-        return self._found(response.json)
+        return self._parse(found.json)
 
     def search(
         self, project_key: str, words: str, *, deadline: float
     ) -> list[FoundTicket]:
-        """Return tickets of the project with all the words, the newest changes first.
+        """Return at most MAX_FOUND tickets of the project that have all the words.
 
-        Without words, those changed last. At most MAX_FOUND.
+        The most recently updated come first. Without words, any ticket matches.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
         """
-        asked = {
+        query = {
             "jql": build_jql(project_key, words),
             "maxResults": MAX_FOUND,
             "fields": FIELDS,
         }
-        path = "/rest/api/3/search/jql"
-        page = self._site.read("POST", path, deadline=deadline, json=asked).json
-        issues = page.get("issues")
+        path, purpose = "/rest/api/3/search/jql", f"search project {project_key}"
+        page = self._http.read("POST", path, purpose, json=query, deadline=deadline)
+        issues = page.json.get("issues")
         if not isinstance(issues, list):
-            raise JiraBadResponse(f"{self._site.base_url} answered without tickets.")
-        return [self._found(issue) for issue in issues if isinstance(issue, dict)]
+            raise JiraBadResponse(f"{self._http.base_url} responded without tickets.")
+        return [self._parse(issue) for issue in issues if isinstance(issue, dict)]
 
     def search_marked(
         self,
@@ -130,7 +130,7 @@ class IssueLookup:
         }
         while True:
             page = self._search_page(body, deadline)
-            yield from _marked(page["issues"], property_key, self._site.browse_url)
+            yield from _marked(page["issues"], property_key, self._http.browse_url)
             token = page.get("nextPageToken")
             if page.get("isLast") or not token:
                 return
@@ -143,24 +143,26 @@ class IssueLookup:
         """
         path = "/rest/api/3/search/jql"
         while True:
-            response = self._site.read("POST", path, json=body, deadline=deadline)
+            response = self._http.read(
+                "POST", path, "search for tickets", json=body, deadline=deadline
+            )
             if response.truncated and body["maxResults"] > 1:
                 body["maxResults"] //= 2
                 continue
             page = response.json
             if not isinstance(page.get("issues"), list):  # not: there are none
-                raise JiraBadResponse(f"{self._site.base_url} listed no tickets.")
+                raise JiraBadResponse(f"{self._http.base_url} listed no tickets.")
             return page
 
-    def _found(self, issue: Mapping[str, Any]) -> FoundTicket:
-        """Read an issue with tolerance: what it lacks is empty."""
+    def _parse(self, issue: Mapping[str, Any]) -> FoundTicket:
+        """Parse an issue leniently: a value that is missing becomes empty."""
         fields = as_object(issue.get("fields"))
         key = str(issue.get("key") or "")
         project = as_object(fields.get("project")).get("key")
         return FoundTicket(
             id=str(issue.get("id") or ""),
             key=key,
-            url=self._site.browse_url(key),
+            url=self._http.browse_url(key),
             summary=str(fields.get("summary") or ""),
             status=str(as_object(fields.get("status")).get("name") or ""),
             project_key=str(project or key.rpartition("-")[0]),
@@ -200,20 +202,17 @@ def _marked_jql(
 
 
 def build_jql(project_key: str, words: str) -> str:
-    """Return the query. Of `words`, whatever they hold, only letters and digits stay.
+    """Return the query. Only the letters and digits of `words` are used.
 
-    So none of the signs that have a meaning in JQL or in its text search is ever sent.
-    Each word counts as it stands, in its other forms, and as the beginning of one.
+    So no character with a meaning in JQL or in its text search is ever sent. Each word
+    matches itself, its other forms, and words that begin with it.
     """
     clauses = [f'project = "{project_key}"']
     clauses += [
-        f'(summary ~ "{word}" OR summary ~ "{word}*")' for word in _words(words)
+        f'(summary ~ "{word}" OR summary ~ "{word}*")'
+        for word in re.findall(r"[^\W_]+", words)[:MAX_WORDS]
     ]
     return f"{' AND '.join(clauses)} ORDER BY updated DESC"
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", text)[:MAX_WORDS]
 
 
 def _parse_time(value: object) -> datetime | None:

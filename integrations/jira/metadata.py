@@ -1,6 +1,6 @@
-"""What a Jira site tells of itself: account, projects, issue types, their fields.
+"""Reads the account, projects, issue types and create screens of a Jira site.
 
-Read with tolerance: what an response lacks is empty here.
+Responses are parsed leniently: a value that is missing becomes empty.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from integrations.jira.errors import JiraBadResponse
+from integrations.jira.errors import JiraBadResponse, JiraError
 from integrations.jira.http import JiraHttp
+from integrations.jira.response import as_object
 
 PAGE = 100
 MAX_PAGES = 20
@@ -18,7 +19,7 @@ MAX_PAGES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Who Jira says that we are; `email` is empty if the account hides it."""
+    """The account that is logged in. `email` is empty if the account hides it."""
 
     account_id: str
     display_name: str
@@ -27,7 +28,7 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project that the account sees, and the issue types that are no subtasks."""
+    """A project that the account sees, and its issue types except subtasks."""
 
     id: str
     key: str
@@ -48,8 +49,8 @@ class IssueType:
 class Field:
     """A field of a create screen.
 
-    `allowed` holds the values to choose from, as Jira shows them; None if any value
-    of the field's type will do.
+    `allowed` holds the values to choose from, as Jira shows them; None if the field
+    takes any value of its type.
     """
 
     id: str
@@ -60,52 +61,55 @@ class Field:
 
 
 class Metadata:
-    """Reads what one account sees of a site. Each method raises JiraErrors.
+    """Reads what one account sees on a site. The methods raise JiraErrors.
 
     `deadline` is a reading of `time.monotonic()`.
     """
 
-    def __init__(self, site: JiraHttp) -> None:
-        self._site = site
+    def __init__(self, http: JiraHttp) -> None:
+        self._http = http
 
     def myself(self, *, deadline: float) -> Account:
-        """Return the account. Jira answers this to no anonymous request.
+        """Return the account. Jira rejects this request if it is anonymous.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
         """
-        response = self._site.read("GET", "/rest/api/3/myself", deadline=deadline).json
-        if not response.get("accountId"):
-            raise JiraBadResponse(f"{self._site.base_url} answered without an account.")
+        path = "/rest/api/3/myself"
+        user = self._http.read("GET", path, "log in", deadline=deadline).json
+        if not user.get("accountId"):
+            raise self._missing("an account")
         return Account(
-            account_id=str(response["accountId"]),
-            display_name=str(response.get("displayName") or ""),
-            email=str(response.get("emailAddress") or ""),
+            account_id=str(user["accountId"]),
+            display_name=str(user.get("displayName") or ""),
+            email=str(user.get("emailAddress") or ""),
         )
 
     def cloud_id(self, *, deadline: float) -> UUID:
-        """Return Atlassian's id of the site, which it tells anybody.
+        """Return Atlassian's id of the site, which anybody may read.
 
         https://support.atlassian.com/jira/kb/retrieve-my-atlassian-sites-cloud-id/
         """
-        response = self._site.read_openly("/_edge/tenant_info", deadline=deadline)
+        path, purpose = "/_edge/tenant_info", "read the site's cloud id"
+        site = self._http.anonymous()
+        response = site.read("GET", path, purpose, deadline=deadline)
         try:
             return UUID(str(response.json.get("cloudId")))
         except ValueError as exc:
-            site = self._site.base_url
-            raise JiraBadResponse(f"{site} answered without its cloud id.") from exc
+            raise self._missing("its cloud id") from exc
 
     def projects(
         self, *, deadline: float, query: str = "", action: str = "view"
     ) -> list[Project]:
-        """Return the projects in whose key or name `query` is.
+        """Return the projects whose key or name contains `query`.
 
-        `action` is what the account can do there: view, browse, edit or create.
+        `action` is what the account may do there: view, browse, edit or create.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
         """
-        path = "/rest/api/3/project/search"
+        path, purpose = "/rest/api/3/project/search", "list the projects"
         asked = {"query": query, "action": action, "expand": "issueTypes"}
-        return [_project(one) for one in self._pages(path, "values", deadline, **asked)]
+        pages = self._read_pages(path, purpose, "values", deadline, **asked)
+        return [_parse_project(one) for one in pages]
 
     def has_permission(
         self, permission: str, project_key: str, *, deadline: float
@@ -118,23 +122,25 @@ class Metadata:
         """
         query = urlencode({"projectKey": project_key, "permissions": permission})
         path = f"/rest/api/3/mypermissions?{query}"
-        found = self._site.read("GET", path, deadline=deadline).json.get("permissions")
-        response = found.get(permission) if isinstance(found, dict) else None
-        return isinstance(response, dict) and response.get("havePermission") is True
+        purpose = f"read its permissions in project {project_key}"
+        response = self._http.read("GET", path, purpose, deadline=deadline)
+        permissions = as_object(response.json.get("permissions"))
+        return as_object(permissions.get(permission)).get("havePermission") is True
 
     def issue_types(self, project_key: str, *, deadline: float) -> list[IssueType]:
-        """Return the issue types that the account can create in the project.
+        """Return the issue types that the account may create in the project.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get
         """
         path = f"/rest/api/3/issue/createmeta/{quote(project_key, safe='')}/issuetypes"
+        purpose = f"list the issue types of project {project_key}"
         return [
             IssueType(
                 id=str(one.get("id")),
                 name=_name(one),
                 subtask=one.get("subtask") is True,
             )
-            for one in self._pages(path, "issueTypes", deadline)
+            for one in self._read_pages(path, purpose, "issueTypes", deadline)
         ]
 
     def fields(
@@ -148,30 +154,35 @@ class Metadata:
             f"/rest/api/3/issue/createmeta/{quote(project_key, safe='')}/issuetypes/"
             f"{quote(issue_type_id, safe='')}"
         )
-        return [_field(one) for one in self._pages(path, "fields", deadline)]
+        purpose = f"read the create screen of project {project_key}"
+        pages = self._read_pages(path, purpose, "fields", deadline)
+        return [_parse_field(one) for one in pages]
 
     def field_names(
         self, project_key: str, issue_type: str, *, deadline: float
     ) -> dict[str, str]:
-        """Return the display names of the create screen's fields by their id."""
-        types = self.issue_types(project_key, deadline=deadline)
-        type_id = next((one.id for one in types if one.name == issue_type), None)
-        if type_id is None:
-            return {}
-        fields = self.fields(project_key, type_id, deadline=deadline)
-        return {field.id: field.name for field in fields}
+        """Return the names of the create screen's fields by id; {} if unreadable."""
+        try:
+            for one in self.issue_types(project_key, deadline=deadline):
+                if one.name == issue_type:
+                    fields = self.fields(project_key, one.id, deadline=deadline)
+                    return {field.id: field.name for field in fields}
+        except JiraError:
+            pass
+        return {}
 
-    def _pages(
-        self, path: str, name: str, deadline: float, **query: str
+    def _read_pages(
+        self, path: str, purpose: str, name: str, deadline: float, **query: str
     ) -> Iterator[dict[str, Any]]:
         """Yield the objects in the list called `name`, of all pages."""
         start = 0
         for _ in range(MAX_PAGES):
             asked = urlencode({**query, "startAt": start, "maxResults": PAGE})
-            page = self._site.read("GET", f"{path}?{asked}", deadline=deadline).json
+            url = f"{path}?{asked}"
+            page = self._http.read("GET", url, purpose, deadline=deadline).json
             found = page.get(name)
             if not isinstance(found, list):
-                raise JiraBadResponse(f"{self._site.base_url} answered without {name}.")
+                raise self._missing(name)
             yield from (one for one in found if isinstance(one, dict))
             start += len(found)
             total = page.get("total")
@@ -179,12 +190,15 @@ class Metadata:
             if page.get("isLast", not more) or not found:
                 return
 
+    def _missing(self, name: str) -> JiraBadResponse:
+        return JiraBadResponse(f"{self._http.base_url} responded without {name}.")
+
 
 def _name(one: Mapping[str, Any]) -> str:
     return str(one.get("name") or "")
 
 
-def _project(one: Mapping[str, Any]) -> Project:
+def _parse_project(one: Mapping[str, Any]) -> Project:
     types = one.get("issueTypes")
     usable = [
         _name(kind)
@@ -199,7 +213,7 @@ def _project(one: Mapping[str, Any]) -> Project:
     )
 
 
-def _field(one: Mapping[str, Any]) -> Field:
+def _parse_field(one: Mapping[str, Any]) -> Field:
     allowed = one.get("allowedValues")
     return Field(
         id=str(one.get("fieldId") or one.get("key")),

@@ -1,8 +1,8 @@
-"""The network guard: where a connection may go, checked on the one that is made.
+"""The network guard: refuses connections to addresses that are not public.
 
-What a name leads to is its owner's choice, who may choose our own network, and may
-choose again between a check and its use (DNS rebinding). So a name is resolved once,
-and the connection goes to an address of that very response.
+Whoever owns a host name decides what it resolves to. That may be our own network, and
+it may change between a check and its use (DNS rebinding). So a name is resolved once,
+every address is checked, and the connection goes to one of the checked addresses.
 
 https://www.iana.org/assignments/iana-ipv4-special-registry/
 https://www.iana.org/assignments/iana-ipv6-special-registry/
@@ -24,20 +24,20 @@ def _networks(*texts: str) -> list[Any]:
     return [ip_network(text) for text in texts]
 
 
-# In IPv6 only 2000::/3 is given out. All the rest is refused unseen: link-local,
-# site-local, unique-local, and what has an IPv4 address inside (mapped, NAT64).
+# In IPv6, only 2000::/3 is allocated to public addresses. That rules out link-local,
+# site-local, unique-local, and addresses that embed IPv4 (mapped, NAT64).
 PUBLIC = _networks("0.0.0.0/0", "2000::/3")
 SPECIAL = _networks(
     "0.0.0.0/8",  # this network; 0.0.0.0 is this machine
     "10.0.0.0/8",  # private
-    "100.64.0.0/10",  # shared by the customers of a carrier
+    "100.64.0.0/10",  # shared by a carrier's customers
     "127.0.0.0/8",  # loopback
-    "168.63.129.16/32",  # what a cloud's machines ask about themselves
-    "169.254.0.0/16",  # link-local, and the metadata of clouds
+    "168.63.129.16/32",  # Azure's platform services
+    "169.254.0.0/16",  # link-local, and cloud metadata
     "172.16.0.0/12",  # private
     "192.0.0.0/24",  # protocol assignments
     "192.0.2.0/24",  # documentation
-    "192.88.99.0/24",  # relays of 6to4
+    "192.88.99.0/24",  # 6to4 relays
     "192.168.0.0/16",  # private
     "198.18.0.0/15",  # benchmarking
     "198.51.100.0/24",  # documentation
@@ -49,31 +49,32 @@ SPECIAL = _networks(
     "2002::/16",  # 6to4
     "3fff::/20",  # documentation
 )
-OWN = _networks(
+LOCAL = _networks(
     "127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """What may be connected to: public addresses, by TLS.
+    """Where connections may go: public addresses, with TLS.
 
-    `allow_insecure` is for development: plain http, this machine, private networks.
+    `allow_insecure` is for development. It also allows plain http, this machine and
+    private networks.
     """
 
     allow_insecure: bool = False
 
     def allows(self, address: str) -> bool:
-        """Whether connections may go to an address; not if it cannot be read."""
+        """Whether connections may go to an address; false if it cannot be parsed."""
         try:
             ip = ip_address(address)
         except ValueError:
             return False
-        if self.allow_insecure and _in(ip, OWN):
+        if self.allow_insecure and _in(ip, LOCAL):
             return True
         return _in(ip, PUBLIC) and not _in(ip, SPECIAL)
 
-    def require_plain(self, host: str) -> None:
+    def require_plain_http(self, host: str) -> None:
         """Raise JiraUnreachable unless plain http is allowed."""
         if not self.allow_insecure:
             raise JiraUnreachable(
@@ -87,31 +88,31 @@ class Network:
         port: int,
         *,
         options: Iterable[Sequence[Any]],
-        patience: Callable[[], float],
+        get_timeout: Callable[[], float],
     ) -> socket.socket:
         """Return a socket that is connected to a checked address of the host.
 
-        `patience` gives the seconds for the next try. Raises JiraUnreachable for an
-        address that is not allowed, OSError if none is there or none answers.
+        `get_timeout` returns the seconds for the next attempt. Raises JiraUnreachable
+        if an address is not allowed, OSError if there is none or none responds.
         """
         failure = OSError(f"{host} has no address")
         for found in self._resolve(host, port):
             try:
-                return _open(found, options, patience)
+                return _open(found, options, get_timeout)
             except OSError as exc:
                 failure = exc
         raise failure
 
     def _resolve(self, host: str, port: int) -> list[Any]:
-        """Return what the host's name leads to. One bad address condemns them all."""
+        """Return the host's addresses. One that is not allowed rejects them all."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except UnicodeError as exc:
-            raise OSError(f"{host} is no name") from exc
+            raise OSError(f"{host} is not a valid host name") from exc
         for *_, address in found:
             if not self.allows(str(address[0])):
-                # The log may tell where our network is, the sentence may not.
-                logger.warning("%s leads to %s: refused", host, address[0])
+                # The log may show our network's addresses; the API's sentence may not.
+                logger.warning("%s resolves to %s: refused", host, address[0])
                 raise JiraUnreachable(
                     f"{host} is not at a public internet address, so nothing was sent. "
                     "Correct the site in the Jira integration, or ask who runs its DNS."
@@ -120,14 +121,14 @@ class Network:
 
 
 def _open(
-    found: Any, options: Iterable[Sequence[Any]], patience: Callable[[], float]
+    found: Any, options: Iterable[Sequence[Any]], get_timeout: Callable[[], float]
 ) -> socket.socket:
     family, kind, protocol, _, address = found
     sock = socket.socket(family, kind, protocol)
     try:
         for option in options:
             sock.setsockopt(*option)
-        sock.settimeout(patience())
+        sock.settimeout(get_timeout())
         sock.connect(address)
     except OSError:
         sock.close()

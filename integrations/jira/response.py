@@ -1,4 +1,4 @@
-"""Jira's answers, read with tolerance: any body, any of Jira's ways to say no."""
+"""A response of Jira, parsed leniently: any body, any of Jira's ways to say no."""
 
 import json
 import re
@@ -12,7 +12,7 @@ MAX_SENTENCE = 300
 
 @dataclass(frozen=True)
 class JiraResponse:
-    """An HTTP response of Jira's. `headers` compares names without case."""
+    """An HTTP response. `headers` ignores the case of names."""
 
     status: int
     headers: Mapping[str, str]
@@ -21,12 +21,12 @@ class JiraResponse:
 
     @property
     def trace_id(self) -> str:
-        """Atlassian's id of this exchange."""
+        """Atlassian's id of this request."""
         return re.sub(r"[^\w-]", "", self.headers.get("Atl-Traceid", ""))[:128]
 
     @property
     def json(self) -> dict[str, Any]:
-        """The body, if it is a JSON object; else {}."""
+        """The body if it is a JSON object, else {}."""
         try:
             parsed = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -35,28 +35,29 @@ class JiraResponse:
 
     @property
     def messages(self) -> list[str]:
-        """Jira's `errorMessages`, fit to show."""
+        """Jira's `errorMessages`, safe to show."""
         found = self.json.get("errorMessages")
-        said = [_sentence(text) for text in found] if isinstance(found, list) else []
-        return [text for text in said if text]
+        texts = map(_clean, found) if isinstance(found, list) else []
+        return [text for text in texts if text]
 
     @property
     def errors(self) -> dict[str, str]:
-        """Jira's `errors` by field, fit to show."""
+        """Jira's `errors` by field, safe to show."""
         found = self.json.get("errors")
         if not isinstance(found, dict):
             return {}
-        return {_sentence(name): _sentence(text) for name, text in found.items()}
+        return {_clean(name): _clean(text) for name, text in found.items()}
 
-    def says(self, words: str) -> bool:
-        """Whether the body, which may be of any kind, has the words."""
-        return words.encode() in self.body
+    def says(self, phrase: str) -> bool:
+        """Whether the body, of any content type, contains the phrase."""
+        return phrase.encode() in self.body
 
     @property
     def credentials_refused(self) -> bool:
-        """Whether Jira did not accept who we say we are.
+        """Whether Jira rejected the credentials.
 
-        Bad credentials may count as anonymous, so the status alone proves nothing.
+        It may treat bad credentials as anonymous, so the status alone proves nothing.
+
         https://confluence.atlassian.com/jirakb/seraph-login-reason-headers-720416100.html
         """
         reason = self.headers.get("X-Seraph-LoginReason", "")
@@ -71,7 +72,7 @@ class JiraResponse:
 
     @property
     def retry_after(self) -> int | None:
-        """Seconds that Jira asks us to wait, 0 or more; None if it does not say."""
+        """Seconds that Jira asks us to wait, 0 to 3600; None if it does not say."""
         asked = self.headers.get("Retry-After", "").strip()
         if asked.isdecimal():
             return min(int(asked), 3600)
@@ -79,14 +80,14 @@ class JiraResponse:
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
-    """Return the value if it is a JSON object; else {}."""
+    """Return the value if it is a JSON object, else {}."""
     return value if isinstance(value, dict) else {}
 
 
-def _sentence(text: object) -> str:
-    """Return the text on one line, without markup and what cannot be shown or stored.
+def _clean(text: object) -> str:
+    """Return the text on one line, without markup and unprintable characters.
 
-    Jira's own text may hold what people wrote, such as the label that it refuses.
+    Jira's texts may quote what people wrote, such as the label that it rejects.
     """
     plain = re.sub(r"<[a-z/!?][^>]*>?", " ", str(text), flags=re.IGNORECASE)
     shown = "".join(char if char.isprintable() else " " for char in plain)

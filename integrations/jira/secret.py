@@ -1,4 +1,4 @@
-"""A secret on its way through the code, and through reports of errors."""
+"""Keeps secrets out of error reports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,10 @@ from traceback import clear_frames
 
 
 class Secret(str):
-    """Text whose repr is not the text.
+    """Text whose repr hides it. Use it like any other string.
 
-    Reports of errors show the variables of every frame by their repr, alone or inside
-    of others. To use it, use it as the text that it is.
+    Error reports show the variables of every frame by their repr, alone or inside
+    other objects.
     """
 
     __slots__ = ()
@@ -19,10 +19,10 @@ class Secret(str):
 
 
 @contextmanager
-def forgetting_variables() -> Iterator[None]:
-    """Clear the variables of all frames below, if anything is raised inside.
+def clear_frames_on_error() -> Iterator[None]:
+    """Clear the local variables of all frames below if the block raises.
 
-    Those of the HTTP libraries hold the request as it goes over the wire.
+    Those of the HTTP libraries hold the request as it was sent, with its credentials.
     """
     try:
         yield

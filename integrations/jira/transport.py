@@ -1,8 +1,8 @@
-"""The wire: one pooled `requests` session that knows what left and when to give up.
+"""One pooled `requests` session that knows what was sent and when to give up.
 
 `requests` cannot tell whether a failed request was sent, and its read timeout starts
-anew with each byte. Both matter here, because a POST that left may have made a ticket.
-So each connection reports to the `Exchange` of its request.
+again with each byte. Both matter here, because a POST that was sent may have created a
+ticket. So each connection reports to the `OutgoingRequest` that it carries.
 """
 
 import http.client
@@ -28,13 +28,13 @@ MAX_HOSTS = 64
 
 
 @dataclass
-class Exchange:
-    """One request on the wire.
+class OutgoingRequest:
+    """One request, its deadline, and whether any of it was sent.
 
-    `deadline` is a reading of `time.monotonic()`; no byte is awaited past it.
-    `before_send` runs when the connection stands, before the first byte; what it
-    raises means that nothing was sent. `sent` is true from the moment that `requests`
-    has the request, unless our own connection knows better.
+    `deadline` is a reading of `time.monotonic()`; nothing is awaited past it.
+    `before_send` runs once the connection is open, before the first byte. If it raises,
+    nothing was sent. `sent` becomes true when `requests` takes the request over; from
+    then on our own connections set it exactly.
     """
 
     deadline: float
@@ -42,28 +42,28 @@ class Exchange:
     sent: bool = False
 
     def remaining(self) -> float:
-        """Return the seconds left, more than 0. Raises TimeoutError when none are."""
+        """Return the seconds left, more than 0. Raises TimeoutError if none are."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the time for this request is over")
+            raise TimeoutError("the deadline of this request has passed")
         return left
 
 
-_exchange: ContextVar[Exchange] = ContextVar("exchange")
+_tracked: ContextVar[OutgoingRequest] = ContextVar("tracked")
 
 
 @contextmanager
-def watching(exchange: Exchange) -> Iterator[Exchange]:
-    """Have connections used inside the block report to `exchange`."""
-    token = _exchange.set(exchange)
+def track(outgoing: OutgoingRequest) -> Iterator[OutgoingRequest]:
+    """Make connections that are used inside the block report to `outgoing`."""
+    token = _tracked.set(outgoing)
     try:
-        yield exchange
+        yield outgoing
     finally:
-        _exchange.reset(token)
+        _tracked.reset(token)
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads a socket until the deadline, however slowly its bytes drip."""
+    """Reads a socket until the deadline, however slowly its bytes arrive."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket) -> None:
         self._raw, self._sock, self._timeout = raw, sock, sock.gettimeout()
@@ -72,7 +72,7 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        remaining = _exchange.get().remaining()
+        remaining = _tracked.get().remaining()
         self._sock.settimeout(min(self._timeout or remaining, remaining))
         return self._raw.readinto(buffer)
 
@@ -87,8 +87,8 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
 
 
-class _Watched(HTTPConnection):
-    """Goes where the network allows; tells when the first byte is about to leave."""
+class _TrackedConnection(HTTPConnection):
+    """Connects only where the network allows, and reports when it starts to send."""
 
     response_class = _Response
 
@@ -101,40 +101,40 @@ class _Watched(HTTPConnection):
             self.host,
             self.port,
             options=self.socket_options or (),
-            patience=self._patience,
+            get_timeout=self._connect_timeout,
         )
 
-    def _patience(self) -> float:
-        remaining = _exchange.get().remaining()
+    def _connect_timeout(self) -> float:
+        remaining = _tracked.get().remaining()
         return min(self.timeout or remaining, remaining)
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        exchange = _exchange.get()
-        self.sock.settimeout(exchange.remaining())
-        if not exchange.sent:
-            exchange.before_send()
-            exchange.sent = True
+        outgoing = _tracked.get()
+        self.sock.settimeout(outgoing.remaining())
+        if not outgoing.sent:
+            outgoing.before_send()
+            outgoing.sent = True
         super().send(data)
 
 
-class _WatchedHTTP(_Watched):
+class _PlainConnection(_TrackedConnection):
     def _new_conn(self) -> socket:
-        self._network.require_plain(self.host)
+        self._network.require_plain_http(self.host)
         return super()._new_conn()
 
 
-class _WatchedHTTPS(_Watched, HTTPSConnection):
+class _TLSConnection(_TrackedConnection, HTTPSConnection):
     pass
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
+    ConnectionCls = _PlainConnection
 
 
 class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
+    ConnectionCls = _TLSConnection
 
 
 class _Adapter(HTTPAdapter):
@@ -152,16 +152,16 @@ class _Adapter(HTTPAdapter):
         }
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        _exchange.get().sent = False
+        _tracked.get().sent = False
         return super().send(*args, **kwargs)
 
 
 def make_session(*, threads: int, network: Network = PUBLIC_ONLY) -> requests.Session:
-    """Make the session that `threads` threads of this process share.
+    """Return a session for `threads` threads of this process to share.
 
-    It connects to nothing but what `network` allows.
-    It keeps no cookie, since tenants must not share any, and reads neither proxies nor
-    .netrc from the environment. It never retries: a POST may have made a ticket.
+    It connects only where `network` allows. It stores no cookies, because tenants must
+    not share any, and reads neither proxies nor .netrc from the environment. It never
+    retries, because a POST may have created a ticket.
     """
     session = requests.Session()
     session.trust_env = False

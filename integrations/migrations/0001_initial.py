@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('tenant_id', models.UUIDField()),
                 ('provider', models.CharField(choices=[('jira', 'Jira')], default='jira', max_length=20)),
                 ('is_active', models.BooleanField(default=True)),
-                ('base_url', integrations.fields.SiteField(max_length=255)),
+                ('base_url', models.CharField(max_length=255)),
                 ('email', models.EmailField(max_length=254)),
                 ('api_token', integrations.fields.EncryptedTextField(blank=True)),
                 ('cloud_id', models.UUIDField(editable=False, null=True)),
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('tenant_id', 'provider'), name='integration_one_active_per_tenant', violation_error_message='This tenant has an active one already.')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('tenant_id', 'provider'), name='integration_one_active_per_tenant', violation_error_message='This tenant has an active Jira integration. Change that one, or switch it off first.')],
             },
         ),
     ]

@@ -1,4 +1,4 @@
-"""The API with an integration that works, and clients of servers that do as told."""
+"""The API, Jira clients, and servers and DNS that respond as a test says."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ from integrations.jira.client import JiraClient
 from integrations.jira.http import JiraHttp
 from integrations.jira.network import Network
 from integrations.jira.transport import make_session
-from integrations.tests.fake_jira import Dns, MakeClient, Serve
+from integrations.tests.fake_jira import FakeDns, MakeClient, Serve
 from killthenoise.tests.api import Api
 
 
@@ -27,7 +27,7 @@ def api(transactional_db: None, live_server: LiveServer, tenant_id: UUID) -> Api
 
 @pytest.fixture
 def make_client(jira: Sandbox) -> Iterator[MakeClient]:
-    """Makes clients that share a session, which may go to this machine."""
+    """Makes clients that share a session, which may connect to this machine."""
     with make_session(threads=4, network=Network(allow_insecure=True)) as session:
 
         def make(**changes: Any) -> JiraClient:
@@ -46,12 +46,12 @@ def make_client(jira: Sandbox) -> Iterator[MakeClient]:
 
 @pytest.fixture
 def server() -> Iterator[Serve]:
-    """Answers one connection with the given bytes, then drips one byte at a time."""
+    """Sends the given bytes to one connection, then one byte at a time forever."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
 
-        def answer(reply: bytes) -> str:
+        def respond(reply: bytes) -> str:
             def serve() -> None:
                 connection, _ = listening.accept()
                 with connection:
@@ -70,20 +70,20 @@ def server() -> Iterator[Serve]:
             return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
         threads: list[threading.Thread] = []
-        yield answer
+        yield respond
         for thread in threads:
             thread.join()
 
 
 @pytest.fixture
-def dns(monkeypatch: pytest.MonkeyPatch) -> Dns:
+def dns(monkeypatch: pytest.MonkeyPatch) -> FakeDns:
     """The addresses of `*.example` names."""
-    return Dns(monkeypatch)
+    return FakeDns(monkeypatch)
 
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses that sockets connected to; only this machine is there."""
+    """The addresses that sockets connected to. Only this machine can be reached."""
     made: list[str] = []
     connect = socket.socket.connect
 

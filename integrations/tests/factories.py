@@ -1,4 +1,4 @@
-"""Makes rows of integrations."""
+"""Makes integrations."""
 
 import factory
 from factory.django import DjangoModelFactory

@@ -1,4 +1,4 @@
-"""What tests of the wire share: a ticket to send, and a world that says as told."""
+"""A ticket to send, and DNS that resolves as a test says."""
 
 import socket
 import time
@@ -21,31 +21,34 @@ MakeClient = Callable[..., JiraClient]
 Serve = Callable[[bytes], str]
 
 
-def soon(seconds: float = 5) -> float:
-    """Return a deadline."""
+def deadline_in(seconds: float = 5) -> float:
+    """Return a deadline for the client."""
     return time.monotonic() + seconds
 
 
-class Dns:
-    """What the world answers for `*.example` names: the next answer, then the last."""
+class FakeDns:
+    """Resolves `*.example` names.
+
+    Each query gets the next of `responses`, a list of addresses; then the last one.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.asked: list[str] = []
-        self.answers: list[list[str]] = []
+        self.queries: list[str] = []
+        self.responses: list[list[str]] = []
         self._real = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", self._resolve)
 
     def _resolve(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if not str(host).endswith(".example"):
             return self._real(host, port, *args, **kwargs)
-        self.asked.append(host)
-        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
-        return [_entry(address, port) for address in answer]
+        self.queries.append(host)
+        number = min(len(self.queries), len(self.responses))
+        return [_entry(address, port) for address in self.responses[number - 1]]
 
 
 def _entry(address: str, port: int) -> tuple[Any, ...]:
     if ":" in address:
-        place: Any = (socket.AF_INET6, (address, port, 0, 0))
+        found: Any = (socket.AF_INET6, (address, port, 0, 0))
     else:
-        place = (socket.AF_INET, (address, port))
-    return place[0], socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place[1]
+        found = (socket.AF_INET, (address, port))
+    return found[0], socket.SOCK_STREAM, socket.IPPROTO_TCP, "", found[1]

@@ -7,7 +7,7 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from development.sandbox.adf_html import to_html
+from development.sandbox.adf_html import render_adf
 from integrations.jira.adf import Node, text_to_adf
 
 valid = fastjsonschema.compile(
@@ -286,4 +286,4 @@ def test_the_text_of_the_modal_comes_out_well() -> None:
 
 
 def test_the_sandbox_shows_the_number_a_list_starts_with() -> None:
-    assert to_html(text_to_adf("7. a")) == '<ol start="7"><li><p>a</p></li></ol>'
+    assert render_adf(text_to_adf("7. a")) == '<ol start="7"><li><p>a</p></li></ol>'

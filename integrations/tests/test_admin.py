@@ -1,4 +1,4 @@
-"""The admin of integrations: the token goes in and never comes out."""
+"""The admin of integrations: the token can be set and is never shown."""
 
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ CHANGE = "admin:integrations_integration_change"
 
 @pytest.fixture(autouse=True)
 def _no_jira(requests_mock: Mocker) -> None:
-    """Jira does not answer, and so refuses nothing."""
+    """Jira does not respond, so it rejects nothing."""
     requests_mock.get(ANY, exc=requests.ConnectionError)
 
 
@@ -61,7 +61,7 @@ def test_empty_token_keeps_the_stored_one_and_a_new_one_replaces_it(
     assert replaced.api_token == "another-token"
 
 
-def test_token_that_jira_refuses_does_not_replace_the_stored_one(
+def test_token_that_jira_rejects_does_not_replace_the_stored_one(
     admin_client: Client, requests_mock: Mocker
 ) -> None:
     integration = IntegrationFactory.create(api_token="canary-token")
@@ -101,15 +101,23 @@ def test_wrong_input_is_explained_and_not_stored(
     assert not Integration.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("base_url", "words"),
+    [
+        ("", "Enter the address of your Jira site"),
+        ("https://169.254.169.254", "Enter the address of your Jira site"),
+        ("https://evil.example", "JIRA_ALLOWED_HOSTS"),
+    ],
+)
 def test_hostile_site_is_explained_and_not_stored(
-    admin_client: Client, settings: Settings
+    admin_client: Client, settings: Settings, base_url: str, words: str
 ) -> None:
     settings.JIRA_ALLOW_INSECURE = False
-    typed = form(new_api_token="x", base_url="https://169.254.169.254")
+    typed = form(new_api_token="x", base_url=base_url)
 
     page = admin_client.post(reverse(ADD), typed).content.decode()
 
-    assert "Enter the https address of the Jira site" in page
+    assert words in page
     assert not Integration.objects.exists()
 
 
@@ -120,11 +128,20 @@ def test_site_is_stored_in_its_normal_form(admin_client: Client) -> None:
     assert Integration.objects.get().base_url == "https://example.atlassian.net"
 
 
-def test_wrong_settings_are_explained_where_they_are(admin_client: Client) -> None:
+def test_error_in_the_settings_names_the_setting(admin_client: Client) -> None:
     settings = '{"labels": ["two words"], "colour": "red"}'
     page = admin_client.post(reverse(ADD), form(new_api_token="x", settings=settings))
 
     assert "labels: The label “two words” has a space" in page.content.decode()
+
+
+def test_malformed_settings_say_where_the_json_is_wrong(admin_client: Client) -> None:
+    page = admin_client.post(reverse(ADD), form(new_api_token="x", settings="{x"))
+
+    assert (
+        "Not JSON: expecting property name enclosed in double quotes, line 1 column 2."
+        in page.content.decode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,14 +155,33 @@ def test_settings_are_stored(
     assert Integration.objects.get().settings == stored
 
 
-def test_second_active_integration_of_a_tenant_is_refused_with_words(
+def test_second_active_integration_of_a_tenant_is_rejected_with_advice(
     admin_client: Client,
 ) -> None:
     tenant_id = IntegrationFactory.create().tenant_id
 
     page = admin_client.post(reverse(ADD), form(new_api_token="x", tenant_id=tenant_id))
 
-    assert "This tenant has an active one already." in page.content.decode()
+    assert (
+        "active Jira integration. Change that one, or switch it off first."
+        in page.content.decode()
+    )
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_saving_a_dead_site_is_one_message_and_a_recorded_failure(
+    admin_client: Client,
+) -> None:
+    response = admin_client.post(reverse(ADD), form(new_api_token="x"), follow=True)
+
+    [message] = response.context["messages"]
+    assert message.level_tag == "warning"
+    assert "was saved, but cannot create tickets yet" in message.message
+    assert "did not respond" in message.message
+    integration = Integration.objects.get()
+    assert integration.last_sync_status == "error"
+    assert "did not respond" in integration.sync_error_message
+    assert integration.auth_failures == 0
 
 
 def test_integrations_with_unreadable_tokens_can_be_listed_and_repaired(
@@ -157,5 +193,7 @@ def test_integrations_with_unreadable_tokens_can_be_listed_and_repaired(
     assert admin_client.get(reverse(LIST)).status_code == 200
     path = reverse(CHANGE, args=[integration.pk])
     assert admin_client.get(path).status_code == 200
+    page = admin_client.post(path, form(email="new@example.com"), follow=True)
+    assert page.status_code == 200
     admin_client.post(path, form(new_api_token="a-new-token"))
     assert Integration.objects.get().api_token == "a-new-token"

@@ -1,4 +1,4 @@
-"""Connecting, changing, disconnecting: one event each, and never a secret in it."""
+"""Audit events of integrations: one per change, and never with a secret."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,7 +41,7 @@ def test_connecting_is_an_event_without_the_token(
     project: str,
     outcome: str,
 ) -> None:
-    monkeypatch.setattr(jira.state, "api_token", accepted)
+    monkeypatch.setattr(jira.state.account, "api_token", accepted)
     form = {"access_token": CANARY, "base_url": jira.url, "email": jira.email}
 
     api.request(
@@ -54,10 +54,8 @@ def test_connecting_is_an_event_without_the_token(
     assert (event.action, event.outcome) == ("jira.connect", outcome)
     stored = Integration.objects.first()
     assert event.object_id == (str(stored.pk) if stored else "")
-    refused_at_once = outcome == "validation_error"
-    assert event.detail == (
-        {} if refused_at_once else {"fields": [*FORM, "project_key"]}
-    )
+    invalid = outcome == "validation_error"
+    assert event.detail == ({} if invalid else {"fields": [*FORM, "project_key"]})
     assert event.tenant_id == tenant_id
     assert CANARY not in caplog.text
 
@@ -77,7 +75,7 @@ def test_connecting_is_an_event_without_the_token(
         ("DELETE", None, "jira.disconnect", "ok", None),
     ],
 )
-def test_change_and_end_of_a_connection_are_events(
+def test_update_and_disconnection_are_events(
     api: Api,
     integration: Integration,
     caplog: pytest.LogCaptureFixture,
@@ -100,7 +98,7 @@ def test_change_and_end_of_a_connection_are_events(
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_foreign_integration_is_an_event_of_the_callers_tenant(
+def test_attempt_on_a_foreign_integration_is_an_event_of_the_callers_tenant(
     api: Api, tenant_id: UUID, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
     stranger = IntegrationFactory.create(tenant_id=uuid4())
@@ -121,7 +119,7 @@ def test_reading_is_no_event(
     assert not AuditEvent.objects.exists()
 
 
-def test_change_in_the_admin_names_the_fields_and_no_values(
+def test_admin_change_names_the_fields_without_values(
     transactional_db: None, admin_client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     row = IntegrationFactory.create()
@@ -150,7 +148,7 @@ def test_change_in_the_admin_names_the_fields_and_no_values(
     assert CANARY not in caplog.text
 
 
-def test_rotation_of_keys_is_an_event(
+def test_key_rotation_is_an_event(
     transactional_db: None, caplog: pytest.LogCaptureFixture, settings: Settings
 ) -> None:
     IntegrationFactory.create_batch(2)
@@ -179,7 +177,7 @@ def test_rotation_that_leaves_a_token_unreadable_is_an_event(
     assert (event.outcome, event.detail) == ("secret_unreadable", {"unreadable": 1})
 
 
-def test_rotation_that_is_broken_off_is_an_event(
+def test_interrupted_rotation_is_an_event(
     transactional_db: None,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,

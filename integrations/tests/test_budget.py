@@ -1,4 +1,4 @@
-"""REQUEST_BUDGET_S is for a whole request, however often it asks Jira."""
+"""REQUEST_BUDGET_S covers a whole request, however many calls to Jira it makes."""
 
 from typing import Any
 from uuid import UUID
@@ -8,26 +8,25 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.jira.http import JiraHttp
-from integrations.jira.response import JiraResponse
 from integrations.models import Integration
 from killthenoise.tests.api import Api
 
 
 @pytest.fixture
 def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Of what was asked, in order."""
+    """The deadlines of the calls to Jira, in order."""
     found: list[float] = []
     read = JiraHttp.read
 
-    def noting(site: JiraHttp, *args: Any, deadline: float, **kw: Any) -> JiraResponse:
+    def recording(http: JiraHttp, *args: Any, deadline: float, **kw: Any) -> Any:
         found.append(deadline)
-        return read(site, *args, deadline=deadline, **kw)
+        return read(http, *args, deadline=deadline, **kw)
 
-    monkeypatch.setattr(JiraHttp, "read", noting)
+    monkeypatch.setattr(JiraHttp, "read", recording)
     return found
 
 
-def test_search_has_one_deadline(
+def test_search_uses_one_deadline(
     api: Api, integration: Integration, deadlines: list[float]
 ) -> None:
     path = f"/api/jira/search/{integration.tenant_id}?q=SCRUM-1"
@@ -38,7 +37,7 @@ def test_search_has_one_deadline(
     assert len(set(deadlines)) == 1
 
 
-def test_connection_that_chooses_a_project_has_one_deadline(
+def test_connecting_and_choosing_a_project_use_one_deadline(
     api: Api, tenant_id: UUID, jira: Sandbox, deadlines: list[float], settings: Settings
 ) -> None:
     settings.JIRA_DEFAULT_PROJECT_KEY = "SCRUM"

@@ -1,4 +1,4 @@
-"""Connecting Jira: what the form sends, what is stored, each way to fail."""
+"""Connecting Jira: what is sent, what is stored, and every way to fail."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +11,7 @@ from pytest_django import Settings
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from integrations.tests.fake_jira import Dns
+from integrations.tests.fake_jira import FakeDns
 from killthenoise.tests.api import Api, assert_error
 
 
@@ -21,7 +21,7 @@ def _scrum_is_the_default(settings: Settings) -> None:
 
 
 def connect(api: Api, tenant_id: UUID, jira: Sandbox, **form: Any) -> requests.Response:
-    """POST what the form sends, with changes; what is None is left out."""
+    """POST the form with changes; a value of None is left out."""
     sent = {"access_token": jira.api_token, "base_url": jira.url, "email": jira.email}
     body = {name: value for name, value in (sent | form).items() if value is not None}
     return api.request("POST", f"/api/jira/integrations/{tenant_id}", json=body)
@@ -73,7 +73,7 @@ def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
             {"base_url": "ftp://x.example"},
             "validation_error",
             "base_url",
-            "for example",
+            "such as https://example.atlassian.net",
         ),
         ({"base_url": 7}, "validation_error", "base_url", "must be a text"),
         ({"project_key": 'A" OR 1'}, "validation_error", "project_key", "for example"),
@@ -88,7 +88,7 @@ def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
         ({"access_token": ""}, "validation_error", "access_token", "an API token."),
     ],
 )
-def test_what_is_refused_is_said_and_not_stored(
+def test_rejected_input_is_explained_and_not_stored(
     api: Api,
     tenant_id: UUID,
     jira: Sandbox,
@@ -109,17 +109,17 @@ def test_what_is_refused_is_said_and_not_stored(
 @pytest.mark.parametrize(
     ("site", "words"),
     [
-        ("https://169.254.169.254", "no IP address"),
-        ("http://127.0.0.1:8081", "no IP address"),
+        ("https://169.254.169.254", "nothing after the name"),
+        ("http://127.0.0.1:8081", "nothing after the name"),
         ("https://evil.example", "JIRA_ALLOWED_HOSTS"),
     ],
 )
-def test_hostile_site_is_refused_and_not_asked(
+def test_hostile_site_is_refused_and_not_resolved(
     api: Api,
     tenant_id: UUID,
     jira: Sandbox,
     settings: Settings,
-    dns: Dns,
+    dns: FakeDns,
     site: str,
     words: str,
 ) -> None:
@@ -129,16 +129,16 @@ def test_hostile_site_is_refused_and_not_asked(
 
     body = assert_error(response, 400, "validation_error")
     assert words in body["fields"]["base_url"][0]
-    assert dns.asked == []
+    assert dns.queries == []
     assert not Integration.objects.exists()
 
 
-def test_site_that_leads_into_our_network_is_refused_without_its_address(
-    api: Api, tenant_id: UUID, jira: Sandbox, settings: Settings, dns: Dns
+def test_site_with_a_local_address_is_refused_without_showing_it(
+    api: Api, tenant_id: UUID, jira: Sandbox, settings: Settings, dns: FakeDns
 ) -> None:
     settings.JIRA_ALLOW_INSECURE = False
     settings.JIRA_ALLOWED_HOSTS = ["jira.example"]
-    dns.answers = [["10.1.2.3"]]
+    dns.responses = [["10.1.2.3"]]
 
     response = connect(api, tenant_id, jira, base_url="https://JIRA.example./")
 
@@ -148,7 +148,7 @@ def test_site_that_leads_into_our_network_is_refused_without_its_address(
     assert not Integration.objects.exists()
 
 
-def test_refused_token_leaves_the_connection_of_before(
+def test_rejected_token_keeps_the_existing_connection(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
     assert_error(
@@ -161,7 +161,7 @@ def test_refused_token_leaves_the_connection_of_before(
     assert row.is_active
 
 
-def test_same_site_again_replaces_the_credentials_alone(
+def test_reconnecting_the_same_site_replaces_only_the_credentials(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
     Integration.objects.update(
@@ -183,7 +183,7 @@ def test_same_site_again_replaces_the_credentials_alone(
     assert row.auth_failures == 0
 
 
-def test_another_site_takes_the_place_of_the_first(
+def test_another_site_becomes_the_active_one(
     api: Api, tenant_id: UUID, jira: Sandbox
 ) -> None:
     before = IntegrationFactory.create(tenant_id=tenant_id)
@@ -207,7 +207,7 @@ def test_another_site_takes_the_place_of_the_first(
         ("SCRUM", ["OPS"], "OPS", "tickets go to OPS"),
     ],
 )
-def test_project_is_chosen_where_none_is_named(
+def test_project_is_chosen_if_none_is_given(
     api: Api,
     tenant_id: UUID,
     jira: Sandbox,
@@ -227,7 +227,7 @@ def test_project_is_chosen_where_none_is_named(
     assert words in body["message"]
 
 
-def test_field_that_nobody_fills_is_named_and_does_not_keep_from_connecting(
+def test_required_field_without_a_value_is_named_but_does_not_prevent_connecting(
     api: Api, tenant_id: UUID, jira: Sandbox
 ) -> None:
     body = connect(api, tenant_id, jira, project_key="STRICT").json()
@@ -237,22 +237,22 @@ def test_field_that_nobody_fills_is_named_and_does_not_keep_from_connecting(
     assert "Customer" in body["data"]["connection_status"]["error"]
 
 
-def test_connections_at_the_same_time_leave_one(
+def test_simultaneous_connections_leave_one_active(
     api: Api, tenant_id: UUID, jira: Sandbox
 ) -> None:
     sites = [jira.url, jira.url.replace("127.0.0.1", "localhost")] * 3
 
     with ThreadPoolExecutor(len(sites)) as pool:
-        answers = list(
+        responses = list(
             pool.map(lambda site: connect(api, tenant_id, jira, base_url=site), sites)
         )
 
-    assert [answer.status_code for answer in answers] == [200] * len(sites)
+    assert [response.status_code for response in responses] == [200] * len(sites)
     assert Integration.objects.active_jira().count() == 1
     assert Integration.objects.count() == 2
 
 
-def test_tenant_of_the_path_must_be_the_callers(
+def test_tenant_in_the_path_must_be_the_callers(
     api: Api, tenant_id: UUID, jira: Sandbox
 ) -> None:
     assert_error(connect(api, uuid4(), jira), 404, "not_found")

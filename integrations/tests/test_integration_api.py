@@ -1,4 +1,4 @@
-"""What there is to see and to change of a connection, and how it ends."""
+"""Listing, checking, updating and disconnecting an integration."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,9 +8,9 @@ import requests
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
-from integrations import connect
+from integrations import connections
 from integrations.models import Integration
-from integrations.preflight import Preflight, ask_jira
+from integrations.preflight import Preflight, run_preflight
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.tests.api import Api, assert_error
 
@@ -33,11 +33,11 @@ def patch(api: Api, row: Integration, **changes: Any) -> requests.Response:
     return api.request("PATCH", path, json=changes)
 
 
-def test_list_shows_all_but_the_token_and_asks_nobody(
+def test_list_shows_no_token_and_does_not_call_jira(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
     IntegrationFactory.create(tenant_id=tenant_id, is_active=False)
-    IntegrationFactory.create()  # a stranger's
+    IntegrationFactory.create()  # of another tenant
 
     body = get(api, f"integrations/{tenant_id}")
 
@@ -50,7 +50,7 @@ def test_list_shows_all_but_the_token_and_asks_nobody(
     assert not jira.requests
 
 
-def test_list_asks_jira_where_that_is_wanted(
+def test_list_checks_with_jira_on_request(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
     jira.state.expired = True
@@ -69,6 +69,18 @@ def test_list_asks_jira_where_that_is_wanted(
     assert "reconnect Jira" in again["error"]
 
 
+def test_failed_check_of_a_dead_site_is_recorded(
+    api: Api, tenant_id: UUID, integration: Integration
+) -> None:
+    Integration.objects.update(base_url="http://127.0.0.1:9")
+
+    row = get(api, f"integrations/{tenant_id}", check="1")["data"][0]
+
+    assert row["last_sync_status"] == "error"
+    assert "did not respond" in row["sync_error_message"]
+    assert row["sync_error_message"] == row["connection_status"]["error"]
+
+
 def test_status_is_a_bare_object(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
@@ -83,7 +95,7 @@ def test_status_is_a_bare_object(
     assert "error" not in body
 
 
-def test_status_of_a_disconnected_one_says_so(
+def test_status_of_a_disconnected_integration_says_so(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
     api.request("DELETE", f"/api/jira/integrations/{tenant_id}/{integration.pk}")
@@ -95,7 +107,7 @@ def test_status_of_a_disconnected_one_says_so(
     assert not jira.requests
 
 
-def test_projects_come_with_their_issue_types(
+def test_projects_are_listed_with_their_issue_types(
     api: Api, tenant_id: UUID, integration: Integration
 ) -> None:
     body = get(api, f"projects/{tenant_id}/{integration.pk}")
@@ -118,7 +130,7 @@ def test_projects_come_with_their_issue_types(
     ("error", "code"),
     [("expired", "jira_auth_failed"), ("disconnected", "integration_disconnected")],
 )
-def test_projects_of_a_dead_token_say_why(
+def test_projects_of_an_unusable_token_say_why(
     api: Api,
     tenant_id: UUID,
     jira: Sandbox,
@@ -172,7 +184,7 @@ def test_changes_are_verified_and_stored(
         ({}, "validation_error", "Nothing to change"),
     ],
 )
-def test_changes_that_jira_does_not_take_change_nothing(
+def test_rejected_changes_change_nothing(
     api: Api,
     integration: Integration,
     changes: dict[str, Any],
@@ -187,10 +199,13 @@ def test_changes_that_jira_does_not_take_change_nothing(
     assert Integration.objects.values().get() == before
 
 
-def test_deactivated_and_activated_again(
+def test_integration_can_be_deactivated_and_reactivated(
     api: Api, tenant_id: UUID, integration: Integration
 ) -> None:
-    assert patch(api, integration, is_active=False).status_code == 200
+    response = patch(api, integration, is_active=False)
+    assert response.json()["message"] == (
+        "Jira is disabled until you reactivate or reconnect it"
+    )
     assert not Integration.objects.get().is_active
     other = IntegrationFactory.create(tenant_id=tenant_id)
 
@@ -201,17 +216,17 @@ def test_deactivated_and_activated_again(
     assert (integration.is_active, other.is_active) == (True, False)
 
 
-def test_disconnection_stands_while_a_change_is_verified(
+def test_disconnecting_during_verification_wins(
     api: Api, integration: Integration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"/api/jira/integrations/{integration.tenant_id}/{integration.pk}"
 
-    def ask_and_disconnect(row: Integration, *, deadline: float) -> Preflight:
-        answer = ask_jira(row, deadline=deadline)
+    def check_and_disconnect(row: Integration, *, deadline: float) -> Preflight:
+        result = run_preflight(row, deadline=deadline)
         api.request("DELETE", path)
-        return answer
+        return result
 
-    monkeypatch.setattr(connect, "ask_jira", ask_and_disconnect)
+    monkeypatch.setattr(connections, "run_preflight", check_and_disconnect)
 
     assert patch(api, integration, issue_type="Bug").status_code == 200
 
@@ -219,61 +234,61 @@ def test_disconnection_stands_while_a_change_is_verified(
     assert (row.is_active, row.api_token, row.issue_type) == (False, "", "Bug")
 
 
-def test_new_token_stands_while_a_change_is_verified(
+def test_new_token_during_verification_wins(
     api: Api, integration: Integration, jira: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"/api/jira/integrations/{integration.tenant_id}"
     old, new = jira.api_token, "another-api-token"
     form = {"base_url": jira.url, "email": jira.email, "access_token": new}
-    asked: list[str] = []
+    tokens: list[str] = []
 
-    def ask_and_connect(row: Integration, *, deadline: float) -> Preflight:
-        asked.append(row.api_token)
-        answer = ask_jira(row, deadline=deadline)
+    def check_and_connect(row: Integration, *, deadline: float) -> Preflight:
+        tokens.append(row.api_token)
+        result = run_preflight(row, deadline=deadline)
         if row.api_token == old:
-            monkeypatch.setattr(jira.state, "api_token", new)
+            monkeypatch.setattr(jira.state.account, "api_token", new)
             api.request("POST", path, json=form)
-        return answer
+        return result
 
-    monkeypatch.setattr(connect, "ask_jira", ask_and_connect)
+    monkeypatch.setattr(connections, "run_preflight", check_and_connect)
 
     assert patch(api, integration, issue_type="Bug").status_code == 200
 
     row = Integration.objects.get()
     assert (row.is_active, row.api_token, row.issue_type) == (True, new, "Bug")
-    assert asked == [old, new, new]
+    assert tokens == [old, new, new]
 
 
-def test_changes_with_a_dead_token_pause_the_integration(
+def test_changes_with_an_expired_token_pause_the_integration(
     api: Api, integration: Integration, jira: Sandbox, settings: Settings
 ) -> None:
     settings.JIRA_AUTH_FAILURES_MAX = 2
     jira.state.expired = True
 
-    answers = [patch(api, integration, issue_type="Bug").json() for _ in range(3)]
+    errors = [patch(api, integration, issue_type="Bug").json() for _ in range(3)]
 
-    assert [answer["code"] for answer in answers] == [
+    assert [error["code"] for error in errors] == [
         *["jira_auth_failed"] * 2,
         "integration_paused",
     ]
 
 
-def test_disconnected_twice_keeps_the_row_without_its_token(
+def test_disconnecting_twice_keeps_the_row_without_its_token(
     api: Api, tenant_id: UUID, integration: Integration
 ) -> None:
     path = f"/api/jira/integrations/{tenant_id}/{integration.pk}"
 
-    answers = [api.request("DELETE", path) for _ in range(2)]
+    responses = [api.request("DELETE", path) for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert answers[0].json()["data"]["is_active"] is False
+    assert [response.status_code for response in responses] == [200, 200]
+    assert responses[0].json()["data"]["is_active"] is False
     row = Integration.objects.get()
     assert (row.is_active, row.api_token) == (False, "")
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("odd_id", ["stranger", "unknown", "x", "7", "%00"])
-def test_foreign_and_odd_ids_look_alike(
+def test_foreign_unknown_and_malformed_ids_look_the_same(
     api: Api, tenant_id: UUID, method: str, odd_id: str
 ) -> None:
     stranger = IntegrationFactory.create(tenant_id=uuid4())

@@ -1,4 +1,4 @@
-"""Integrations: one active, the site an origin, the token unreadable at rest."""
+"""Integrations: one is active per tenant, and the token is encrypted at rest."""
 
 import pytest
 from cryptography.fernet import Fernet
@@ -14,7 +14,7 @@ from integrations.tests.factories import IntegrationFactory
 pytestmark = pytest.mark.django_db
 
 
-def test_tenant_has_one_active_integration_of_a_provider() -> None:
+def test_tenant_has_one_active_integration_per_provider() -> None:
     first = IntegrationFactory.create()
     IntegrationFactory.create(tenant_id=first.tenant_id, is_active=False)
 
@@ -24,7 +24,7 @@ def test_tenant_has_one_active_integration_of_a_provider() -> None:
         IntegrationFactory.create(tenant_id=first.tenant_id)
 
 
-def test_table_shows_no_token() -> None:
+def test_token_is_not_in_the_table() -> None:
     IntegrationFactory.create(api_token="canary-token")
 
     with connection.cursor() as cursor:
@@ -35,7 +35,7 @@ def test_table_shows_no_token() -> None:
     assert Integration.objects.get().api_token == "canary-token"
 
 
-def test_same_token_is_stored_differently_each_time() -> None:
+def test_same_token_is_encrypted_differently_each_time() -> None:
     IntegrationFactory.create_batch(2, api_token="canary-token")
 
     with connection.cursor() as cursor:
@@ -43,7 +43,7 @@ def test_same_token_is_stored_differently_each_time() -> None:
         assert len(cursor.fetchall()) == 2
 
 
-def test_token_is_readable_after_a_new_key_and_unreadable_without_the_old(
+def test_token_is_readable_with_the_old_key_and_not_without_it(
     settings: Settings,
 ) -> None:
     IntegrationFactory.create(api_token="canary-token")
@@ -70,7 +70,7 @@ def test_erased_token_is_empty() -> None:
     assert Integration.objects.get().api_token == ""
 
 
-def test_token_is_in_no_dump_and_no_repr() -> None:
+def test_token_is_not_in_dumps_and_reprs() -> None:
     integration = IntegrationFactory.create(api_token="canary-token")
 
     assert "canary-token" not in serializers.serialize("json", [integration])

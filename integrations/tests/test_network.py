@@ -1,4 +1,4 @@
-"""The network guard: connections go to public addresses, to those that were checked."""
+"""The network guard: connections go only to checked, public addresses."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from development.sandbox import Sandbox
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.network import PUBLIC_ONLY, Network
 from integrations.jira.transport import make_session
-from integrations.tests.fake_jira import ISSUE, Dns, MakeClient, soon
+from integrations.tests.fake_jira import ISSUE, FakeDns, MakeClient, deadline_in
 
 PUBLIC = "93.184.216.34"
 PUBLIC_V6 = "2606:4700::1111"
@@ -24,9 +24,9 @@ REFUSED = {
     "this network": ["0.0.0.0", "0.255.255.255"],  # noqa: S104 (no binding to it)
     "private 10": ["10.0.0.0", "10.255.255.255"],
     "carrier": ["100.64.0.0", "100.127.255.255"],
-    "metadata of a cloud among the carrier's": ["100.100.100.200"],
+    "cloud metadata in the carrier range": ["100.100.100.200"],
     "loopback": ["127.0.0.1", "127.0.0.53", "127.255.255.255"],
-    "platform of a cloud": ["168.63.129.16"],
+    "cloud platform services": ["168.63.129.16"],
     "link-local": ["169.254.0.0", "169.254.255.255"],
     "metadata": [METADATA, "169.254.170.2"],
     "private 172": ["172.16.0.0", "172.31.255.255"],
@@ -88,7 +88,7 @@ def test_public_address_is_allowed(addresses: list[str], network: Network) -> No
 
 
 @given(st.ip_addresses())
-def test_no_address_is_allowed_that_python_knows_to_be_special(
+def test_addresses_that_python_calls_special_are_refused(
     ip: IPv4Address | IPv6Address,
 ) -> None:
     if PUBLIC_ONLY.allows(str(ip)):
@@ -112,7 +112,7 @@ def test_no_address_is_allowed_that_python_knows_to_be_special(
         ("nonsense", False),
     ],
 )
-def test_insecure_mode_lets_our_own_networks_in_and_no_metadata(
+def test_insecure_mode_allows_local_networks_but_not_cloud_metadata(
     address: str, allowed: bool
 ) -> None:
     assert INSECURE.allows(address) is allowed
@@ -120,18 +120,18 @@ def test_insecure_mode_lets_our_own_networks_in_and_no_metadata(
 
 @pytest.fixture
 def send(make_client: MakeClient) -> Iterator[Callable[..., None]]:
-    """Sends a ticket from where only public addresses are allowed."""
+    """Sends a ticket with a session that allows only public addresses."""
     with make_session(threads=1) as session:
 
         def send(base_url: str = "https://jira.example") -> None:
             client = make_client(base_url=base_url, session=session)
-            client.create_issue(ISSUE, deadline=soon())
+            client.create_issue(ISSUE, deadline=deadline_in())
 
         yield send
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "addresses",
     [
         pytest.param(["127.0.0.1"], id="loopback"),
         pytest.param([METADATA], id="metadata"),
@@ -141,28 +141,28 @@ def send(make_client: MakeClient) -> Iterator[Callable[..., None]]:
         pytest.param(["10.0.0.1", PUBLIC_V6], id="private one before public ones"),
     ],
 )
-def test_name_that_leads_into_our_network_is_refused_and_not_connected_to(
+def test_name_that_resolves_to_a_local_address_is_refused(
     send: Callable[..., None],
-    dns: Dns,
+    dns: FakeDns,
     connected: list[str],
     caplog: pytest.LogCaptureFixture,
-    answer: list[str],
+    addresses: list[str],
 ) -> None:
-    dns.answers = [answer]
+    dns.responses = [addresses]
 
     with pytest.raises(JiraUnreachable, match="not at a public") as refused:
         send()
 
     assert connected == []
     [line] = caplog.messages
-    assert "jira.example leads to" in line
-    assert not [one for one in answer if one in str(refused.value)]
+    assert "jira.example resolves to" in line
+    assert not [one for one in addresses if one in str(refused.value)]
 
 
 @pytest.mark.parametrize(
     "address", ["2130706433", "0x7f.1", "127.1", "017700000001", "[::1]", "localhost"]
 )
-def test_stored_address_of_this_machine_is_refused_however_it_is_written(
+def test_every_notation_of_the_local_address_is_refused(
     send: Callable[..., None], connected: list[str], address: str
 ) -> None:
     with pytest.raises(JiraUnreachable, match="not at a public"):
@@ -171,99 +171,101 @@ def test_stored_address_of_this_machine_is_refused_however_it_is_written(
     assert connected == []
 
 
-def test_rebinding_cannot_pass_since_the_checked_answer_is_the_used_one(
-    send: Callable[..., None], dns: Dns, connected: list[str]
+def test_dns_rebinding_fails_because_the_checked_address_is_used(
+    send: Callable[..., None], dns: FakeDns, connected: list[str]
 ) -> None:
-    dns.answers = [[PUBLIC], ["127.0.0.1"]]
+    dns.responses = [[PUBLIC], ["127.0.0.1"]]
 
     with pytest.raises(JiraUnreachable, match="could not be reached"):
         send()
-    assert (connected, len(dns.asked)) == ([PUBLIC], 1)
+    assert (connected, len(dns.queries)) == ([PUBLIC], 1)
 
     with pytest.raises(JiraUnreachable, match="not at a public"):
         send()
-    assert (connected, len(dns.asked)) == ([PUBLIC], 2)
+    assert (connected, len(dns.queries)) == ([PUBLIC], 2)
 
 
-def test_each_address_of_a_name_is_tried(
-    make_client: MakeClient, dns: Dns, jira: Sandbox, connected: list[str]
+def test_every_address_of_a_name_is_tried(
+    make_client: MakeClient, dns: FakeDns, jira: Sandbox, connected: list[str]
 ) -> None:
-    dns.answers = [[PUBLIC_V6, PUBLIC, "127.0.0.1"]]
+    dns.responses = [[PUBLIC_V6, PUBLIC, "127.0.0.1"]]
     client = make_client(base_url=jira.url.replace("127.0.0.1", "jira.example"))
 
-    assert client.create_issue(ISSUE, deadline=soon()).key == "SCRUM-1"
+    assert client.create_issue(ISSUE, deadline=deadline_in()).key == "SCRUM-1"
     assert connected == [PUBLIC_V6, PUBLIC, "127.0.0.1"]
 
 
-def test_name_is_not_resolved_again_for_a_connection_that_stands(
-    make_client: MakeClient, dns: Dns, jira: Sandbox
+def test_open_connection_does_not_resolve_the_name_again(
+    make_client: MakeClient, dns: FakeDns, jira: Sandbox
 ) -> None:
-    dns.answers = [["127.0.0.1"], [METADATA]]
+    dns.responses = [["127.0.0.1"], [METADATA]]
     client = make_client(base_url=jira.url.replace("127.0.0.1", "jira.example"))
 
     for _ in range(3):
-        client.create_issue(ISSUE, deadline=soon())
+        client.create_issue(ISSUE, deadline=deadline_in())
 
-    assert len(dns.asked) == 1
+    assert len(dns.queries) == 1
 
 
-@pytest.mark.parametrize("answer", [[], ["127.0.0.1"] * 2])
-def test_name_without_a_living_address_is_unreachable(
-    make_client: MakeClient, dns: Dns, answer: list[str]
+@pytest.mark.parametrize("addresses", [[], ["127.0.0.1"] * 2])
+def test_name_without_a_reachable_address_is_unreachable(
+    make_client: MakeClient, dns: FakeDns, addresses: list[str]
 ) -> None:
-    dns.answers = [answer]
+    dns.responses = [addresses]
 
     with pytest.raises(JiraUnreachable, match="could not be reached"):
         make_client(base_url="http://jira.example:9").create_issue(
-            ISSUE, deadline=soon()
+            ISSUE, deadline=deadline_in()
         )
 
 
-def test_name_that_is_no_name_is_unreachable(make_client: MakeClient) -> None:
+def test_invalid_host_name_is_unreachable(make_client: MakeClient) -> None:
     with pytest.raises(JiraUnreachable):
-        make_client(base_url="https://a..b").create_issue(ISSUE, deadline=soon())
+        make_client(base_url="https://a..b").create_issue(ISSUE, deadline=deadline_in())
 
 
-def test_addresses_are_tried_no_longer_than_the_deadline(
-    make_client: MakeClient, dns: Dns
+def test_addresses_are_not_tried_past_the_deadline(
+    make_client: MakeClient, dns: FakeDns
 ) -> None:
-    dns.answers = [["127.0.0.1"] * 50]
+    dns.responses = [["127.0.0.1"] * 50]
     started = time.monotonic()
     with create_server(("127.0.0.1", 0), backlog=0) as full:
-        place = full.getsockname()
-        with create_connection(place):  # the backlog is full now
-            client = make_client(base_url=f"http://jira.example:{place[1]}")
+        address = full.getsockname()
+        with create_connection(address):  # the backlog is full now
+            client = make_client(base_url=f"http://jira.example:{address[1]}")
             with pytest.raises(JiraUnreachable):
-                client.create_issue(ISSUE, deadline=soon(0.3))
+                client.create_issue(ISSUE, deadline=deadline_in(0.3))
 
     assert time.monotonic() - started < 4
 
 
 def test_plain_http_is_refused_outside_insecure_mode(
-    send: Callable[..., None], dns: Dns
+    send: Callable[..., None], dns: FakeDns
 ) -> None:
     with pytest.raises(JiraUnreachable, match="Store its https address"):
         send("http://jira.example")
 
-    assert dns.asked == []
+    assert dns.queries == []
 
 
-def test_read_says_why_a_site_is_refused(make_client: MakeClient, dns: Dns) -> None:
-    dns.answers = [[METADATA]]
+def test_read_explains_why_a_site_is_refused(
+    make_client: MakeClient, dns: FakeDns
+) -> None:
+    dns.responses = [[METADATA]]
     client = make_client(base_url="https://jira.example")
 
     with pytest.raises(JiraUnreachable, match="not at a public"):
-        client.can_browse("SCRUM", deadline=soon())
-    assert client.is_signed_in(deadline=soon())  # which nobody denied
+        client.can_browse("SCRUM", deadline=deadline_in())
+    assert client.is_signed_in(deadline=deadline_in())  # true, because nobody denied it
 
 
 @pytest.mark.parametrize(
     "location", [f"http://{METADATA}/latest/meta-data/", "https://metadata.example/"]
 )
-def test_redirect_into_our_network_is_not_followed(
+def test_redirect_to_a_local_address_is_not_followed(
     make_client: MakeClient,
     jira: Sandbox,
-    dns: Dns,
+    dns: FakeDns,
     connected: list[str],
     location: str,
 ) -> None:
@@ -271,9 +273,9 @@ def test_redirect_into_our_network_is_not_followed(
     jira.inject("redirect", location=location, method="GET", path="*")
 
     with pytest.raises(JiraError):
-        make_client().create_issue(ISSUE, deadline=soon())
+        make_client().create_issue(ISSUE, deadline=deadline_in())
     with pytest.raises(JiraError):
-        make_client().can_browse("SCRUM", deadline=soon())
+        make_client().can_browse("SCRUM", deadline=deadline_in())
 
     assert set(connected) == {"127.0.0.1"}
-    assert dns.asked == []
+    assert dns.queries == []

@@ -1,4 +1,4 @@
-"""Preflight tells what would go wrong with a ticket, before there is one."""
+"""The preflight finds what would prevent a ticket before one is created."""
 
 from typing import Any
 from uuid import uuid4
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def integration(jira: Sandbox) -> Integration:
-    """A connection to the sandbox, which could create tickets."""
+    """A connection to the sandbox that could create tickets."""
     return IntegrationFactory.create(
         base_url=jira.url, email=jira.email, api_token=jira.api_token
     )
 
 
-def checked(integration: Integration, **changes: Any) -> dict[str, str]:
+def failed_checks(integration: Integration, **changes: Any) -> dict[str, str]:
     """Return the messages of the failed checks by their name."""
     for name, value in changes.items():
         setattr(integration, name, value)
@@ -43,7 +43,9 @@ def checked(integration: Integration, **changes: Any) -> dict[str, str]:
     return {check.name: check.message for check in result.checks if not check.ok}
 
 
-def test_all_is_well(integration: Integration, jira: Sandbox) -> None:
+def test_usable_integration_passes_all_checks(
+    integration: Integration, jira: Sandbox
+) -> None:
     result = check_integration(integration=integration)
 
     assert [check.name for check in result.checks] == ALL
@@ -58,7 +60,7 @@ def test_all_is_well(integration: Integration, jira: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("changes", "name", "words"),
     [
-        ({"base_url": "http://127.0.0.1:9"}, "site", ["check the address"]),
+        ({"base_url": "http://127.0.0.1:9"}, "site", ["check the site's address"]),
         ({"api_token": "expired-token"}, "login", ["reconnect Jira", "api-tokens"]),
         ({"project_key": ""}, "project", ["Choose one"]),
         ({"project_key": "NOPE"}, "project", ["NOPE", "ask a Jira administrator"]),
@@ -89,29 +91,42 @@ def test_all_is_well(integration: Integration, jira: Sandbox) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_what_to_do(
+def test_failed_check_says_what_to_do(
     integration: Integration, changes: dict[str, Any], name: str, words: list[str]
 ) -> None:
-    failed = checked(integration, **changes)
+    failed = failed_checks(integration, **changes)
 
     assert list(failed) == [name]
     assert [word for word in words if word not in failed[name]] == []
 
 
-def test_expired_token_is_not_taken_for_a_missing_project(
+def test_rejected_value_is_named_once_whatever_the_severities(
+    integration: Integration,
+) -> None:
+    settings = {
+        "fields": {"components": ["Nope"]},
+        "priority_by_severity": {"3": "High", "5": "Highest"},
+    }
+
+    assert failed_checks(integration, settings=settings) == {
+        "fields": "“Components” does not take “Nope”. Choose one of Backend, Front end."
+    }
+
+
+def test_expired_token_is_not_reported_as_a_missing_project(
     integration: Integration, jira: Sandbox
 ) -> None:
     jira.state.expired = True
 
-    assert list(checked(integration)) == ["login"]
+    assert list(failed_checks(integration)) == ["login"]
 
 
-def test_required_field_that_the_settings_fill_is_fine(
+def test_required_field_that_the_settings_fill_passes(
     integration: Integration,
 ) -> None:
     settings = {"fields": {"customfield_10010": "Acme"}, "labels": ["noise"]}
 
-    assert checked(integration, project_key="STRICT", settings=settings) == {}
+    assert failed_checks(integration, project_key="STRICT", settings=settings) == {}
 
 
 def test_unreadable_token_is_a_failed_login(
@@ -126,7 +141,7 @@ def test_unreadable_token_is_a_failed_login(
     assert "Reconnect Jira" in check.message
 
 
-def test_issue_types_and_fields_are_read_once_in_a_while(
+def test_issue_types_and_fields_are_cached(
     integration: Integration, jira: Sandbox
 ) -> None:
     check_integration(integration=integration)
@@ -136,15 +151,15 @@ def test_issue_types_and_fields_are_read_once_in_a_while(
     assert len(read) == 2
 
 
-def test_command_says_what_it_found(
+def test_command_prints_the_checks(
     integration: Integration, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("check_jira", tenant=str(integration.tenant_id))
 
-    assert "ok     login: Jira knows us as Sandbox User" in capsys.readouterr().out
+    assert "ok     login: Logged in as Sandbox User" in capsys.readouterr().out
 
 
-def test_command_fails_where_a_ticket_would(
+def test_command_fails_if_a_ticket_would_fail(
     integration: Integration, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Integration.objects.update(project_key="STRICT")
@@ -155,12 +170,12 @@ def test_command_fails_where_a_ticket_would(
     assert "failed required_fields" in capsys.readouterr().out
 
 
-def test_command_checks_no_other_tenant(integration: Integration) -> None:
+def test_command_checks_only_the_given_tenant(integration: Integration) -> None:
     with pytest.raises(CommandError, match="no active"):
         call_command("check_jira", tenant=str(uuid4()))
 
 
-def test_admin_checks_the_integrations_chosen(
+def test_admin_action_checks_the_selected_integrations(
     integration: Integration, admin_client: Client
 ) -> None:
     Integration.objects.update(project_key="STRICT")
@@ -171,5 +186,5 @@ def test_admin_checks_the_integrations_chosen(
         follow=True,
     ).content.decode()
 
-    assert "login: Jira knows us as Sandbox User" in page
+    assert "login: Logged in as Sandbox User" in page
     assert "“Customer” (customfield_10010)" in page

@@ -1,4 +1,4 @@
-"""A new key, every token under it, and the old key taken away."""
+"""Key rotation: every token is encrypted with the new key."""
 
 from io import StringIO
 
@@ -31,7 +31,7 @@ def rotate() -> str:
     return out.getvalue()
 
 
-def test_old_key_can_be_taken_away_after_a_rotation(settings: Settings) -> None:
+def test_old_key_can_be_removed_after_a_rotation(settings: Settings) -> None:
     IntegrationFactory.create_batch(3, api_token="canary-token")
     IntegrationFactory.create(api_token="")
     before = Integration.objects.values("updated_at").first()
@@ -49,7 +49,7 @@ def test_old_key_can_be_taken_away_after_a_rotation(settings: Settings) -> None:
     assert Integration.objects.values("updated_at").first() == before
 
 
-def test_rotation_that_was_broken_off_is_finished_by_the_next(
+def test_interrupted_rotation_is_finished_by_the_next(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
@@ -64,11 +64,11 @@ def test_rotation_that_was_broken_off_is_finished_by_the_next(
     printed = rotate()
 
     assert "3 re-encrypted" in printed
-    assert "2 under the newest key already" in printed
+    assert "2 already under the newest key" in printed
     assert sum(after_death[email] == token for email, token in stored().items()) == 2
 
 
-def test_token_that_no_key_reads_is_named_and_stays(settings: Settings) -> None:
+def test_token_that_no_key_decrypts_is_named_and_kept(settings: Settings) -> None:
     lost = IntegrationFactory.create()
     old = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [new_key()]

@@ -1,4 +1,4 @@
-"""A scoped token works on Atlassian's gateway alone; the rest is as with any token."""
+"""Scoped tokens, which work only on Atlassian's gateway."""
 
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ NO_SCOPES = {"code": 401, "message": "Unauthorized; scope does not match"}
 
 @pytest.fixture
 def scoped(integration: Integration, jira: Sandbox) -> Integration:
-    """The connection to the sandbox with a scoped token, of which nothing is known."""
+    """The connection to the sandbox with a scoped token that was never used."""
     integration.api_token = jira.scoped_token
     integration.save()
     return integration
@@ -39,7 +39,7 @@ def connect(
     return api.request("POST", f"/api/jira/integrations/{tenant_id}", json=body)
 
 
-def asked(jira: Sandbox) -> list[str]:
+def paths(jira: Sandbox) -> list[str]:
     return [request.path for request in jira.requests]
 
 
@@ -52,11 +52,11 @@ def test_scoped_token_connects_through_the_gateway(
     assert response.status_code == 200
     assert response.json()["message"] == "Jira is connected; tickets go to SCRUM"
     assert (row.base_url, str(row.cloud_id)) == (jira.url, CLOUD_ID)
-    assert asked(jira)[:3] == [MYSELF, TENANT_INFO, AT_GATEWAY + MYSELF]
-    assert all(path.startswith(AT_GATEWAY) for path in asked(jira)[2:])
+    assert paths(jira)[:3] == [MYSELF, TENANT_INFO, AT_GATEWAY + MYSELF]
+    assert all(path.startswith(AT_GATEWAY) for path in paths(jira)[2:])
 
 
-def test_site_is_asked_for_its_id_without_credentials(
+def test_cloud_id_is_read_without_credentials(
     scoped: Integration, jira: Sandbox
 ) -> None:
     check_integration(integration=scoped)
@@ -65,29 +65,29 @@ def test_site_is_asked_for_its_id_without_credentials(
     assert "Authorization" not in request.headers
 
 
-def test_ordinary_token_never_meets_the_gateway(
+def test_ordinary_token_is_never_sent_to_the_gateway(
     integration: Integration, jira: Sandbox
 ) -> None:
     assert check_integration(integration=integration).ok
 
     assert Integration.objects.get().cloud_id is None
-    assert not [path for path in asked(jira) if path.startswith(("/ex", "/_edge"))]
+    assert not [path for path in paths(jira) if path.startswith(("/ex", "/_edge"))]
 
 
-def test_check_remembers_the_way_and_takes_it_from_then_on(
+def test_check_remembers_that_the_gateway_is_used(
     scoped: Integration, jira: Sandbox
 ) -> None:
     result = check_integration(integration=scoped)
-    before = len(asked(jira))
+    before = len(paths(jira))
     again = check_integration(integration=Integration.objects.get())
 
     assert result.ok
     assert again.ok
-    assert "by a scoped API token" in result.checks[1].message
-    assert all(path.startswith(AT_GATEWAY) for path in asked(jira)[before:])
+    assert "with a scoped API token" in result.checks[1].message
+    assert all(path.startswith(AT_GATEWAY) for path in paths(jira)[before:])
 
 
-def test_token_that_nobody_takes_is_refused_in_the_name_of_the_site(
+def test_token_that_works_nowhere_is_rejected_with_the_sites_error(
     api: Api, tenant_id: UUID, jira: Sandbox
 ) -> None:
     body = assert_error(
@@ -95,20 +95,20 @@ def test_token_that_nobody_takes_is_refused_in_the_name_of_the_site(
     )
 
     assert f"Jira at {jira.url} does not accept" in body["message"]
-    assert AT_GATEWAY + MYSELF in asked(jira)
+    assert AT_GATEWAY + MYSELF in paths(jira)
     assert not Integration.objects.exists()
 
 
-def test_scoped_token_that_expired_is_a_refused_login(
+def test_expired_scoped_token_is_a_failed_login(
     scoped: Integration, jira: Sandbox
 ) -> None:
     check_integration(integration=scoped)
     jira.state.expired = True
-    before = len(asked(jira))
+    before = len(paths(jira))
 
     result = check_integration(integration=Integration.objects.get())
 
-    assert asked(jira)[before:] == [AT_GATEWAY + MYSELF]
+    assert paths(jira)[before:] == [AT_GATEWAY + MYSELF]
     assert "does not accept" in result.problem
     assert Integration.objects.get().auth_failures == 1
     assert str(Integration.objects.get().cloud_id) == CLOUD_ID
@@ -127,7 +127,7 @@ def test_scoped_token_that_expired_is_a_refused_login(
     ],
 )
 @pytest.mark.django_db
-def test_what_keeps_us_from_the_gateway_leaves_the_refusal_of_the_site(
+def test_failing_gateway_leaves_the_sites_error(
     settings: Settings,
     requests_mock: Mocker,
     tenant_info: dict[str, Any],
@@ -138,17 +138,17 @@ def test_what_keeps_us_from_the_gateway_leaves_the_refusal_of_the_site(
     requests_mock.get(SITE + MYSELF, status_code=401)
     known = {"json": {"cloudId": CLOUD_ID}}
     requests_mock.get(SITE + TENANT_INFO, **(tenant_info or known))
-    met = requests_mock.get(GATEWAY + AT_GATEWAY + MYSELF, **gateway)
+    gateway_mock = requests_mock.get(GATEWAY + AT_GATEWAY + MYSELF, **gateway)
     integration = IntegrationFactory.create()
 
     result = check_integration(integration=integration)
 
     assert words in result.problem
-    assert met.called == bool(gateway)
+    assert gateway_mock.called == bool(gateway)
     assert integration.cloud_id is None
 
 
-def test_lookups_go_through_the_gateway_and_link_to_the_site(
+def test_lookups_use_the_gateway_and_link_to_the_site(
     scoped: Integration, jira: Sandbox
 ) -> None:
     check_integration(integration=scoped)
@@ -161,7 +161,7 @@ def test_lookups_go_through_the_gateway_and_link_to_the_site(
     assert "SCRUM" in [project.key for project in projects]
 
 
-def test_ordinary_token_in_its_place_is_used_on_the_site_again(
+def test_ordinary_token_that_replaces_a_scoped_one_is_used_on_the_site(
     api: Api, tenant_id: UUID, jira: Sandbox
 ) -> None:
     connect(api, tenant_id, jira, jira.scoped_token)
@@ -172,7 +172,7 @@ def test_ordinary_token_in_its_place_is_used_on_the_site_again(
     assert (row.cloud_id, row.api_token) == (None, jira.api_token)
 
 
-def test_admin_finds_the_way_of_a_new_token_when_it_is_saved(
+def test_saving_a_token_in_the_admin_finds_where_it_works(
     integration: Integration, jira: Sandbox, admin_client: Client
 ) -> None:
     path = reverse("admin:integrations_integration_change", args=[integration.pk])
@@ -186,5 +186,6 @@ def test_admin_finds_the_way_of_a_new_token_when_it_is_saved(
     ]:
         page = admin_client.post(path, form | {"new_api_token": token}, follow=True)
 
-        assert "login: Jira knows us as Sandbox User" in page.content.decode()
+        assert "was saved. " in page.content.decode()
+        assert "Logged in as Sandbox User" in page.content.decode()
         assert Integration.objects.get().cloud_id == cloud_id

@@ -1,4 +1,4 @@
-"""Tickets to pick from: by key, by number, by words, whatever is typed."""
+"""The ticket search: by key, by number, by words, with any input."""
 
 from typing import Any
 from uuid import UUID
@@ -39,7 +39,7 @@ def search(api: Api, tenant_id: UUID, words: str | None) -> list[dict[str, Any]]
     return found
 
 
-def test_ticket_is_shown_as_a_person_knows_it(
+def test_ticket_is_shown_with_summary_status_and_link(
     api: Api, tenant_id: UUID, jira: Sandbox
 ) -> None:
     assert search(api, tenant_id, "SCRUM-1") == [
@@ -81,7 +81,7 @@ def test_search_finds_by_key_number_or_words(
 @pytest.mark.parametrize(
     "words", ['"', "\\", 'a\\" OR b', "'; DROP", "日本語", "é" * 255]
 )
-def test_query_holds_no_sign_of_the_hostile(words: str) -> None:
+def test_query_contains_no_hostile_characters(words: str) -> None:
     query = build_jql("SCRUM", words)
 
     assert "\\" not in query
@@ -94,7 +94,9 @@ def test_search_text_that_is_too_long_is_refused(api: Api, tenant_id: UUID) -> N
     assert "q" in assert_error(response, 400, "validation_error")["fields"]
 
 
-def test_search_without_jira_says_to_connect(api: Api, tenant_id: UUID) -> None:
+def test_search_without_an_integration_says_to_connect(
+    api: Api, tenant_id: UUID
+) -> None:
     Integration.objects.all().delete()
 
     response = api.request("GET", f"/api/jira/search/{tenant_id}?q=x")

@@ -1,4 +1,4 @@
-"""An integration's settings: what is refused, in words, and what Jira gets of them."""
+"""An integration's settings: their validation, and the fields that Jira gets."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ BAD: list[tuple[Any, str, str]] = [
     ({"fields": {"description": "x"}}, "fields", "“description” comes from"),
     ({"fields": {"issuetype": {"id": "1"}}}, "fields", "“issuetype” comes from"),
     ({"fields": {"labels": ["x"]}}, "fields", "in “labels”"),
-    ({"fields": {"Story points": 3}}, "fields", "is no id of a field"),
+    ({"fields": {"Story points": 3}}, "fields", "is not the id of a field"),
     ({"fields": {"customfield_1": None}}, "fields", "Give “customfield_1” a value"),
     ({"fields": {"customfield_1": float("nan")}}, "fields", "cannot carry"),
     ({"fields": {"components": "Backend"}}, "fields", "in a list"),
@@ -53,21 +53,21 @@ def test_good_settings_are_kept_as_they_are(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("settings", "name", "words"), BAD)
-def test_bad_settings_are_refused_with_words(
+def test_bad_settings_are_rejected_with_advice(
     settings: Any, name: str, words: str
 ) -> None:
     serializer = SettingsSerializer(data=settings)
 
     assert not serializer.is_valid()
-    [told] = serializer.errors[name]
-    assert words in told
+    [error] = serializer.errors[name]
+    assert words in error
 
 
-def test_no_settings_add_nothing() -> None:
+def test_empty_settings_add_no_fields() -> None:
     assert extra_fields({}, severity=5) == {}
 
 
-def test_texts_become_the_objects_that_jira_takes() -> None:
+def test_texts_become_the_objects_that_jira_expects() -> None:
     fields = {
         "components": ["Backend", {"id": "10101"}],
         "assignee": "5b10",
@@ -84,7 +84,7 @@ def test_texts_become_the_objects_that_jira_takes() -> None:
 
 
 @pytest.mark.parametrize(("severity", "name"), [(5, "High"), (4, "Low"), (None, "Low")])
-def test_priority_of_the_severity_goes_before_the_usual_one(
+def test_priority_of_the_severity_overrides_the_default_one(
     severity: int | None, name: str
 ) -> None:
     settings = {

@@ -1,4 +1,4 @@
-"""TLS: the certificate must be for the site's name, wherever the name leads."""
+"""TLS: the certificate must be for the site's name, whatever its address is."""
 
 import ssl
 import threading
@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.network import Network
 from integrations.jira.transport import make_session
-from integrations.tests.fake_jira import ISSUE, Dns, MakeClient, soon
+from integrations.tests.fake_jira import ISSUE, FakeDns, MakeClient, deadline_in
 
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def certificate(name: str, folder: Path) -> Path:
-    """Make a certificate for a name that signs itself, in a file with its key."""
+    """Make a self-signed certificate for a name, in one file with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     today = datetime.now(UTC)
@@ -43,20 +43,20 @@ def certificate(name: str, folder: Path) -> Path:
 
 
 @contextmanager
-def tls_server(path: Path, heard: list[str | bytes]) -> Iterator[int]:
-    """Serve TLS once on a port; notes the name that was asked for, and what it read."""
+def tls_server(path: Path, received: list[str | bytes]) -> Iterator[int]:
+    """Serve one TLS connection; `received` gets the name requested and the data."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
-    context.sni_callback = lambda _, name, __: heard.append(name)
+    context.sni_callback = lambda _, name, __: received.append(name)
 
     def serve() -> None:
         connection, _ = listening.accept()
         with connection:
             try:
                 with context.wrap_socket(connection, server_side=True) as secure:
-                    heard.append(secure.recv(65536))
+                    received.append(secure.recv(65536))
                     secure.sendall(REFUSAL)
-                    while secure.recv(65536):  # to close with bytes unread is a reset
+                    while secure.recv(65536):  # closing with unread bytes would reset
                         pass
             except OSError:
                 return
@@ -69,24 +69,24 @@ def tls_server(path: Path, heard: list[str | bytes]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", ["jira.example", "other.example"])
-def test_certificate_must_be_for_the_name_and_not_for_the_address(
-    make_client: MakeClient, dns: Dns, tmp_path: Path, name: str
+def test_certificate_must_be_for_the_name(
+    make_client: MakeClient, dns: FakeDns, tmp_path: Path, name: str
 ) -> None:
-    heard: list[str | bytes] = []
+    received: list[str | bytes] = []
     path = certificate(name, tmp_path)
-    dns.answers = [["127.0.0.1"]]
+    dns.responses = [["127.0.0.1"]]
     with (
-        tls_server(path, heard) as port,
+        tls_server(path, received) as port,
         make_session(threads=1, network=Network(allow_insecure=True)) as session,
     ):
         session.verify = str(path)
         site = f"https://jira.example:{port}"
         client = make_client(base_url=site, session=session)
         with pytest.raises(JiraError) as failed:
-            client.create_issue(ISSUE, deadline=soon())
+            client.create_issue(ISSUE, deadline=deadline_in())
 
     if name == "jira.example":
         assert failed.value.jira_status == 401
     else:
         assert isinstance(failed.value, JiraUnreachable)
-        assert heard == ["jira.example"]  # and not one byte of ours
+        assert received == ["jira.example"]  # and not one byte of the request

@@ -12,7 +12,7 @@ import requests
 from django.conf import settings
 from requests_mock import Mocker
 
-from integrations.jira.transport import _exchange
+from integrations.jira.transport import _tracked
 from issues.models import TicketRequest
 from issues.tests.recovery_helpers import age_requests
 
@@ -125,7 +125,7 @@ class FakeJira:
         self.run_interleaved()
         if outcome.response is requests.ConnectTimeout:
             raise requests.ConnectTimeout
-        _exchange.get().before_send()  # as our connections do before the first byte
+        _tracked.get().before_send()  # as our connections do before the first byte
         with self._deadline(outcome):
             self.run_interleaved()
             body = self._add_ticket(request.json(), outcome) if outcome.creates else {}

@@ -62,7 +62,7 @@ def test_rate_limit_of_the_second_request_is_waited_for(
     api: Api, group: AIIssueGroup, integration: Integration, strict_jira: Sandbox
 ) -> None:
     too_long = {"errorMessages": ["CONTENT_LIMIT_EXCEEDED"], "errors": {}}
-    strict_jira.inject("answer", status=400, body=too_long)
+    strict_jira.inject("response", status=400, body=too_long)
     strict_jira.inject("rate_limited", retry_after=1)
 
     assert api.create(group, BODY).status_code == 200

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from issues.locking import lock_group
 from issues.management.commands import import_groups
 from issues.models import AIIssueGroup, Report
 from issues.tests.database_failures import database_down
@@ -178,6 +179,7 @@ def test_import_waits_for_an_uncommitted_link(
 
     with ThreadPoolExecutor() as pool:
         with transaction.atomic():
+            lock_group(Report.objects.get().group_id)  # as a link does
             Report.objects.update(linked=True)
             importing = pool.submit(import_again)
             with pytest.raises(TimeoutError):

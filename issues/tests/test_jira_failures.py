@@ -26,7 +26,7 @@ LOST_RESPONSES = [
     ("server_error", {"status": 504}),
     ("reset_before_read", {}),
     ("reset_after_create", {}),
-    ("no_answer", {"after_create": True}),
+    ("no_response", {"after_create": True}),
     ("truncated", {}),
     ("broken_json", {}),
     ("html", {}),

@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from integrations.tests.fake_jira import Dns
+from integrations.tests.fake_jira import FakeDns
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import Api, assert_error
 
@@ -24,8 +24,8 @@ def test_site_at_a_private_address_is_sent_nothing_and_reveals_nothing(
     monkeypatch: pytest.MonkeyPatch,
     address: str,
 ) -> None:
-    dns = Dns(monkeypatch)
-    dns.answers = [[address]]
+    dns = FakeDns(monkeypatch)
+    dns.responses = [[address]]
     site = jira.url.replace("http://127.0.0.1", "https://jira.example")
     Integration.objects.update(base_url=site)
 
@@ -36,7 +36,7 @@ def test_site_at_a_private_address_is_sent_nothing_and_reveals_nothing(
     assert "ticket_may_exist" not in body
     request = TicketRequest.objects.get()
     assert (request.state, request.attempts) == ("failed", 0)
-    assert dns.asked == ["jira.example"]
+    assert dns.queries == ["jira.example"]
     assert not jira.requests
 
 

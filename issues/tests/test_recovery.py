@@ -16,7 +16,7 @@ from issues.tests.recovery_helpers import CREATE, SEARCH, age_requests, assert_l
 
 LOST_RESPONSES: list[tuple[str, dict[str, Any]]] = [
     ("reset_after_create", {}),
-    ("no_answer", {"after_create": True}),
+    ("no_response", {"after_create": True}),
     ("server_error", {"status": 503, "after_create": True}),
     ("truncated", {}),
     ("broken_json", {}),
@@ -158,7 +158,7 @@ SEARCH_FAILURES = "unauthorized anonymous_trap forbidden rate_limited html trunc
 
 @pytest.mark.parametrize(
     "fault",
-    [*SEARCH_FAILURES.split(), "server_error", "no_answer", "reset_before_read"],
+    [*SEARCH_FAILURES.split(), "server_error", "no_response", "reset_before_read"],
 )
 def test_request_stays_open_while_the_search_fails(
     jira: Sandbox, unknown_request: TicketRequest, fault: str

@@ -60,7 +60,7 @@ def test_unlinked_ticket_gets_no_remote_link(
 def test_request_does_not_wait_for_the_remote_link(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
-    jira.inject("no_answer", **LINK)
+    jira.inject("no_response", **LINK)
 
     assert api.create(group).status_code == 200
 

@@ -67,16 +67,16 @@ def operation(
     response: Any,
     request: Any = None,
     parameters: Sequence[Any] = (),
-    raises: Sequence[type[ServiceError] | tuple[int, str]] = (),
+    raises: Sequence[type[ServiceError]] = (),
     links: Mapping[str, Mapping[str, str]] | None = None,
     uses_database: bool = True,
 ) -> Callable[[View], View]:
     """Describe a view's method; its docstring becomes the summary and the description.
 
     `request` and `response` are the serializers of the body and of the success.
-    `raises` lists error classes, or a status and a code where those differ from the
-    class. `links` names operations that can follow, and which of their parameters this
-    response supplies: https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
+    `raises` lists error classes. `links` names operations that can follow, and which of
+    their parameters this response supplies:
+    https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
     """
 
     def describe(view: View) -> View:

@@ -140,8 +140,7 @@ def _errors(operation: Document, path: str) -> list[Error]:
         errors.add((DATABASE_DOWN.status, DATABASE_DOWN.code))
     if takes_body or takes_query:
         errors.add(VALIDATION_ERROR)
-    for kind in operation.pop(RAISES, []):
-        errors.add(kind if isinstance(kind, tuple) else (kind.http_status, kind.code))
+    errors |= {(kind.http_status, kind.code) for kind in operation.pop(RAISES)}
     return sorted(errors)
 
 

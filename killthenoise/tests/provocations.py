@@ -64,9 +64,9 @@ class Scene:
         self.jira.inject(kind, **EVERYWHERE | parameters)
         return self.call()
 
-    def answer(self, status: int, body: Any) -> HttpResponseBase:
-        """Let Jira answer everything in this way."""
-        return self.fail("answer", status=status, body=body, times=None)
+    def respond(self, status: int, body: Any) -> HttpResponseBase:
+        """Let Jira respond to everything in this way."""
+        return self.fail("response", status=status, body=body, times=None)
 
     def send(self, **changes: Any) -> HttpResponseBase:
         """Send the request with another body."""
@@ -178,7 +178,7 @@ def jira_project_invalid(scene: Scene) -> HttpResponseBase:
         return scene.send(project_key="NOPE")
     if scene.creates:
         return scene.change(project_key="NOPE")
-    scene.jira.inject("answer", **EVERYWHERE, status=404, body=NO_PROJECT)
+    scene.jira.inject("response", **EVERYWHERE, status=404, body=NO_PROJECT)
     return scene.call()
 
 
@@ -194,7 +194,7 @@ def jira_field_rejected(scene: Scene) -> HttpResponseBase:
         return scene.send(settings=settings)
     if scene.creates:
         return scene.change(settings=settings)
-    return scene.answer(400, NOT_KNOWN)
+    return scene.respond(400, NOT_KNOWN)
 
 
 def jira_content_too_long(scene: Scene) -> HttpResponseBase:
@@ -223,9 +223,9 @@ NOT_KNOWN = {"errors": {"fields": "The field is not known"}}
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "jira_auth_failed": ("unauthorized", {}),
     "jira_bad_response": ("redirect", {"location": "https://example.com/"}),
-    "jira_field_rejected": ("answer", {"status": 400, "body": NOT_KNOWN}),
+    "jira_field_rejected": ("response", {"status": 400, "body": NOT_KNOWN}),
     "jira_permission_denied": ("forbidden", {}),
-    "jira_project_invalid": ("answer", {"status": 404, "body": NO_PROJECT}),
+    "jira_project_invalid": ("response", {"status": 404, "body": NO_PROJECT}),
     "jira_rate_limited": ("rate_limited", {"retry_after": 30}),
     "jira_unreachable": ("server_error", {"status": 503}),
 }

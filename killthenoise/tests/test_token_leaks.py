@@ -103,10 +103,11 @@ def seen() -> Iterator[Seen]:
 @pytest.fixture
 def jira(jira: Sandbox) -> Iterator[Sandbox]:
     """A sandbox that accepts the canary as its token."""
-    kept = jira.state.email, jira.state.api_token
-    jira.state.email, jira.state.api_token = EMAIL, CANARY
+    account = jira.state.account
+    kept = account.email, account.api_token
+    account.email, account.api_token = EMAIL, CANARY
     yield jira
-    jira.state.email, jira.state.api_token = kept
+    account.email, account.api_token = kept
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_token_does_not_leak_when_our_code_raises(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("integrations.jira.transport._Watched.send", broken)
+    monkeypatch.setattr("integrations.jira.transport._TrackedConnection.send", broken)
     responses = [create(api, group), connect(api, tenant_id, base_url=jira.url)]
 
     assert [response.status_code for response in responses] == [500, 500]
@@ -207,7 +208,7 @@ def test_token_does_not_leak_when_jira_repeats_it(
     group = GroupFactory.create(tenant_id=tenant_id)
     connect(api, tenant_id, base_url=jira.url)
     said = f"No such account: {EMAIL}:{CANARY}, {BASIC}"
-    jira.inject("answer", status=400, body={"errorMessages": [said]})
+    jira.inject("response", status=400, body={"errorMessages": [said]})
 
     response = create(api, group)
 

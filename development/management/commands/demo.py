@@ -1,4 +1,4 @@
-"""The whole product on one machine: database, sandbox Jira, server, a first ticket."""
+"""Runs the whole product on this machine and creates a first ticket."""
 
 import json
 import secrets
@@ -16,17 +16,26 @@ from django.core.management.base import BaseCommand
 from django.urls import reverse
 
 from development.management.commands.seed_demo import TENANT_ID, first_group_id
+from development.packages import SANDBOX_PACKAGES, require_packages
 from development.processes import STARTUP_S, Processes, free_port
 from development.sandbox import DEFAULT_API_TOKEN, DEFAULT_EMAIL
 
+SERVER_PORT = 8000
+JIRA_PORT = 8081
 TICKET = {
     "title": "Dark mode for the dashboard",
     "description": "As a user I want a dark dashboard, to rest my eyes at night.",
 }
+INTRODUCTION = (
+    "KillTheNoise turns a group of customer reports into one Jira ticket. This demo "
+    "starts\nthe product and a sandbox Jira on this machine, creates a ticket, and "
+    "shows what to open.\nIt uses a new database and deletes all its data when it "
+    "ends.\n\n"
+)
 
 
 class Command(BaseCommand):
-    help = "Run the demo until Ctrl-C. Each run has a database of its own."
+    help = "Run the demo until Ctrl-C. Its data is deleted when it ends."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,28 +44,30 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_packages("demo", SANDBOX_PACKAGES)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt), ExitStack() as running:
             demo = Demo(running)
-            self.stdout.write("Making the database, starting the servers …")
-            demo.make_database()
+            self.stdout.write(INTRODUCTION + demo.describe_ports())
+            self.stdout.write("Creating the database and starting the servers …")
+            demo.create_database()
             demo.start()
-            self.stdout.write(f"Server {demo.server}, sandbox Jira {demo.jira}\n\n")
-            self.stdout.write(f"{demo.curl}\n\n")
-            answer = demo.create_ticket()
-            self.stdout.write(json.dumps(answer, indent=2) + "\n\n")
+            self.stdout.write(f"Creating a ticket:\n\n{demo.curl}\n\n")
+            body = demo.create_ticket()
+            self.stdout.write(json.dumps(body, indent=2) + "\n\n")
             if not options["once"]:
-                self.stdout.write(demo.what_to_open(answer["data"]["ticket_url"]))
+                self.stdout.write(demo.describe_pages(body["data"]["ticket_url"]))
                 demo.wait()
 
 
 class Demo:
-    """The demo on free ports, ended with the ExitStack `running`."""
+    """The demo on free ports. Closing the ExitStack `running` ends it."""
 
     def __init__(self, running: ExitStack) -> None:
         folder = running.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
-        self.jira = f"http://127.0.0.1:{free_port(8081)}"
-        self.server = f"http://127.0.0.1:{free_port(8000)}"
+        self.server_port, self.jira_port = free_port(SERVER_PORT), free_port(JIRA_PORT)
+        self.server = f"http://127.0.0.1:{self.server_port}"
+        self.jira = f"http://127.0.0.1:{self.jira_port}"
         self.path = f"/api/issues/ai/{first_group_id()}/create-jira-ticket"
         self.password = secrets.token_urlsafe(9)
         environment = {
@@ -68,8 +79,22 @@ class Demo:
         }
         self.processes = Processes(running, Path(folder), environment)
 
-    def make_database(self) -> None:
-        """Make the database, with the demo tenant and an admin user."""
+    def describe_ports(self) -> str:
+        """Return a note for each port that was taken, "" if both were free."""
+        ports = {
+            "server": (SERVER_PORT, self.server_port),
+            "sandbox Jira": (JIRA_PORT, self.jira_port),
+        }
+        return "".join(
+            f"NOTE: Port {usual} is taken by another program, so the {name} uses port "
+            f"{chosen}.\nUse 127.0.0.1:{chosen} instead of 127.0.0.1:{usual} in the "
+            "commands of the README.\n\n"
+            for name, (usual, chosen) in ports.items()
+            if usual != chosen
+        )
+
+    def create_database(self) -> None:
+        """Create the database with the demo's tenant and an admin user."""
         manage = self.processes.manage
         manage("migrate", "--verbosity=0")
         manage("createsuperuser", "--noinput", "--username=demo", "--email=")
@@ -89,7 +114,7 @@ class Demo:
         ]
 
     def create_ticket(self) -> dict[str, Any]:
-        """Create the first ticket over HTTP and return the answer."""
+        """Create the first ticket over HTTP and return the response's body."""
         response = requests.post(
             self.server + self.path,
             json=TICKET,
@@ -97,14 +122,15 @@ class Demo:
             timeout=STARTUP_S,
         )
         if response.status_code != 200:
-            what = f"No ticket: {response.status_code} {response.text}"
-            raise self.processes.failed(what)
-        answer: dict[str, Any] = response.json()
-        return answer
+            raise self.processes.error(
+                f"No ticket was created: {response.status_code} {response.text}"
+            )
+        body: dict[str, Any] = response.json()
+        return body
 
     @property
     def curl(self) -> str:
-        """The request of `create_ticket`, for a shell."""
+        """The request of `create_ticket` as a shell command."""
         body = json.dumps(TICKET, indent=2)
         return (
             f"curl -X POST {self.server}{self.path} \\\n"
@@ -112,22 +138,22 @@ class Demo:
             f"  -d {shlex.quote(body)}"
         )
 
-    def what_to_open(self, ticket_url: str) -> str:
-        """Return the list of addresses to look at."""
-        admin = self.server + reverse("admin:index")
+    def describe_pages(self, ticket_url: str) -> str:
+        """Return the list of addresses to open."""
         return (
-            f"Ticket  {ticket_url}\n"
-            f"Board   {self.jira}/\n"
-            f"API     {self.server}{reverse('docs')}\n"
-            f"Admin   {admin}  user demo, password {self.password}\n"
-            f"Docs    {self.server}/api/docs\n"
-            f"Log     {self.processes.log_path}\n\n"
-            "Send the curl command above again: the same ticket comes back.\n"
-            "Ctrl-C ends everything.\n"
+            f"Ticket    {ticket_url}\n"
+            f"Tickets   {self.jira}/\n"
+            f"Faults    {self.jira}/_sandbox/\n"
+            f"API docs  {self.server}{reverse('docs')}\n"
+            f"Admin     {self.server}{reverse('admin:index')}"
+            f"  user demo, password {self.password}\n"
+            f"Log       {self.processes.log_path}\n\n"
+            "Run the curl command above again: it returns the same ticket.\n"
+            "Press Ctrl-C to end the demo and delete its data.\n"
         )
 
     def wait(self) -> None:
-        """Wait until interrupted. Raises CommandError if a process ends before."""
+        """Wait until Ctrl-C. Raises CommandError if a process ends before."""
         while all(process.poll() is None for process in self.started):
             time.sleep(0.5)
-        raise self.processes.failed("A process of the demo ended.")
+        raise self.processes.error("A process of the demo ended.")

@@ -1,4 +1,4 @@
-"""Fill the database with the demo tenant: groups, their reports, a Jira integration."""
+"""Fills the database with the demo's tenant: groups, reports, a Jira integration."""
 
 import json
 from argparse import ArgumentParser
@@ -19,23 +19,22 @@ GROUPS = Path(__file__).parents[2] / "demo_groups.json"
 
 
 class Command(BaseCommand):
-    help = "Make the demo tenant with its groups; what exists already stays."
+    help = "Create the demo's tenant with its groups. Existing rows are kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--jira-url", required=True, help="Address of the sandbox.")
-        parser.add_argument("--jira-email", required=True)
-        parser.add_argument("--jira-token", required=True)
+        parser.add_argument("--jira-url", required=True, help="Address of the Jira.")
+        parser.add_argument("--jira-email", required=True, help="Email of its user.")
+        parser.add_argument("--jira-token", required=True, help="API token.")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        described = read_groups()
-        groups = [make_group(entry, now) for entry in described]
-        reports = [
-            make_report(group, entry, now)
-            for group, of_group in zip(groups, described, strict=True)
-            for entry in of_group["reports"]
-        ]
+        groups: list[AIIssueGroup] = []
+        reports: list[Report] = []
+        for entry in read_groups():
+            group = build_group(entry, now)
+            groups.append(group)
+            reports += [build_report(group, one, now) for one in entry["reports"]]
         AIIssueGroup.objects.bulk_create(groups, ignore_conflicts=True)
         Report.objects.bulk_create(reports, ignore_conflicts=True)
         Integration.objects.update_or_create(
@@ -53,28 +52,28 @@ class Command(BaseCommand):
 
 
 def read_groups() -> list[dict[str, Any]]:
-    """Return the groups as the file describes them, ages in hours."""
+    """Return the groups of the file. Ages are in hours."""
     groups: list[dict[str, Any]] = json.loads(GROUPS.read_text(encoding="utf-8"))
     return groups
 
 
 def first_group_id() -> UUID:
-    """Return the id of the group that the demo makes a ticket of."""
-    return group_id(read_groups()[0])
+    """Return the id of the group for which the demo creates a ticket."""
+    return get_group_id(read_groups()[0])
 
 
-def group_id(entry: dict[str, Any]) -> UUID:
-    """Return a group's id, which follows from its title."""
+def get_group_id(entry: dict[str, Any]) -> UUID:
+    """Return a group's id, which is derived from its title."""
     return uuid5(TENANT_ID, entry["title"])
 
 
-def make_group(entry: dict[str, Any], now: datetime) -> AIIssueGroup:
-    """Make a group, not saved."""
+def build_group(entry: dict[str, Any], now: datetime) -> AIIssueGroup:
+    """Build a group without saving it."""
     fields = {k: v for k, v in entry.items() if k not in ("reports", "age_hours")}
     updated_at = now - timedelta(hours=entry["age_hours"])
     oldest = max(report["age_hours"] for report in entry["reports"])
     return AIIssueGroup(
-        id=group_id(entry),
+        id=get_group_id(entry),
         tenant_id=TENANT_ID,
         created_at=min(updated_at, now - timedelta(hours=oldest)),
         updated_at=updated_at,
@@ -82,8 +81,8 @@ def make_group(entry: dict[str, Any], now: datetime) -> AIIssueGroup:
     )
 
 
-def make_report(group: AIIssueGroup, entry: dict[str, Any], now: datetime) -> Report:
-    """Make a report of the group, not saved."""
+def build_report(group: AIIssueGroup, entry: dict[str, Any], now: datetime) -> Report:
+    """Build a report of the group without saving it."""
     fields = {k: v for k, v in entry.items() if k != "age_hours"}
     created_at = now - timedelta(hours=entry["age_hours"])
     return Report(group=group, created_at=created_at, **fields)

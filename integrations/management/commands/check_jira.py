@@ -1,4 +1,4 @@
-"""Check the active integrations against Jira; nothing is created there."""
+"""Check the active integrations with Jira. Nothing is created there."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,11 +13,13 @@ from integrations.preflight import check_integration
 class Command(BaseCommand):
     help = (
         "Check whether each active Jira integration could create a ticket now, and say "
-        "what to do if not. Ends with 1 if any could not."
+        "what to do if not. Exits with 1 if one could not."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--tenant", type=UUID, help="Only this tenant's.")
+        parser.add_argument(
+            "--tenant", type=UUID, help="Check only this tenant's integration."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         integrations = Integration.objects.active_jira().defer("api_token")
@@ -30,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError("Not every integration could create a ticket.")
 
     def report(self, integration: Integration) -> bool:
-        """Check one, write what was found, and return whether all is well."""
+        """Check one integration, print the result, and return whether it is ok."""
         result = check_integration(integration=integration)
         self.stdout.write(f"{integration} of tenant {integration.tenant_id}")
         for check in result.checks:

@@ -1,4 +1,4 @@
-"""What a hostile server answers costs no more than its limits in space and time."""
+"""Responses of a hostile server are limited in memory and time."""
 
 import gzip
 import time
@@ -14,13 +14,13 @@ from integrations.jira.errors import (
     JiraOutcomeUnknown,
     JiraUnreachable,
 )
-from integrations.jira.http import MAX_ANSWER_BYTES
-from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, soon
+from integrations.jira.http import MAX_RESPONSE_BYTES
+from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, deadline_in
 
 OK = b"HTTP/1.1 201 Created\r\n"
 KEY = b'{"id": "1", "key": "SCRUM-1"}'
-MEMORY = 16 * MAX_ANSWER_BYTES
-"""Bytes; what reading the largest answer may take."""
+MEMORY = 16 * MAX_RESPONSE_BYTES
+"""Bytes that reading the largest response may take."""
 
 
 def with_body(body: bytes, *headers: str, head: bytes = OK) -> bytes:
@@ -29,13 +29,13 @@ def with_body(body: bytes, *headers: str, head: bytes = OK) -> bytes:
 
 
 def bomb() -> bytes:
-    """Return 1 MiB that unpacks to 1 GiB, in many members of gzip."""
+    """Return 1 MiB of gzip members that unpack to 1 GiB."""
     member = gzip.compress(bytes(16 * 1024 * 1024))
     return member * 64
 
 
 @contextmanager
-def little_memory() -> Iterator[None]:
+def limited_memory() -> Iterator[None]:
     tracemalloc.start()
     try:
         yield
@@ -66,24 +66,24 @@ def little_memory() -> Iterator[None]:
         ),
     ],
 )
-def test_answer_past_the_limits_is_no_answer(
+def test_response_past_the_limits_is_not_accepted(
     make_client: MakeClient, server: Serve, reply: bytes
 ) -> None:
     client = make_client(base_url=server(reply))
 
-    with little_memory(), pytest.raises(JiraOutcomeUnknown):
-        client.create_issue(ISSUE, deadline=soon(2))
+    with limited_memory(), pytest.raises(JiraOutcomeUnknown):
+        client.create_issue(ISSUE, deadline=deadline_in(2))
 
 
-def test_answer_may_have_many_headers(make_client: MakeClient, server: Serve) -> None:
+def test_response_may_have_many_headers(make_client: MakeClient, server: Serve) -> None:
     reply = with_body(KEY, *["A: b"] * 97)
     client = make_client(base_url=server(reply))
 
-    assert client.create_issue(ISSUE, deadline=soon()).key == "SCRUM-1"
+    assert client.create_issue(ISSUE, deadline=deadline_in()).key == "SCRUM-1"
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_answer_that_unpacks_to_very_much_is_read_to_the_limit(
+def test_compressed_response_is_unpacked_only_to_the_limit(
     make_client: MakeClient, server: Serve, times: int
 ) -> None:
     body = bomb() if times == 1 else gzip.compress(bomb())
@@ -92,63 +92,69 @@ def test_answer_that_unpacks_to_very_much_is_read_to_the_limit(
     client = make_client(base_url=server(reply))
 
     started = time.monotonic()
-    with little_memory(), pytest.raises(JiraOutcomeUnknown):
-        client.create_issue(ISSUE, deadline=soon())
+    with limited_memory(), pytest.raises(JiraOutcomeUnknown):
+        client.create_issue(ISSUE, deadline=deadline_in())
 
     assert time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize(
-    ("size", "created"), [(MAX_ANSWER_BYTES, True), (MAX_ANSWER_BYTES + 1, False)]
+    ("size", "created"), [(MAX_RESPONSE_BYTES, True), (MAX_RESPONSE_BYTES + 1, False)]
 )
-def test_answer_is_understood_up_to_the_limit(
+def test_response_is_read_up_to_the_limit(
     make_client: MakeClient, server: Serve, size: int, created: bool
 ) -> None:
     body = b" " * (size - len(KEY)) + KEY
     client = make_client(base_url=server(with_body(body)))
 
     if created:
-        assert client.create_issue(ISSUE, deadline=soon()).key == "SCRUM-1"
+        assert client.create_issue(ISSUE, deadline=deadline_in()).key == "SCRUM-1"
     else:
         with pytest.raises(JiraOutcomeUnknown):
-            client.create_issue(ISSUE, deadline=soon())
+            client.create_issue(ISSUE, deadline=deadline_in())
 
 
-def test_list_that_is_cut_at_the_limit_is_not_taken_for_an_empty_one(
+def test_truncated_list_is_not_taken_for_an_empty_one(
     make_client: MakeClient, server: Serve
 ) -> None:
-    body = b'{"issues": [' + b'"x", ' * MAX_ANSWER_BYTES
+    body = b'{"issues": [' + b'"x", ' * MAX_RESPONSE_BYTES
     reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
     client = make_client(base_url=server(reply))
 
     with pytest.raises(JiraBadResponse):
-        list(client.marked_issues("k", project_key="S", minutes=1, deadline=soon()))
+        list(
+            client.marked_issues(
+                "k", project_key="S", minutes=1, deadline=deadline_in()
+            )
+        )
 
 
 @pytest.mark.parametrize(
     "issue", [b"1", b"null", b"{}", b'{"properties": [1]}', b'{"properties": {"k": 1}}']
 )
-def test_issue_of_another_form_is_none_of_ours(
+def test_malformed_issue_is_skipped(
     make_client: MakeClient, server: Serve, issue: bytes
 ) -> None:
     body = b'{"issues": [' + issue + b"]}"
     reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
     client = make_client(base_url=server(reply))
 
-    found = client.marked_issues("k", project_key="S", minutes=1, deadline=soon())
+    found = client.marked_issues(
+        "k", project_key="S", minutes=1, deadline=deadline_in()
+    )
 
     assert list(found) == []
 
 
 @pytest.mark.parametrize("total", [b"null", b'"x"', b"[]", b"1"])
-def test_list_without_an_honest_total_is_read_to_its_end(
+def test_list_with_a_wrong_total_is_read_to_its_end(
     make_client: MakeClient, server: Serve, total: bytes
 ) -> None:
     body = b'{"values": [{"key": "SCRUM"}], "total": ' + total + b"}"
     reply = with_body(body, head=b"HTTP/1.1 200 OK\r\n")
     client = make_client(base_url=server(reply))
 
-    [project] = client.metadata.projects(deadline=soon())
+    [project] = client.metadata.projects(deadline=deadline_in())
 
     assert project.key == "SCRUM"
 
@@ -176,19 +182,19 @@ def test_list_without_an_honest_total_is_read_to_its_end(
         ),
     ],
 )
-def test_answer_that_drips_ends_at_the_deadline(
+def test_slow_response_ends_at_the_deadline(
     make_client: MakeClient, server: Serve, reply: bytes
 ) -> None:
     client = make_client(base_url=server(reply))
 
     started = time.monotonic()
     with pytest.raises(JiraOutcomeUnknown):
-        client.create_issue(ISSUE, deadline=soon(0.2))
+        client.create_issue(ISSUE, deadline=deadline_in(0.2))
 
     assert time.monotonic() - started < 2
 
 
-def test_handshake_that_drips_ends_at_the_deadline_and_nothing_is_sent(
+def test_slow_handshake_ends_at_the_deadline_and_nothing_is_sent(
     make_client: MakeClient, server: Serve
 ) -> None:
     record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03"
@@ -196,17 +202,17 @@ def test_handshake_that_drips_ends_at_the_deadline_and_nothing_is_sent(
 
     started = time.monotonic()
     with pytest.raises(JiraUnreachable):
-        make_client(base_url=site).create_issue(ISSUE, deadline=soon(0.2))
+        make_client(base_url=site).create_issue(ISSUE, deadline=deadline_in(0.2))
 
     assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "9" * 100_000, "{" * 100_000])
-def test_json_that_is_made_to_break_readers_is_no_ticket(
+def test_json_that_breaks_parsers_is_not_a_ticket(
     make_client: MakeClient, server: Serve, text: str
 ) -> None:
     reply = with_body(b'{"id": 1, "key": ' + text.encode() + b"}")
     client = make_client(base_url=server(reply))
 
     with pytest.raises(JiraError):
-        client.create_issue(ISSUE, deadline=soon())
+        client.create_issue(ISSUE, deadline=deadline_in())
