@@ -64,7 +64,7 @@ class IntegrationListView(APIView):
         "listIntegrations",
         tag=TAG,
         parameters=[*TENANT, CheckSerializer],
-        answers=list_envelope(
+        response=list_envelope(
             "IntegrationList",
             IntegrationSerializer(many=True),
             integrations=IntegrationSerializer(many=True),
@@ -98,14 +98,14 @@ class IntegrationListView(APIView):
         "connectJira",
         tag=TAG,
         parameters=TENANT,
-        takes=ConnectSerializer,
-        answers=envelope(
+        request=ConnectSerializer,
+        response=envelope(
             "Connected",
             IntegrationSerializer(),
             integration_id=serializers.UUIDField(),
             tenant_id=serializers.UUIDField(),
         ),
-        raises=list(CONNECT_REFUSALS.values()),
+        raises=[*CONNECT_REFUSALS.values(), *READING_JIRA],
         links={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
@@ -135,8 +135,8 @@ class IntegrationView(APIView):
         "updateIntegration",
         tag=TAG,
         parameters=INTEGRATION,
-        takes=UpdateSerializer,
-        answers=envelope("Integration", IntegrationSerializer()),
+        request=UpdateSerializer,
+        response=envelope("Integration", IntegrationSerializer()),
         raises=[IntegrationNotFound, *REFUSALS.values()],
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -155,7 +155,7 @@ class IntegrationView(APIView):
         "disconnectJira",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=envelope("Disconnected", IntegrationSerializer()),
+        response=envelope("Disconnected", IntegrationSerializer()),
         raises=[IntegrationNotFound],
     )
     def delete(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -172,7 +172,7 @@ class StatusView(APIView):
         "getJiraStatus",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=StatusSerializer,
+        response=StatusSerializer,
         raises=[IntegrationNotFound],
     )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -190,7 +190,7 @@ class ProjectListView(APIView):
         "listProjects",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=ProjectListSerializer,
+        response=ProjectListSerializer,
         raises=[
             IntegrationNotFound,
             IntegrationDisconnected,
@@ -212,7 +212,7 @@ class TicketSearchView(APIView):
         "searchTickets",
         tag=TAG,
         parameters=[*TENANT, QuerySerializer],
-        answers=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
+        response=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
         raises=[*USING_JIRA, *READING_JIRA],
     )
     def get(self, request: Request, tenant: str) -> Response:

@@ -4,7 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.openapi import JIRA_ERRORS, READING_JIRA, USING_JIRA
+from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
 from issues import services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
@@ -12,11 +12,10 @@ from issues.group_import import GroupData, put_group
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
-    CREATION,
     FIRST_GROUP,
-    GENERATION,
     GROUP,
     IDEMPOTENCY_KEY,
+    NEW_GROUP,
     REPLAYED,
     SAME_GROUP,
     TAG,
@@ -37,8 +36,7 @@ from issues.serializers import (
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import (
-    TENANT_HEADER,
-    NothingField,
+    NullField,
     envelope,
     list_envelope,
     operation,
@@ -70,8 +68,8 @@ class GroupListView(APIView):
     @operation(
         "listGroups",
         tag=TAG,
-        parameters=[TENANT_HEADER, PageSerializer],
-        answers=list_envelope("GroupList", GroupSerializer(many=True)),
+        parameters=[PageSerializer],
+        response=list_envelope("GroupList", GroupSerializer(many=True)),
         links={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
     )
     def get(self, request: Request) -> Response:
@@ -88,9 +86,9 @@ class GroupView(APIView):
     @operation(
         "putGroup",
         tag=TAG,
-        parameters=GROUP,
-        takes=PutGroupSerializer,
-        answers=envelope("Group", GroupSerializer()),
+        parameters=NEW_GROUP,
+        request=PutGroupSerializer,
+        response=envelope("Group", GroupSerializer()),
         raises=[GroupNotFound],
     )
     def put(self, request: Request, group_id: str) -> Response:
@@ -116,7 +114,7 @@ class ReportListView(APIView):
         "listReports",
         tag=TAG,
         parameters=[*GROUP, PageSerializer],
-        answers=list_envelope("ReportList", ReportSerializer(many=True)),
+        response=list_envelope("ReportList", ReportSerializer(many=True)),
         raises=[GroupNotFound],
     )
     def get(self, request: Request, group_id: str) -> Response:
@@ -133,10 +131,9 @@ class CreateJiraTicketView(APIView):
         "createJiraTicket",
         tag=TAG,
         parameters=[*GROUP, IDEMPOTENCY_KEY, REPLAYED],
-        takes=CreateJiraTicketSerializer,
-        answers=envelope("Ticket", TicketSerializer()),
+        request=CreateJiraTicketSerializer,
+        response=envelope("Ticket", TicketSerializer()),
         raises=[GroupNotFound, *CREATING, *USING_JIRA, *JIRA_ERRORS],
-        examples=CREATION,
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
     )
     def post(self, request: Request, group_id: str) -> Response:
@@ -169,10 +166,10 @@ class LinkJiraTicketView(APIView):
         "linkJiraTicket",
         tag=TAG,
         parameters=GROUP,
-        takes=LinkJiraTicketSerializer,
-        answers=envelope("LinkedTicket", TicketSerializer()),
+        request=LinkJiraTicketSerializer,
+        response=envelope("LinkedTicket", TicketSerializer()),
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
-        raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
+        raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *FINDING_TICKET],
     )
     def post(self, request: Request, group_id: str) -> Response:
         """Link an existing Jira ticket to a group.
@@ -195,7 +192,7 @@ class JiraTicketView(APIView):
         "unlinkJiraTicket",
         tag=TAG,
         parameters=[*GROUP, TICKET_KEY],
-        answers=envelope("Unlinked", NothingField()),
+        response=envelope("Unlinked", NullField()),
         raises=[GroupNotFound, TicketNotLinked],
     )
     def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
@@ -212,10 +209,9 @@ class GenerateDescriptionView(APIView):
     @operation(
         "generateJiraDescription",
         tag=TAG,
-        parameters=[TENANT_HEADER],
-        takes=GenerateDescriptionSerializer,
-        answers=envelope("Description", DescriptionSerializer()),
-        examples=GENERATION,
+        request=GenerateDescriptionSerializer,
+        response=envelope("Description", DescriptionSerializer()),
+        uses_database=False,
     )
     def post(self, request: Request) -> Response:
         """Generate a ticket description from a title and a summary.

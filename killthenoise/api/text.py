@@ -1,10 +1,10 @@
-"""Text of people, made fit to store and to send. HTML in it is text and stays."""
+"""Cleans text from people so that it can be stored and sent. HTML stays as typed."""
 
 import re
 from unicodedata import category
 
-# Control characters but newline and tab, lone surrogates, and the bidirectional
-# embeddings, overrides and isolates that can make a text read as another one.
+# Control characters except newline and tab, lone surrogates, and the bidirectional
+# controls that can make text look different from what it is.
 _unwanted = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
 )
@@ -40,15 +40,16 @@ def _is_visible(char: str) -> bool:
 
 
 def clean_url(text: str) -> str:
-    """Return a web address on one line, "" for any other address."""
+    """Return a cleaned http(s) URL, "" for any other text."""
     url = clean_title(text)
     return url if url.lower().startswith(("https://", "http://")) else ""
 
 
 def clean_title(text: str) -> str:
-    """Return `text` cleaned, on one line: each break becomes one space.
+    """Return `text` cleaned and on one line: each line break becomes one space.
 
-    Split, since a pattern with the spaces around a break takes the square of the time.
+    It splits instead of matching the spaces around a break, which would take quadratic
+    time.
     """
     parts = (part.strip() for part in _title_breaks.split(clean_text(text)))
     return " ".join(filter(None, parts))

@@ -1,4 +1,4 @@
-"""The API as its clients see it: over HTTP."""
+"""A client of the API, over HTTP."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Text of people, made fit to store and to send."""
+"""Cleaning of text from people."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from killthenoise.api.text import clean_text, clean_title
         ("\u2028  a\n b", "  a\n b"),
     ],
 )
-def test_text_is_cleaned_and_nothing_else_is_lost(typed: str, clean: str) -> None:
+def test_only_unwanted_characters_are_removed(typed: str, clean: str) -> None:
     assert clean_text(typed) == clean
 
 
@@ -41,7 +41,7 @@ def test_text_is_cleaned_and_nothing_else_is_lost(typed: str, clean: str) -> Non
         ("a \x85\t\u3000\n\u2029 b", "a b"),
     ],
 )
-def test_title_is_on_one_line(typed: str, clean: str) -> None:
+def test_title_becomes_one_line(typed: str, clean: str) -> None:
     assert clean_title(typed) == clean
 
 
@@ -96,7 +96,7 @@ def test_megabyte_of_invisible_characters_takes_no_longer_than_any_other() -> No
     assert time.process_time() - began < 1
 
 
-def test_megabyte_of_spaces_takes_no_longer_than_any_other() -> None:
+def test_megabyte_of_spaces_is_cleaned_in_linear_time() -> None:
     typed = "a" + " " * 1024 * 1024 + "b"
     began = time.process_time()
 
