@@ -10,13 +10,15 @@ from django.db import connection, transaction
 from requests_mock import Mocker
 
 from development.sandbox import Sandbox
+from integrations.models import Integration
+from integrations.services import get_jira_account
 from integrations.tests.factories import IntegrationFactory
 from issues.locking import lock_group
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import CONTENT, Api, assert_error
-from issues.tests.factories import GroupFactory
-from issues.tests.recovery_helpers import CREATE, SEARCH, age_requests, assert_linked
+from issues.tests.factories import TicketRequestFactory
+from issues.tests.recovery_helpers import CREATE, SEARCH, assert_linked
 
 pytestmark = pytest.mark.usefixtures("integration")
 OTHER = CONTENT | {"title": "Other"}
@@ -124,14 +126,9 @@ def test_slow_site_does_not_delay_the_recovery_of_another(
 ) -> None:
     """The slow site answers only once the other one has been recovered."""
     slow = IntegrationFactory.create(base_url="https://slow.atlassian.net")
-    group = GroupFactory.create(tenant_id=slow.tenant_id)
-    row = TicketRequest.objects.get()
-    row.pk, row.group, row.tenant_id = None, group, group.tenant_id
-    row.base_url, row.integration, row.idempotency_key = slow.base_url, slow, "slow"
-    row._state.adding = True
-    row.pk = TicketRequest().pk
-    row.save(force_insert=True)
-    age_requests(1)
+    TicketRequestFactory.create(
+        unknown=True, group__tenant_id=slow.tenant_id, base_url=slow.base_url
+    )
 
     def wait_for_the_other(request: Any, context: Any) -> dict[str, Any]:
         with closing(connection):
@@ -150,21 +147,15 @@ def test_failure_of_one_site_ends_nothing_else(
     jira: Sandbox, unknown_request: TicketRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = IntegrationFactory.create(base_url="https://broken.atlassian.net")
-    group = GroupFactory.create(tenant_id=broken.tenant_id)
-    row = TicketRequest.objects.get()
-    row.pk, row.group, row.tenant_id = TicketRequest().pk, group, group.tenant_id
-    row.base_url, row.idempotency_key = broken.base_url, "broken"
-    row._state.adding = True
-    row.save(force_insert=True)
-    from issues import recovery
+    TicketRequestFactory.create(
+        unknown=True, group__tenant_id=broken.tenant_id, base_url=broken.base_url
+    )
 
-    real = recovery.get_jira_account
-
-    def fail_for_one(**of: Any) -> Any:
+    def fail_for_one(**of: Any) -> Integration:
         if of["base_url"] == broken.base_url:
             raise RuntimeError("a bug")
-        return real(**of)
+        return get_jira_account(**of)
 
-    monkeypatch.setattr(recovery, "get_jira_account", fail_for_one)
+    monkeypatch.setattr("issues.recovery.get_jira_account", fail_for_one)
 
     assert recover_due() == {"created": 1}
