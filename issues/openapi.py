@@ -25,16 +25,16 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
-    description="Names this request: sent again with the same key, it is answered "
-    "with the same ticket. Without one, group, title and description name it. Send one "
-    "with allow_another: sent again without a key later, it makes one more ticket.",
+    description="Identifies this request. If it is sent again with the same key, the "
+    "response names the same ticket. Without a key, the group, title and description "
+    "identify it. A request with allow_another must have one.",
 )
 REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
     {"type": "string", "enum": ["true"]},
     OpenApiParameter.HEADER,
     response=[200],
-    description="There if an earlier request made this ticket.",
+    description="Present if an earlier request created this ticket.",
 )
 FIRST_GROUP = {"group_id": "$response.body#/data/0/id"}
 SAME_GROUP = {"group_id": "$request.path.group_id"}

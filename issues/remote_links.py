@@ -62,7 +62,9 @@ def _send(link: RemoteLink) -> None:
     try:
         _add_link(link.request)
     except JiraProjectInvalid:  # what Jira answers where it shows no such ticket
-        this.update(error_message=f"The account sees no {link.request.ticket_key}.")
+        this.update(
+            error_message=f"The account sees no ticket {link.request.ticket_key}."
+        )
     except (JiraError, JiraAccountGone, IntegrationPaused, SecretUnreadable) as exc:
         logger.warning("the remote link of %s failed: %s", link.request, exc)
         this.update(error_message=str(exc))

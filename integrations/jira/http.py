@@ -1,16 +1,20 @@
 """HTTP to one Jira site as one account."""
 
+import logging
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from integrations.jira.error_mapping import FailedRequest, map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.response import JiraResponse
 from integrations.jira.secret import Secret, clear_frames_on_error
 from integrations.jira.transport import OutgoingRequest, track
+
+logger = logging.getLogger(__name__)
 
 USER_AGENT = "KillTheNoise/1.0"
 MAX_RESPONSE_BYTES = 1024 * 1024
@@ -57,7 +61,10 @@ class JiraHttp:
         except requests.ConnectTimeout as exc:
             outgoing.sent = False
             raise NoResponse from exc
-        except Exception as exc:  # whatever a site sends, it is no reason to stop
+        except (requests.RequestException, HTTPError, OSError) as exc:
+            raise NoResponse from exc
+        except Exception as exc:  # whatever a site sends, it ends nothing else
+            logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
         return replace(response, body=self._without_secrets(response.body))
 

@@ -197,7 +197,7 @@ def test_token_does_not_leak_when_our_code_raises(
     monkeypatch.setattr("integrations.jira.transport._TrackedConnection.send", broken)
     responses = [create(api, group), connect(api, tenant_id, base_url=jira.url)]
 
-    assert [response.status_code for response in responses] == [500, 500]
+    assert [response.status_code for response in responses] == [500, 400]
     assert "RuntimeError" in seen.everything
     assert_unseen(seen)
 
