@@ -7,9 +7,10 @@ JiraErrors, and records rejected credentials on the integration.
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from integrations.accounts import jira_client, request_deadline, require_usable
@@ -22,10 +23,13 @@ from integrations.errors import (
     NoProjectChosen,
     SecretUnreadable,
 )
-from integrations.extra_fields import extra_fields
-from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
-from integrations.jira.errors import JiraContentTooLong, JiraRateLimited
+from integrations.jira.errors import (
+    JiraContentTooLong,
+    JiraError,
+    JiraIssueTypeInvalid,
+    JiraRateLimited,
+)
 from integrations.jira.issue_lookup import (
     MAX_FOUND,
     FoundTicket,
@@ -33,24 +37,16 @@ from integrations.jira.issue_lookup import (
     is_issue_key,
 )
 from integrations.jira.metadata import Project
-from integrations.jira.truncation import truncate
 from integrations.models import Integration
-
-MARKER = "killthenoise"
-"""Key of the issue property that names the ticket request of a ticket."""
+from integrations.new_issues import (
+    MARKER,
+    TicketContent,
+    build_issue,
+    name_type_by_id,
+    truncate_description,
+)
 
 MAX_SENDS = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class TicketContent:
-    """What a person asks for: text, and the marker that identifies the request."""
-
-    project_key: str
-    title: str
-    description: str
-    severity: int | None
-    marker: dict[str, str]
 
 
 def get_active_jira(*, tenant_id: UUID) -> Integration:
@@ -99,25 +95,25 @@ def create_issue(
 
     `before_send` runs before each POST, just before its first byte leaves; what it
     raises is raised here, and nothing was sent. The POST is sent again only after a
-    response that says that nothing was created: a 429, or a text that is too long,
-    which is then truncated.
+    response that says that nothing was created: a 429; a text that is too long, which
+    is then truncated; or an issue type that Jira knows by its id and not by the name.
     """
-    client = jira_client(integration)
-    issue = NewIssue(
-        project_key=content.project_key,
-        issue_type=integration.issue_type,
-        summary=content.title,
-        description=text_to_adf(content.description),
-        properties={MARKER: content.marker},
-        extra_fields=extra_fields(integration.settings, severity=content.severity),
-    )
+    client, issue = jira_client(integration), build_issue(integration, content)
+    corrections: dict[type[JiraError], Callable[[NewIssue, Any], NewIssue]] = {
+        JiraContentTooLong: truncate_description,
+        JiraIssueTypeInvalid: partial(
+            name_type_by_id, integration=integration, deadline=deadline
+        ),
+    }
     with recording_auth_failures(integration):
-        try:
-            created = _post(client, issue, deadline, before_send)
-        except JiraContentTooLong:
-            shorter = replace(issue, description=truncate(issue.description))
-            created = _post(client, shorter, deadline, before_send)
-    return created
+        while True:
+            try:
+                return _post(client, issue, deadline, before_send)
+            except (JiraContentTooLong, JiraIssueTypeInvalid) as rejected:
+                correct = corrections.pop(type(rejected), None)
+                if correct is None:
+                    raise
+                issue = correct(issue, rejected)
 
 
 def _post(

@@ -23,8 +23,8 @@ from integrations.jira.errors import (
     error_from_code,
 )
 from integrations.models import Integration
+from integrations.new_issues import TicketContent
 from integrations.services import (
-    TicketContent,
     create_issue,
     find_ticket,
     get_active_jira,

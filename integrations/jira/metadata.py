@@ -224,6 +224,8 @@ def find_issue_type(types: Sequence[IssueType], name: str) -> IssueType | None:
 
     Else the case of letters does not count, unless several types match then.
     """
+    if not name:
+        return None
     for same in (_has_name, _has_english_name):
         exact = [one for one in types if same(one, name)]
         if exact:
