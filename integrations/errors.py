@@ -100,6 +100,21 @@ class JiraAccountGone(ServiceError):
         )
 
 
+class TicketNotInJira(ServiceError):
+    """There is no such ticket, or none that the account sees.
+
+    `field` is the input that names the ticket.
+    """
+
+    code = "ticket_not_in_jira"
+    title = "No such ticket"
+    http_status = 400
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.fields = {field: [message]}
+
+
 class IntegrationRefused(ServiceError):
     """A check of the credentials or settings failed, so nothing was stored.
 

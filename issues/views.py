@@ -4,10 +4,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.errors import TicketNotInJira
 from integrations.openapi import JIRA_ERRORS, READING_JIRA, USING_JIRA
 from issues import services
 from issues.descriptions import generate_description
-from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
+from issues.errors import GroupNotFound, TicketNotLinked
 from issues.group_import import GroupData, put_group
 from issues.models import AIIssueGroup
 from issues.openapi import (
@@ -177,7 +178,8 @@ class LinkJiraTicketView(APIView):
     def post(self, request: Request, group_id: str) -> Response:
         """Link an existing Jira ticket to a group.
 
-        `ticket_key` is its key, or its number in the integration's project.
+        `ticket_key` is its key, its number in the integration's project, or the
+        address of a page that shows it.
         """
         with audited(request, Action.TICKET_LINK, AIIssueGroup, group_id) as event:
             group = get_tenant_group(request, group_id)

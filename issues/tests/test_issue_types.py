@@ -183,11 +183,12 @@ def test_localized_error_of_a_subtask_without_a_parent_names_the_parent(
     Integration.objects.update(issue_type="Subtask")
     text = "El tipo es una subtarea, pero no se ha especificado la clave principal."
     error = {"errorMessages": [], "errors": {"issuetype": text}}
-    jira.inject("response", status=400, body=error)
+    jira.inject("response", status=400, body=error, times=None)
 
     body = assert_error(api.create(group), 500, "jira_field_rejected")
 
     assert list(body["fields"]) == ["Parent"]
+    assert jira.count("POST", CREATE) == 1
 
 
 @pytest.mark.parametrize(
