@@ -24,6 +24,7 @@ from issues.openapi import (
     THAT_TICKET,
     TICKET_KEY,
 )
+from issues.report_pages import ReportPageSerializer, paginate_reports
 from issues.serializers import (
     CreateJiraTicketSerializer,
     DescriptionSerializer,
@@ -116,17 +117,20 @@ class ReportListView(APIView):
     @operation(
         "listReports",
         tag=TAG,
-        parameters=[*GROUP, PageSerializer],
+        parameters=[*GROUP, ReportPageSerializer],
         answers=list_envelope("ReportList", ReportSerializer(many=True)),
         raises=[GroupNotFound],
     )
     def get(self, request: Request, group_id: str) -> Response:
-        """List the reports of a group, newest first, in pages."""
+        """List the reports of a group, its tickets first, then newest first.
+
+        Without `limit`, the first page has up to 1,000 reports.
+        """
         group = get_tenant_group(request, group_id)
-        query = validated_query(PageSerializer, request)
-        page, next_cursor = paginate(group.reports.all(), "created_at", **query)
+        query = validated_query(ReportPageSerializer, request)
+        page, next_cursor = paginate_reports(group, **query)
         data = ReportSerializer(page, many=True).data
-        return success_list(data, "Reports, newest first", next_cursor)
+        return success_list(data, "Reports, tickets first", next_cursor)
 
 
 class CreateJiraTicketView(APIView):
