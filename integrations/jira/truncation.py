@@ -41,7 +41,7 @@ def truncate(document: Node) -> Node:
 
 
 def _start(nodes: list[Node], room: int) -> list[Node]:
-    """Return the nodes that fit, and of the first that does not what fits."""
+    """Return the nodes that fit, and the part that fits of the next one."""
     kept: list[Node] = []
     for node in nodes:
         size = _size(node)
