@@ -65,7 +65,9 @@ class IntegrationForm(forms.ModelForm):
         help_texts = {
             "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
-            '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}',
+            '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}. '
+            'With "description": false they get no description, for a create screen '
+            "without one.",
         }
 
     def clean_base_url(self) -> str:

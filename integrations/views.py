@@ -15,6 +15,7 @@ from integrations.errors import (
     IntegrationNotFound,
     IntegrationPaused,
     SecretUnreadable,
+    TicketNotInJira,
 )
 from integrations.models import Integration
 from integrations.openapi import (
@@ -213,13 +214,13 @@ class TicketSearchView(APIView):
         tag=TAG,
         parameters=[*TENANT, QuerySerializer],
         response=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
-        raises=[*USING_JIRA, *READING_JIRA],
+        raises=[TicketNotInJira, *USING_JIRA, *READING_JIRA],
     )
     def get(self, request: Request, tenant: str) -> Response:
         """Search the tickets of the integration's project; at most 20 are returned.
 
-        `q` is a ticket's key or number, or words of its summary. Without `q`, the most
-        recently updated tickets are returned.
+        `q` is a ticket's key or number, the address of a page that shows it, or words
+        of its summary. Without `q`, the most recently updated tickets are returned.
         """
         words = validated_query(QuerySerializer, request)["q"]
         found = services.search_tickets(

@@ -4,10 +4,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.errors import TicketNotInJira
 from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
 from issues import services
 from issues.descriptions import generate_description
-from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
+from issues.errors import GroupNotFound, TicketNotLinked
 from issues.group_import import GroupData, put_group
 from issues.models import AIIssueGroup
 from issues.openapi import (
@@ -22,6 +23,7 @@ from issues.openapi import (
     THAT_TICKET,
     TICKET_KEY,
 )
+from issues.report_pages import ReportPageSerializer, paginate_reports
 from issues.serializers import (
     CreateJiraTicketSerializer,
     DescriptionSerializer,
@@ -113,17 +115,20 @@ class ReportListView(APIView):
     @operation(
         "listReports",
         tag=TAG,
-        parameters=[*GROUP, PageSerializer],
+        parameters=[*GROUP, ReportPageSerializer],
         response=list_envelope("ReportList", ReportSerializer(many=True)),
         raises=[GroupNotFound],
     )
     def get(self, request: Request, group_id: str) -> Response:
-        """List the reports of a group, newest first, in pages."""
+        """List the reports of a group, its tickets first, then newest first.
+
+        Without `limit`, the first page has up to 1,000 reports.
+        """
         group = get_tenant_group(request, group_id)
-        query = validated_query(PageSerializer, request)
-        page, next_cursor = paginate(group.reports.all(), "created_at", **query)
+        query = validated_query(ReportPageSerializer, request)
+        page, next_cursor = paginate_reports(group, **query)
         data = ReportSerializer(page, many=True).data
-        return success_list(data, "Reports, newest first", next_cursor)
+        return success_list(data, "Reports, tickets first", next_cursor)
 
 
 class CreateJiraTicketView(APIView):
@@ -174,7 +179,8 @@ class LinkJiraTicketView(APIView):
     def post(self, request: Request, group_id: str) -> Response:
         """Link an existing Jira ticket to a group.
 
-        `ticket_key` is its key, or its number in the integration's project.
+        `ticket_key` is its key, its number in the integration's project, or the
+        address of a page that shows it.
         """
         with audited(request, Action.TICKET_LINK, AIIssueGroup, group_id) as event:
             group = get_tenant_group(request, group_id)
