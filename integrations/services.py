@@ -158,8 +158,8 @@ def search_marked_issues(
     project_key: str = "",
     own: bool = True,
     deadline: float,
-) -> Iterator[MarkedIssue]:
-    """Yield the tickets that have our marker, the oldest first.
+) -> Iterator[list[MarkedIssue]]:
+    """Yield the tickets that have our marker, the oldest first, page by page.
 
     `created_after` and `created_before` are ages. `own` is for tickets that the
     account created; without `project_key` the whole site is searched.

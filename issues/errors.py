@@ -33,11 +33,17 @@ class TicketInProgress(ServiceError):
                 "again in a moment to see its key."
             )
             return
-        self.retry_after = max(seconds_left, 5)
+        if seconds_left > 0:
+            self.retry_after = max(seconds_left, 5)
+            then = (
+                f"This is clear within {_duration(self.retry_after)}: try again then."
+            )
+        else:
+            self.retry_after = 60
+            then = "Look for it in Jira, and link it to this group if it is there."
         super().__init__(
             "An earlier try for this group is not settled yet; Jira may or may not "
-            f"have its ticket. This is clear within {_duration(self.retry_after)}: try "
-            "again then."
+            f"have its ticket. {then}"
         )
 
 

@@ -19,10 +19,11 @@ TRIES = 3
 T = TypeVar("T")
 
 
-def lock_group(group_id: UUID) -> datetime | None:
-    """Lock the group and return the database's time, or None if the group is gone."""
-    groups = AIIssueGroup.objects.filter(pk=group_id).select_for_update(no_key=True)
-    return next(iter(groups.annotate(now=Now()).values_list("now", flat=True)), None)
+def lock_group(*, tenant_id: UUID, group_id: UUID) -> datetime | None:
+    """Lock the tenant's group and return the database's time; None if it is gone."""
+    groups = AIIssueGroup.objects.for_tenant(tenant_id).filter(pk=group_id)
+    locked = groups.select_for_update(no_key=True).annotate(now=Now())
+    return next(iter(locked.values_list("now", flat=True)), None)
 
 
 def lock_request(request: TicketRequest) -> Any:

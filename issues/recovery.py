@@ -9,7 +9,8 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -35,8 +36,12 @@ SITE_ROUND_S = 60
 """Seconds after which a round starts no other batch of a site."""
 TOGETHER = timedelta(minutes=10)
 """Requests that were claimed within this time are looked up by one search."""
-MARGIN = timedelta(minutes=5)
-"""By how much our database's clock and Jira's may differ."""
+MAX_SEARCH = timedelta(minutes=10)
+"""A search that took longer proves nothing: Jira counts ages from its own present."""
+MARGIN = MAX_SEARCH + timedelta(minutes=5)
+"""Added to both ends of a search, since our database's clock and Jira's may differ."""
+SITE_SEARCH_S = 300
+"""Seconds for the search of a whole site, in the background."""
 
 LOST = "jira_ticket_lost"
 NOT_THERE = (
@@ -87,12 +92,17 @@ def take_for_recovery(candidates: TicketRequestQuerySet) -> list[TicketRequest]:
     def take() -> list[TicketRequest]:
         due = candidates.due().select_for_update(skip_locked=True)
         taken = list(due.annotate(now=Now()).order_by("pk")[:BATCH])
-        pks = [request.pk for request in taken]
-        until = Now() + timedelta(seconds=RECOVERY_S)
-        TicketRequest.objects.filter(pk__in=pks).update(recovering_until=until)
+        _reserve(taken, RECOVERY_S)
         return taken
 
     return atomically(take)
+
+
+def _reserve(rows: Sequence[TicketRequest], seconds: float) -> None:
+    """Keep other recoveries from the rows."""
+    until = Now() + timedelta(seconds=seconds)
+    this = TicketRequest.objects.open().filter(pk__in=[row.pk for row in rows])
+    this.update(recovering_until=until)
 
 
 def _recover_site(base_url: str) -> Counter[str]:
@@ -102,7 +112,10 @@ def _recover_site(base_url: str) -> Counter[str]:
     candidates = of_site
     while time.monotonic() < ends and (taken := take_for_recovery(candidates)):
         for target, rows in _by_target(taken).items():
-            _recover_rows(target, rows, time.monotonic() + RECOVERY_S)
+            now = time.monotonic()
+            _recover_rows(
+                target, rows, now + RECOVERY_S, overdue_deadline=now + SITE_SEARCH_S
+            )
         pks = [row.pk for row in taken]
         found = TicketRequest.objects.filter(pk__in=pks)
         states.update(found.values_list("state", flat=True))
@@ -119,9 +132,15 @@ def _by_target(taken: Sequence[TicketRequest]) -> dict[JiraTarget, list[TicketRe
 
 
 def _recover_rows(
-    target: JiraTarget, rows: Sequence[TicketRequest], deadline: float
+    target: JiraTarget,
+    rows: Sequence[TicketRequest],
+    deadline: float,
+    overdue_deadline: float | None = None,
 ) -> None:
-    """Settle the rows as far as Jira's responses allow, and release the others."""
+    """Settle the rows as far as Jira's responses allow, and release the others.
+
+    The rows past the horizon have until `overdue_deadline`.
+    """
     try:
         account = get_jira_account(
             tenant_id=target.tenant_id,
@@ -129,7 +148,12 @@ def _recover_rows(
             cloud_id=target.cloud_id,
         )
         for together in _by_time(rows):
-            _look_up(account, target, together, deadline)
+            overdue = _look_up(account, target, together, deadline)
+            if overdue:
+                if overdue_deadline:
+                    _reserve(overdue, SITE_SEARCH_S)
+                deadline = overdue_deadline or deadline
+                _look_up_overdue(account, target, overdue, deadline)
     except (
         JiraError,
         JiraAccountGone,
@@ -158,31 +182,60 @@ def _look_up(
     target: JiraTarget,
     rows: Sequence[TicketRequest],
     deadline: float,
-) -> None:
-    """Link the tickets that Jira shows, and settle the rows that provably have none.
-
-    Not to find a ticket proves something only past the horizon, by searches that
-    succeeded, with an account that sees the project.
-    """
+) -> list[TicketRequest]:
+    """Link the tickets that Jira shows, and return the missing past the horizon."""
     found = _search_project(account, target, rows, deadline)
-    missing = [row for row in rows if str(row.pk) not in found]
-    overdue = [row for row in missing if _is_past_horizon(row)]
-    if overdue:  # it may have been moved, or created by another account
-        found |= _search(account, overdue, deadline, own=False)
     for row in rows:
         if issue := found.get(str(row.pk)):
-            ticket = JiraTicket(issue_id=issue.id, key=issue.key, url=issue.url)
-            record_created(row, ticket)
-    lost = [row for row in overdue if str(row.pk) not in found]
-    if lost and _sees_project(account, target, deadline):
-        for row in lost:
+            _record(row, issue)
+    missing = [row for row in rows if str(row.pk) not in found]
+    return [row for row in missing if _is_past_horizon(row)]
+
+
+def _look_up_overdue(
+    account: Integration,
+    target: JiraTarget,
+    rows: Sequence[TicketRequest],
+    deadline: float,
+) -> None:
+    """Search the whole site, and settle the rows whose ticket it does not have.
+
+    The ticket may have been moved, or created by another account. Not to find it
+    proves something only past the horizon, by a search that succeeded, was not
+    suspended, and was made with an account that sees the project before and after.
+    """
+    began = _read_clock(rows[0])
+    saw_project = _sees_project(account, target, deadline)
+    found = _search(account, rows, deadline, own=False)
+    is_proof = (
+        saw_project
+        and _sees_project(account, target, deadline)
+        and _read_clock(rows[0]) - began < MAX_SEARCH
+    )
+    for row in rows:
+        if issue := found.get(str(row.pk)):
+            _record(row, issue)
+        elif is_proof:
             record_not_created(row, code=LOST, message=NOT_THERE)
+
+
+def _record(row: TicketRequest, issue: MarkedIssue) -> None:
+    ticket = JiraTicket(
+        base_url=row.base_url, issue_id=issue.id, key=issue.key, url=issue.url
+    )
+    record_created(row, ticket)
 
 
 def _is_past_horizon(row: Any) -> bool:
     """Whether a ticket that Jira's search does not show does not exist."""
     horizon = row.lease_until + timedelta(seconds=settings.RECONCILE_HORIZON_S)
     return bool(row.now >= horizon)
+
+
+def _read_clock(row: TicketRequest) -> datetime:
+    """Return the database's time now."""
+    rows = TicketRequest.objects.filter(pk=row.pk).annotate(now=Now())
+    return rows.values_list("now", flat=True).get()
 
 
 def _search_project(
@@ -213,18 +266,20 @@ def _search(
 
     Of several tickets with one marker the oldest counts: the others are clones.
     """
-    now = max(row.now for row in rows)
-    issues = search_marked_issues(
+    now = _read_clock(rows[0])
+    horizon = timedelta(seconds=settings.RECONCILE_HORIZON_S)
+    last = max(row.lease_until for row in rows) + horizon
+    pages = search_marked_issues(
         account,
         created_after=now - min(row.created_at for row in rows) + MARGIN,
-        created_before=now - max(row.lease_until for row in rows) - MARGIN,
+        created_before=now - last - MARGIN,
         project_key=project_key,
         own=own,
         deadline=deadline,
     )
     wanted = {str(row.pk) for row in rows}
     found: dict[str, MarkedIssue] = {}
-    for issue in issues:
+    for issue in chain.from_iterable(pages):
         request_id = issue.marker.get("request_id", "")
         if request_id in wanted:
             found.setdefault(request_id, issue)

@@ -9,6 +9,7 @@ the argument.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F
@@ -47,6 +48,12 @@ LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 STILL_UNKNOWN = (
     "Jira did not confirm the ticket and does not show it yet. It may exist: do not "
     "create it by hand. Press Create again in a few seconds; that finds it."
+)
+
+CANNOT_TELL = (
+    "Jira did not confirm the ticket, and the connected account cannot see whether it "
+    "exists. Look for it in Jira. If it is there, link it to this group; if not, ask "
+    "who runs this server to settle the request."
 )
 
 State = TicketRequest.State
@@ -148,7 +155,9 @@ def _create(
         raise
     record_created(
         request,
-        JiraTicket(issue_id=issue.id, key=issue.key, url=issue.url),
+        JiraTicket(
+            base_url=request.base_url, issue_id=issue.id, key=issue.key, url=issue.url
+        ),
         jira_status=issue.status,
         jira_trace_id=issue.trace_id,
     )
@@ -173,7 +182,10 @@ def _settle_open_request(
     same = open_request.request_hash == request.request_hash
     if open_request.is_open and not _is_busy(open_request):
         _require_account(open_request)
-        raise JiraOutcomeUnknown(STILL_UNKNOWN) if same else _earlier(open_request)
+        seconds_left = _count_seconds_left(open_request)
+        if not same:
+            raise TicketInProgress(seconds_left=seconds_left)
+        raise JiraOutcomeUnknown(STILL_UNKNOWN if seconds_left > 0 else CANNOT_TELL)
     if open_request.state == State.FAILED and same:
         error = error_from_code(open_request.error_code, open_request.error_message)
         if not error.retryable:
@@ -207,13 +219,12 @@ def _require_account(open_request: TicketRequest) -> None:
         return
 
 
-def _earlier(open_request: TicketRequest) -> TicketInProgress:
-    """Return the error that says when the earlier request will be settled."""
+def _count_seconds_left(open_request: TicketRequest) -> int:
+    """Return the seconds until the outcome of the request can be settled."""
     row = TicketRequest.objects.filter(pk=open_request.pk)
-    [age] = row.annotate(age=Now() - F("lease_until")).values_list("age", flat=True)
-    return TicketInProgress(
-        seconds_left=round(settings.RECONCILE_HORIZON_S - age.total_seconds())
-    )
+    ages = row.annotate(age=Now() - F("lease_until")).values_list("age", flat=True)
+    age: timedelta = ages.get()
+    return round(settings.RECONCILE_HORIZON_S - age.total_seconds())
 
 
 def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) -> Ticket:
@@ -226,22 +237,25 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) ->
     """
     integration = get_active_jira(tenant_id=group.tenant_id)
     found = find_ticket(integration=integration, text=ticket_key)
-    ticket = JiraTicket(issue_id=found.id, key=found.key, url=found.url)
+    ticket = JiraTicket(
+        base_url=integration.base_url, issue_id=found.id, key=found.key, url=found.url
+    )
     atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
     return Ticket(found.key, found.url)
 
 
 def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> None:
-    if lock_group(group.pk) is None:
+    if lock_group(tenant_id=group.tenant_id, group_id=group.pk) is None:
         raise GroupNotFound
-    report = Report.objects.link_ticket(
+    linked = Report.objects.link_ticket(
         group_id=group.pk,
+        base_url=ticket.base_url,
         issue_id=ticket.issue_id,
         key=ticket.key,
         title=title,
         url=ticket.url,
     )
-    settle_with_linked_ticket(group, ticket, report, actor)
+    settle_with_linked_ticket(group, ticket, linked.report, actor)
 
 
 def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
@@ -252,7 +266,7 @@ def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
 
 
 def _unlink(group: AIIssueGroup, key: str) -> bool:
-    lock_group(group.pk)
+    lock_group(tenant_id=group.tenant_id, group_id=group.pk)
     tickets = group.reports.jira().filter(external_id__iexact=key)
     RemoteLink.objects.filter(request__report__in=tickets).delete()
     TicketRequest.objects.filter(report__in=tickets).update(unlinked_at=Now())

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf
@@ -183,7 +184,13 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     # A file: with a database in memory, the threads of a test share one connection.
     DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
-    DATABASE["OPTIONS"] = {"connect_timeout": 5} | DATABASE.get("OPTIONS", {})
+    DATABASE["OPTIONS"] = {
+        "connect_timeout": 5,  # seconds
+        # A request that waited for a lock must see what its holder committed.
+        "isolation_level": IsolationLevel.READ_COMMITTED,
+        # Nobody may hold up requests for good by a transaction that is left open.
+        "options": "-c lock_timeout=10s",
+    } | DATABASE.get("OPTIONS", {})
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

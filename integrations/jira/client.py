@@ -129,7 +129,7 @@ class JiraClient:
             ) from exc
         if response.status == 201:
             return _parse_created(response, self._http)
-        if 300 <= response.status < 500:
+        if 300 <= response.status < 500 and response.status != 408:  # as of a proxy
             raise self._map_rejection(response, issue, deadline)
         raise _unconfirmed(response)
 

@@ -117,8 +117,8 @@ class IssueLookup:
         project_key: str,
         own: bool,
         deadline: float,
-    ) -> Iterator[MarkedIssue]:
-        """Yield the tickets that have the property, the oldest first, all pages.
+    ) -> Iterator[list[MarkedIssue]]:
+        """Yield the tickets that have the property, the oldest first, page by page.
 
         Jira's search shows a ticket seconds to minutes after its creation, and with
         incidents after hours. `created_after` and `created_before` are ages, rounded
@@ -138,8 +138,12 @@ class IssueLookup:
         }
         while True:
             page = self._search_page(body, project_key, deadline)
-            yield from _marked(page["issues"], property_key, self._http.browse_url)
+            yield list(_marked(page["issues"], property_key, self._http.browse_url))
             token = page.get("nextPageToken")
+            if page.get("isLast") is False and not token:
+                raise JiraBadResponse(
+                    f"{self._http.base_url} listed only some tickets."
+                )
             if page.get("isLast") or not token:
                 return
             body["nextPageToken"] = token
@@ -234,7 +238,7 @@ def build_jql(project_key: str, words: str) -> str:
 def _parse_time(value: object) -> datetime | None:
     """Read a time such as 2026-01-31T12:00:00.000+0000, None for anything else."""
     try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        moment = datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if 2000 <= moment.year < 2200 else None

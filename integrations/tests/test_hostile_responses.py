@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain
 
 import pytest
 
@@ -118,8 +119,8 @@ def test_response_is_read_up_to_the_limit(
             client.create_issue(ISSUE, deadline=deadline_in())
 
 
-def search_marked(client: JiraClient) -> Iterator[MarkedIssue]:
-    return client.lookup.search_marked(
+def search_marked(client: JiraClient) -> list[MarkedIssue]:
+    pages = client.lookup.search_marked(
         "k",
         created_after=timedelta(minutes=1),
         created_before=timedelta(0),
@@ -127,6 +128,7 @@ def search_marked(client: JiraClient) -> Iterator[MarkedIssue]:
         own=True,
         deadline=deadline_in(),
     )
+    return list(chain.from_iterable(pages))
 
 
 def test_truncated_list_is_not_taken_for_an_empty_one(

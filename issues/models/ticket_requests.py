@@ -101,6 +101,8 @@ class TicketRequest(models.Model):
     report = models.ForeignKey(
         Report, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # The settled request whose marker the ticket carries, if this row was added for it.
+    late_for = models.UUIDField(null=True, blank=True)
     # The ticket was unlinked from the group.
     unlinked_at = models.DateTimeField(null=True, blank=True)
     # Who settled the request by hand, where Jira did not.
@@ -122,7 +124,7 @@ class TicketRequest(models.Model):
                 name="ticketrequest_one_live_per_key",
             ),
             models.UniqueConstraint(
-                fields=["group"],
+                fields=["tenant_id", "group"],
                 condition=Q(state__in=["pending", "unknown"]),
                 name="ticketrequest_one_open_per_group",
             ),

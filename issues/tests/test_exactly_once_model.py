@@ -29,7 +29,12 @@ from integrations.jira.errors import JiraError
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues import recovery, services, sweep
-from issues.errors import IdempotencyKeyReused, TicketExists, TicketInProgress
+from issues.errors import (
+    IdempotencyKeyReused,
+    TicketExists,
+    TicketInProgress,
+    TicketNotLinked,
+)
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import RECOVERY_S
 from issues.tests import actions
@@ -138,8 +143,10 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.jira.outcomes.pop()
 
     def _unlink(self, group: AIIssueGroup) -> None:
-        _, deleted = Report.objects.filter(group=group).delete()
-        self.unlinks[group.pk] += deleted.get("issues.Report", 0)
+        for key in group.reports.values_list("external_id", flat=True):
+            with suppress(TicketNotLinked):
+                services.unlink_jira_ticket(group=group, ticket_key=key)
+                self.unlinks[group.pk] += 1
 
     def get_lease_clock(self, clock: int) -> float:
         """Return the reading of the clock, which advances with Jira's time."""

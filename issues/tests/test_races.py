@@ -29,7 +29,7 @@ def while_locked(group: AIIssueGroup, work: Callable[[], Any]) -> Iterator[Futur
     """Run `work` in another thread while the block holds the lock of the group."""
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            lock_group(group.pk)
+            lock_group(tenant_id=group.tenant_id, group_id=group.pk)
             running = pool.submit(work)
             with pytest.raises(TimeoutError):
                 running.result(timeout=0.3)
@@ -43,7 +43,12 @@ def test_other_text_sees_a_ticket_that_is_being_recorded(
     """Two tabs: one settles while the other looks at the group's tickets."""
     with while_locked(group, lambda: api.create(group, OTHER)) as other:
         Report.objects.link_ticket(
-            group_id=group.pk, issue_id="1", key="SCRUM-9", title="", url="https://x"
+            group_id=group.pk,
+            base_url=jira.url,
+            issue_id="1",
+            key="SCRUM-9",
+            title="",
+            url="https://x",
         )
 
     assert_error(other.result(), 409, "ticket_exists")

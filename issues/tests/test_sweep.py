@@ -206,7 +206,7 @@ def test_next_sweep_is_due_after_a_while_and_looks_back(
 def test_interrupted_sweep_continues_where_it_stopped(
     jira: Sandbox, group: AIIssueGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("issues.sweep.BATCH", 1)
+    monkeypatch.setattr("integrations.jira.issue_lookup.SEARCH_PAGE", 1)
     for age in (7200, 60):
         jira.state.add_many(1, "SCRUM", {}, marker(uuid4(), group.pk), age_s=age)
 

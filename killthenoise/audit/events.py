@@ -17,6 +17,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error as AnyDatabaseError
+from django.db import transaction
 from django.db.models import Model
 from rest_framework.request import Request
 
@@ -41,6 +42,14 @@ def record(action: Action, *, actor: str, **facts: Any) -> None:
     """
     with recording(action, actor=actor, **facts):
         pass
+
+
+def record_in_transaction(action: Action, *, actor: str, **facts: Any) -> None:
+    """Record an event in the transaction under way: both are kept, or neither."""
+    request_id = current_request_id()
+    event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
+    event.save(force_insert=True)
+    transaction.on_commit(lambda: _log(event))
 
 
 @contextmanager
@@ -98,10 +107,14 @@ def _code_of(exc: BaseException) -> str:
 
 
 def _keep(event: AuditEvent) -> None:
-    fields = event._meta.concrete_fields
-    shown = {field.attname: field.value_from_object(event) for field in fields}
     try:
-        lines.info(json.dumps(shown, cls=DjangoJSONEncoder))
+        _log(event)
         event.save(force_insert=True)
     except Exception:  # the action is done, so its response must be sent
         logger.critical("audit event %s is not stored", event.pk, exc_info=True)
+
+
+def _log(event: AuditEvent) -> None:
+    fields = event._meta.concrete_fields
+    shown = {field.attname: field.value_from_object(event) for field in fields}
+    lines.info(json.dumps(shown, cls=DjangoJSONEncoder))

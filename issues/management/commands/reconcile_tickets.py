@@ -71,7 +71,7 @@ class Command(BaseCommand):
         if options["since"]:
             self.stdout.write(in_words(sweep_since(options["since"])))
         if options["every"] is None:
-            self.stdout.write(self.work())
+            self.stdout.write(in_words(work()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -81,21 +81,24 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             return
 
-    def work(self) -> str:
-        """Do everything that is due, once; return in words what came of it."""
-        states, swept = recover_due(), sweep_due()
-        send_due_remote_links()
-        return in_words(states + Counter(linked=swept["linked"]))
-
     def work_if_possible(self) -> None:
-        """Do everything that is due. No failure ends the loop."""
+        """Do everything that is due. No failure ends the loop, or keeps the rest."""
         close_old_connections()
-        try:
-            logger.info("reconcile: %s", self.work())
-        except AnyDatabaseError as exc:
-            logger.warning("reconcile waits for the database: %s", exc)
-        except Exception:
-            logger.exception("this round failed; the next one follows")
+        for task in (recover_due, sweep_due, send_due_remote_links):
+            try:
+                counts = task()
+                logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
+            except AnyDatabaseError as exc:
+                logger.warning("%s waits for the database: %s", task.__name__, exc)
+            except Exception:
+                logger.exception("%s failed; the next round follows", task.__name__)
+
+
+def work() -> Counter[str]:
+    """Do everything that is due, once; return what came of it."""
+    states, swept = recover_due(), sweep_due()
+    send_due_remote_links()
+    return states + Counter(linked=swept["linked"])
 
 
 def in_words(counts: Counter[str]) -> str:
