@@ -37,6 +37,7 @@ from integrations.jira.issue_lookup import (
 from integrations.jira.metadata import Project
 from integrations.jira.truncation import truncate
 from integrations.models import Integration
+from killthenoise.api.slots import outgoing_slot
 
 MARKER = "killthenoise"
 """Key of the issue property that names the ticket request of a ticket."""
@@ -208,10 +209,12 @@ def add_remote_link(
 def list_projects(*, integration: Integration) -> list[Project]:
     """Return the projects in which the account may create tickets.
 
-    Raises IntegrationPaused, IntegrationDisconnected and SecretUnreadable too.
+    Raises IntegrationPaused, IntegrationDisconnected, SecretUnreadable and TenantBusy
+    too.
     """
     require_usable(integration)
-    with recording_auth_failures(integration):
+    slot = outgoing_slot(integration.tenant_id)
+    with slot, recording_auth_failures(integration):
         metadata = jira_client(integration).metadata
         return metadata.projects(action="create", deadline=request_deadline())
 
@@ -228,11 +231,12 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     """Return at most 20 tickets of the integration's project.
 
     `words` is a ticket's key or number, or words of its summary. Without any, the
-    tickets that changed last are returned. Raises what get_active_jira raises too.
+    tickets that changed last are returned. Raises TenantBusy and what get_active_jira
+    raises too.
     """
     integration = get_active_jira(tenant_id=tenant_id)
     project_key, deadline = integration.project_key, request_deadline()
-    with recording_auth_failures(integration):
+    with outgoing_slot(tenant_id), recording_auth_failures(integration):
         client = jira_client(integration)
         named = _find_named(client, project_key, words, deadline)
         found = client.lookup.search(project_key, words, deadline=deadline)

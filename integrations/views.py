@@ -41,6 +41,7 @@ from integrations.serializers import (
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import envelope, list_envelope, operation
 from killthenoise.api.request_data import get_caller, validated, validated_query
+from killthenoise.api.slots import TenantBusy, outgoing_slot
 from killthenoise.api.throttling import ConnectAddressThrottle, ConnectTenantThrottle
 from killthenoise.audit.events import Action, audited
 
@@ -69,6 +70,7 @@ class IntegrationListView(APIView):
             IntegrationSerializer(many=True),
             integrations=IntegrationSerializer(many=True),
         ),
+        raises=[TenantBusy],
         links={
             "getJiraStatus": FIRST_INTEGRATION,
             "listProjects": FIRST_INTEGRATION,
@@ -85,7 +87,8 @@ class IntegrationListView(APIView):
         preflights = {}
         if validated_query(CheckSerializer, request)["check"]:
             for row in integrations.active_jira().defer("api_token"):
-                preflights[row.pk] = check_integration(integration=row)
+                with outgoing_slot(row.tenant_id):
+                    preflights[row.pk] = check_integration(integration=row)
         # Read after the checks, which record their results.
         data = IntegrationSerializer(
             integrations.jira().newest_first(),
@@ -105,7 +108,7 @@ class IntegrationListView(APIView):
             integration_id=serializers.UUIDField(),
             tenant_id=serializers.UUIDField(),
         ),
-        raises=[*CONNECT_REFUSALS.values(), *READING_JIRA],
+        raises=[*CONNECT_REFUSALS.values(), *READING_JIRA, TenantBusy],
         links={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
@@ -137,7 +140,7 @@ class IntegrationView(APIView):
         parameters=INTEGRATION,
         request=UpdateSerializer,
         response=envelope("Integration", IntegrationSerializer()),
-        raises=[IntegrationNotFound, *REFUSALS.values()],
+        raises=[IntegrationNotFound, *REFUSALS.values(), TenantBusy],
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
         """Change where tickets go and what they contain, verified with Jira first."""
@@ -173,7 +176,7 @@ class StatusView(APIView):
         tag=TAG,
         parameters=INTEGRATION,
         response=StatusSerializer,
-        raises=[IntegrationNotFound],
+        raises=[IntegrationNotFound, TenantBusy],
     )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
         """Check with Jira now whether a ticket could be created.
@@ -181,7 +184,8 @@ class StatusView(APIView):
         The response is a bare object, without the usual envelope.
         """
         integration = get_tenant_integration(request, integration_id)
-        preflight = check_integration(integration=integration)
+        with outgoing_slot(integration.tenant_id):
+            preflight = check_integration(integration=integration)
         return Response(status_data(integration, preflight))
 
 
@@ -196,6 +200,7 @@ class ProjectListView(APIView):
             IntegrationDisconnected,
             IntegrationPaused,
             SecretUnreadable,
+            TenantBusy,
             *READING_JIRA,
         ],
     )
