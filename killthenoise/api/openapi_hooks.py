@@ -21,12 +21,8 @@ from killthenoise.api.authentication import (
 from killthenoise.api.errors import BUG, DATABASE_DOWN, framework_error_response
 from killthenoise.api.openapi import LINKS, RAISES, USES_DATABASE
 from killthenoise.api.parsers import MalformedJSON, NotAnObject, PayloadTooLarge
-from killthenoise.api.tokens import (
-    AuthUnavailable,
-    TokenExpired,
-    TokenInvalid,
-    TokenMissing,
-)
+from killthenoise.api.signing_keys import AuthUnavailable
+from killthenoise.api.tokens import TokenExpired, TokenInvalid, TokenMissing
 
 Document = dict[str, Any]
 Error = tuple[int, str]
