@@ -246,6 +246,8 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "killthenoise.urls"
 WSGI_APPLICATION = "killthenoise.wsgi.application"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DEFAULT_EXCEPTION_REPORTER = "killthenoise.error_reports.ExceptionReporter"
 APPEND_SLASH = False  # a redirect would lose the body; the routes take both forms
 TEMPLATES = [
     {

@@ -130,6 +130,12 @@ def group_not_found(scene: Scene) -> HttpResponseBase:
     return scene.call(path=path)
 
 
+def tenant_missing(scene: Scene) -> HttpResponseBase:
+    """Behind a gateway the header is required, even if the path names the tenant."""
+    secret = scene.settings.GATEWAY_SECRET = "known to the gateway and to us alone"
+    return scene.call(X_Tenant_ID=None, X_Gateway_Secret=secret)
+
+
 def tenant_busy(scene: Scene) -> HttpResponseBase:
     scene.settings.JIRA_THREADS_PER_TENANT = 1
     scene.settings.LLM_BASE_URL = "http://127.0.0.1:9"
@@ -283,7 +289,7 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "tenant_busy": tenant_busy,
     "tenant_forbidden": lambda scene: with_token(scene, NOWHERE),
     "tenant_malformed": lambda scene: scene.call(X_Tenant_ID="acme"),
-    "tenant_missing": lambda scene: scene.call(X_Tenant_ID=None),
+    "tenant_missing": tenant_missing,
     "throttled": throttled,
     "ticket_exists": ticket_exists,
     "ticket_in_progress": ticket_in_progress,
