@@ -25,4 +25,6 @@ class ExceptionReporter(debug.ExceptionReporter):
 
 def hide_credentials(report: str) -> SafeString:
     """Replace what is before the @ of each URL by asterisks."""
-    return SafeString(_credentials.sub("********", report))  # nosec B703
+    hidden = _credentials.sub("********", report)
+    # Django's template has escaped the values already.
+    return SafeString(hidden)  # nosec B703

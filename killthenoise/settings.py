@@ -310,7 +310,7 @@ SPECTACULAR_SETTINGS = {
                 "in": "header",
                 "name": "X-Tenant-ID",
                 "description": "The tenant's UUID. Where the path names the tenant, "
-                "the header may be absent.",
+                "the header may be absent, but not behind a gateway.",
             },
             "token": {
                 "type": "http",

@@ -19,6 +19,7 @@ from killthenoise import gunicorn
 from killthenoise.api.parsers import MAX_BODY_BYTES
 from killthenoise.tests.api import assert_error
 
+pytestmark = pytest.mark.django_db  # or there may be no test database for the server
 TENANT = {"X-Tenant-ID": "550e8400-e29b-41d4-a716-446655440000"}
 
 
