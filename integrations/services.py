@@ -49,6 +49,7 @@ from integrations.new_issues import (
     truncate_description,
 )
 from integrations.ticket_references import TicketReference, parse_ticket_reference
+from killthenoise.api.slots import outgoing_slot
 
 MAX_SENDS = 4
 
@@ -206,10 +207,12 @@ def add_remote_link(
 def list_projects(*, integration: Integration) -> list[Project]:
     """Return the projects in which the account may create tickets.
 
-    Raises IntegrationPaused, IntegrationDisconnected and SecretUnreadable too.
+    Raises IntegrationPaused, IntegrationDisconnected, SecretUnreadable and TenantBusy
+    too.
     """
     require_usable(integration)
-    with recording_auth_failures(integration):
+    slot = outgoing_slot(integration.tenant_id)
+    with slot, recording_auth_failures(integration):
         metadata = jira_client(integration).metadata
         return metadata.projects(action="create", deadline=request_deadline())
 
@@ -228,13 +231,13 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     `words` names a ticket, as for find_ticket, or has words of its summary. Without
     any, the tickets that changed last are returned.
 
-    Raises TicketNotInJira for an address of another site, and what get_active_jira
-    raises.
+    Raises TicketNotInJira for an address of another site, TenantBusy, and what
+    get_active_jira raises.
     """
     integration = get_active_jira(tenant_id=tenant_id)
     project_key, deadline = integration.project_key, request_deadline()
     named = _parse_reference(integration, words, field="q")
-    with recording_auth_failures(integration):
+    with outgoing_slot(tenant_id), recording_auth_failures(integration):
         lookup = jira_client(integration).lookup
         first = named.key and _find_in_project(lookup, project_key, named.key, deadline)
         found = lookup.search(project_key, words, deadline=deadline)

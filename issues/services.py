@@ -7,7 +7,8 @@ the argument.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -40,6 +41,7 @@ from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
 from issues.settlement import settle_with_linked_ticket
 from killthenoise.api.authentication import Caller
+from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
 from killthenoise.api.text import clean_title
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
@@ -88,10 +90,9 @@ def create_jira_ticket(
 
     Raises NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable,
     GroupNotFound, TicketInProgress, TicketExists, IdempotencyKeyReused,
-    TicketNotRecorded, JiraAccountGone, JiraErrors, and Django's database errors.
+    TicketNotRecorded, TenantBusy, JiraAccountGone, JiraErrors, and Django's database
+    errors.
     """
-    deadline = request_deadline()
-    wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     request = TicketRequest(
         tenant_id=group.tenant_id,
         group=group,
@@ -101,11 +102,37 @@ def create_jira_ticket(
         client_ip=caller.client_ip,
         request_id=caller.request_id,
     )
+    with _slot_for(group):
+        return _create_or_replay(request, idempotency_key, allow_another)
+
+
+@contextmanager
+def _slot_for(group: AIIssueGroup) -> Iterator[None]:
+    """Hold a slot, which comes before the claim: a refused request leaves no row.
+
+    Raises TicketInProgress if there is none and the group's ticket is being created,
+    else TenantBusy.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(outgoing_slot(group.tenant_id, group.pk))
+        except TenantBusy as busy:
+            elsewhere = TicketRequest.objects.busy().filter(group=group.pk)
+            if has_slot(group.pk) or elsewhere.exists():
+                raise TicketInProgress from busy
+            raise
+        yield
+
+
+def _create_or_replay(
+    request: TicketRequest, client_key: str, allow_another: bool
+) -> Ticket:
+    """Claim and send the request, or wait for the one that was there before."""
+    deadline = request_deadline()
+    wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     while True:
         before_send = _start_lease(request)
-        claimed = claim(
-            request, client_key=idempotency_key, allow_another=allow_another
-        )
+        claimed = claim(request, client_key=client_key, allow_another=allow_another)
         if earlier := claimed.created:
             return Ticket(earlier.ticket_key, earlier.ticket_url, replayed=True)
         if claimed.integration:
@@ -233,10 +260,12 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) ->
     A request of the group whose outcome is unknown is settled by it.
 
     Raises TicketNotInJira if the integration's project has no such ticket that the
-    account sees, GroupNotFound, what get_active_jira raises, and JiraErrors.
+    account sees, GroupNotFound, TenantBusy, what get_active_jira raises, and
+    JiraErrors.
     """
     integration = get_active_jira(tenant_id=group.tenant_id)
-    found = find_ticket(integration=integration, text=ticket_key)
+    with outgoing_slot(group.tenant_id):
+        found = find_ticket(integration=integration, text=ticket_key)
     ticket = JiraTicket(
         base_url=integration.base_url, issue_id=found.id, key=found.key, url=found.url
     )

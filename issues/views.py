@@ -50,6 +50,7 @@ from killthenoise.api.request_data import (
     validated,
     validated_query,
 )
+from killthenoise.api.slots import TenantBusy
 from killthenoise.audit.events import Action, audited
 
 
@@ -217,6 +218,7 @@ class GenerateDescriptionView(APIView):
         tag=TAG,
         request=GenerateDescriptionSerializer,
         response=envelope("Description", DescriptionSerializer()),
+        raises=[TenantBusy],
         uses_database=False,
     )
     def post(self, request: Request) -> Response:
@@ -226,5 +228,6 @@ class GenerateDescriptionView(APIView):
         configured; otherwise, or if the model fails, a template is used.
         """
         values = validated(GenerateDescriptionSerializer, request)
-        data = generate_description(**values).as_data()
+        tenant_id = get_caller(request).tenant_id
+        data = generate_description(tenant_id=tenant_id, **values).as_data()
         return success(data, "Description generated")

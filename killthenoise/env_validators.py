@@ -115,3 +115,14 @@ def broken_timing_rules(
         "left to send.": connect_timeout < budget,
     }
     return [sentence for sentence, holds in rules.items() if not holds]
+
+
+def broken_thread_rules(*, web: int, jira: int, per_tenant: int) -> list[str]:
+    """Return a sentence for each pair of numbers that cannot work together."""
+    rules = {
+        "JIRA_THREADS must be less than WEB_THREADS: lists and health checks need "
+        "threads that never wait for Jira.": jira < web,
+        "JIRA_THREADS_PER_TENANT must not exceed JIRA_THREADS: one tenant cannot use "
+        "more threads than all tenants together.": per_tenant <= jira,
+    }
+    return [sentence for sentence, holds in rules.items() if not holds]

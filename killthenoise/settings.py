@@ -18,13 +18,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from environs import Env
 from marshmallow import ValidationError
-from marshmallow.validate import OneOf
+from marshmallow.validate import OneOf, Range
 
 from killthenoise.dev_secrets import development_secret
 from killthenoise.env_validators import (
     are_host_patterns,
     are_keys,
     are_origins,
+    broken_thread_rules,
     broken_timing_rules,
     is_admin_path,
     is_https,
@@ -139,7 +140,12 @@ THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
 REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
 ADMIN_PATH = env.str("ADMIN_PATH", "admin/", validate=is_admin_path)
-WEB_THREADS = env.int("WEB_THREADS", 16, validate=positive)
+WEB_THREADS = env.int("WEB_THREADS", 16, validate=Range(min=2))
+reserve = max((WEB_THREADS or 0) // 5, 1)  # an invalid number is None until `seal()`
+JIRA_THREADS = env.int("JIRA_THREADS", (WEB_THREADS or 2) - reserve, validate=positive)
+JIRA_THREADS_PER_TENANT = env.int(
+    "JIRA_THREADS_PER_TENANT", max((JIRA_THREADS or 0) - reserve, 1), validate=positive
+)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", not DEBUG)
 LLM_BASE_URL = env.str("LLM_BASE_URL", "", validate=is_web_address)
 LLM_API_KEY = env.str("LLM_API_KEY", "", validate=is_printable)
@@ -163,6 +169,8 @@ broken_rules = broken_timing_rules(
     duplicate_wait=TWIN_WAIT_S,
     connect_timeout=JIRA_CONNECT_TIMEOUT_S,
     read_timeout=JIRA_READ_TIMEOUT_S,
+) + broken_thread_rules(
+    web=WEB_THREADS, jira=JIRA_THREADS, per_tenant=JIRA_THREADS_PER_TENANT
 )
 if broken_rules:
     raise ImproperlyConfigured(" ".join(broken_rules))
@@ -245,6 +253,8 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "killthenoise.urls"
 WSGI_APPLICATION = "killthenoise.wsgi.application"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DEFAULT_EXCEPTION_REPORTER = "killthenoise.error_reports.ExceptionReporter"
 APPEND_SLASH = False  # a redirect would lose the body; the routes take both forms
 TEMPLATES = [
     {
@@ -307,7 +317,7 @@ SPECTACULAR_SETTINGS = {
                 "in": "header",
                 "name": "X-Tenant-ID",
                 "description": "The tenant's UUID. Where the path names the tenant, "
-                "the header may be absent.",
+                "the header may be absent, but not behind a gateway.",
             },
             "token": {
                 "type": "http",

@@ -20,6 +20,7 @@ from issues.models import AIIssueGroup
 from issues.tests.database_failures import database_down
 from issues.tests.factories import TicketRequestFactory
 from killthenoise.api.parsers import MAX_BODY_BYTES
+from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.throttling import OpenThrottle
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import GROUP, INTEGRATION, NEW_GROUP, Operation
@@ -127,6 +128,19 @@ def validation_error(scene: Scene) -> HttpResponseBase:
 def group_not_found(scene: Scene) -> HttpResponseBase:
     path = scene.operation.path.replace(GROUP, NOWHERE).replace(NEW_GROUP, "none")
     return scene.call(path=path)
+
+
+def tenant_missing(scene: Scene) -> HttpResponseBase:
+    """Behind a gateway the header is required, even if the path names the tenant."""
+    secret = scene.settings.GATEWAY_SECRET = "known to the gateway and to us alone"
+    return scene.call(X_Tenant_ID=None, X_Gateway_Secret=secret)
+
+
+def tenant_busy(scene: Scene) -> HttpResponseBase:
+    scene.settings.JIRA_THREADS_PER_TENANT = 1
+    scene.settings.LLM_BASE_URL = "http://127.0.0.1:9"
+    with outgoing_slot(scene.group.tenant_id):
+        return scene.call()
 
 
 def ticket_in_progress(scene: Scene) -> HttpResponseBase:
@@ -272,9 +286,10 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "not_found": lambda scene: scene.call(query={"tenant_id": NOWHERE}),
     "payload_too_large": lambda scene: scene.call(body="x" * (MAX_BODY_BYTES + 1)),
     "secret_unreadable": secret_unreadable,
+    "tenant_busy": tenant_busy,
     "tenant_forbidden": lambda scene: with_token(scene, NOWHERE),
     "tenant_malformed": lambda scene: scene.call(X_Tenant_ID="acme"),
-    "tenant_missing": lambda scene: scene.call(X_Tenant_ID=None),
+    "tenant_missing": tenant_missing,
     "throttled": throttled,
     "ticket_exists": ticket_exists,
     "ticket_in_progress": ticket_in_progress,
