@@ -136,6 +136,16 @@ def tenant_missing(scene: Scene) -> HttpResponseBase:
     return scene.call(X_Tenant_ID=None, X_Gateway_Secret=secret)
 
 
+def ticket_not_in_jira(scene: Scene) -> HttpResponseBase:
+    """A ticket that does not exist, or the address of a ticket of another site."""
+    if scene.operation.body is not None:
+        return scene.call()
+    path = scene.operation.path.partition("?")[0]
+    return scene.call(
+        path=path, query={"q": "https://other.example.com/browse/SCRUM-1"}
+    )
+
+
 def tenant_busy(scene: Scene) -> HttpResponseBase:
     scene.settings.JIRA_THREADS_PER_TENANT = 1
     scene.settings.LLM_BASE_URL = "http://127.0.0.1:9"
@@ -293,7 +303,7 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "throttled": throttled,
     "ticket_exists": ticket_exists,
     "ticket_in_progress": ticket_in_progress,
-    "ticket_not_in_jira": lambda scene: scene.call(),
+    "ticket_not_in_jira": ticket_not_in_jira,
     "ticket_not_linked": lambda scene: scene.call(),
     "ticket_not_recorded": ticket_not_recorded,
     "token_expired": lambda scene: with_token(scene, NOWHERE, exp=-300),
