@@ -14,7 +14,7 @@ demo: $(INSTALLED) ## Run the product with a sandbox Jira; ONCE=1 ends after one
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
 
 test: $(INSTALLED) ## Run all tests on PostgreSQL, or on the database in DATABASE_URL.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 chaos: $(INSTALLED) ## Create N tickets (500) during faults, then check the invariants.
 	@$(BIN)/python -m development.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
