@@ -76,6 +76,7 @@ def recover(request: TicketRequest, *, deadline: float) -> None:
     """Look up one request now, unless it is settled or another recovery has it.
 
     The request then shows its new state. `deadline` is in `time.monotonic()` seconds.
+    Raises TicketRequest.DoesNotExist if the row is gone.
     """
     taken = take_for_recovery(TicketRequest.objects.filter(pk=request.pk))
     for target, rows in _by_target(taken).items():
@@ -232,10 +233,11 @@ def _is_past_horizon(row: Any) -> bool:
     return bool(row.now >= horizon)
 
 
-def _read_clock(row: TicketRequest) -> datetime:
+def _read_clock(row: Any) -> datetime:
     """Return the database's time now."""
     rows = TicketRequest.objects.filter(pk=row.pk).annotate(now=Now())
-    return rows.values_list("now", flat=True).get()
+    now: datetime = rows.values_list("now", flat=True).first() or row.now
+    return now
 
 
 def _search_project(

@@ -205,7 +205,10 @@ def _settle_open_request(
     """
     if not _wait_while_busy(open_request, wait_until):
         raise TicketInProgress
-    recover(open_request, deadline=deadline)
+    try:
+        recover(open_request, deadline=deadline)
+    except TicketRequest.DoesNotExist as exc:  # lost; its worker makes it anew
+        raise TicketInProgress from exc
     same = open_request.request_hash == request.request_hash
     if open_request.is_open and not _is_busy(open_request):
         _require_account(open_request)
@@ -250,7 +253,7 @@ def _count_seconds_left(open_request: TicketRequest) -> int:
     """Return the seconds until the outcome of the request can be settled."""
     row = TicketRequest.objects.filter(pk=open_request.pk)
     ages = row.annotate(age=Now() - F("lease_until")).values_list("age", flat=True)
-    age: timedelta = ages.get()
+    age: timedelta = ages.first() or timedelta()
     return round(settings.RECONCILE_HORIZON_S - age.total_seconds())
 
 
