@@ -3,9 +3,10 @@
 Nothing is created: each check only reads from Jira.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
@@ -29,6 +30,10 @@ from killthenoise.errors import ServiceError
 
 CACHE_S = 30
 """Seconds that issue types and fields are cached. A changed integration bypasses it."""
+MAX_PROBLEMS = 20
+"""Sentences about the fields in the settings."""
+MAX_QUOTED = 50
+"""Characters of a value that a sentence quotes."""
 
 T = TypeVar("T")
 
@@ -214,10 +219,12 @@ class _Checker:
             if name not in on_screen
         ]
         for name, values in configured.items():
-            if name in on_screen:
+            if time.monotonic() > self._deadline:
+                raise _CheckFailed("Checking the settings took too long. Shorten them.")
+            if name in on_screen and len(problems) < MAX_PROBLEMS:
                 problems += _find_rejected(on_screen[name], values)
         if problems:
-            raise _CheckFailed(" ".join(problems))
+            raise _CheckFailed(" ".join(problems[:MAX_PROBLEMS]))
         return "The fields in the settings can be set."
 
     def _check_required_fields(self) -> str:
@@ -240,13 +247,12 @@ class _Checker:
     def _configured_values(self) -> dict[str, list[Any]]:
         """Return the distinct values that the settings may send, by field."""
         given = self._integration.settings
-        severities = [None, *map(int, given.get("priority_by_severity", {}))]
-        values: dict[str, list[Any]] = {}
-        for severity in severities:
-            for name, value in extra_fields(given, severity=severity).items():
-                known = values.setdefault(name, [])
-                if value not in known:
-                    known.append(value)
+        fields = extra_fields(given, severity=None)
+        values = {name: [value] for name, value in fields.items()}
+        for name in dict.fromkeys(given.get("priority_by_severity", {}).values()):
+            priority = {"name": name}
+            if priority != fields.get("priority"):
+                values.setdefault("priority", []).append(priority)
         return values
 
     def _cached(self, name: str, read: Callable[..., T], *args: str) -> T:
@@ -272,11 +278,12 @@ def _find_rejected(field: Field, values: list[Any]) -> list[str]:
         return []
     choice = ", ".join(_display(one) for one in field.allowed[:10])
     lists = [value if isinstance(value, list) else [value] for value in values]
-    return [
+    rejected = (
         f"“{field.name}” does not take “{_display(one)}”. Choose one of {choice}."
         for one in chain.from_iterable(lists)
         if not any(_is_same(one, allowed) for allowed in field.allowed)
-    ]
+    )
+    return list(islice(rejected, MAX_PROBLEMS))
 
 
 def _is_same(value: Any, allowed: Mapping[str, Any]) -> bool:
@@ -288,6 +295,6 @@ def _is_same(value: Any, allowed: Mapping[str, Any]) -> bool:
 
 
 def _display(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    return str(value.get("name") or value.get("value") or value.get("id"))
+    if isinstance(value, dict):
+        value = value.get("name") or value.get("value") or value.get("id")
+    return str(value)[:MAX_QUOTED]
