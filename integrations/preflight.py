@@ -13,6 +13,7 @@ from django.core.cache import cache
 
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_auth_failure, record_login
+from integrations.errors import SiteNotAllowed
 from integrations.extra_fields import extra_fields
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.errors import (
@@ -108,6 +109,8 @@ def run_preflight(integration: Integration, *, deadline: float) -> Preflight:
     try:
         require_usable(integration)
         return _Checker(integration, deadline).run()
+    except SiteNotAllowed as exc:
+        return Preflight(account=None, checks=(_failed("site", exc),))
     except ServiceError as exc:  # paused, disconnected, or its token is unreadable
         return Preflight(account=None, checks=(_failed("login", exc),))
 

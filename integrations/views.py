@@ -11,10 +11,7 @@ from integrations.accounts import get_integration
 from integrations.errors import (
     CONNECT_REFUSALS,
     REFUSALS,
-    IntegrationDisconnected,
     IntegrationNotFound,
-    IntegrationPaused,
-    SecretUnreadable,
 )
 from integrations.models import Integration
 from integrations.openapi import (
@@ -24,6 +21,7 @@ from integrations.openapi import (
     TAG,
     TENANT,
     THAT_INTEGRATION,
+    UNUSABLE,
     USING_JIRA,
 )
 from integrations.preflight import check_integration
@@ -193,9 +191,7 @@ class ProjectListView(APIView):
         response=ProjectListSerializer,
         raises=[
             IntegrationNotFound,
-            IntegrationDisconnected,
-            IntegrationPaused,
-            SecretUnreadable,
+            *UNUSABLE,
             *READING_JIRA,
         ],
     )
