@@ -1,6 +1,5 @@
 """Integrations in the admin. The API token can be set here but never read."""
 
-import json
 from copy import copy
 from typing import Any
 
@@ -18,26 +17,12 @@ from integrations.models import Integration
 from integrations.preflight import check_integration, run_preflight
 from integrations.site_url import NOT_A_SITE, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
+from killthenoise.admin_forms import JSONField
 from killthenoise.audit.admin import AuditedAdmin
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
 TOKEN_BELONGS_TO = ("tenant_id", "base_url", "email")
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
-
-
-class SettingsField(forms.JSONField):
-    """JSON whose error says where it is wrong."""
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(value)
-        except forms.ValidationError as exc:
-            if not isinstance(exc.__context__, json.JSONDecodeError):
-                raise
-            error = exc.__context__
-            where = f"line {error.lineno} column {error.colno}"
-            reason = error.msg[0].lower() + error.msg[1:]
-            raise forms.ValidationError(f"Not JSON: {reason}, {where}.") from error
 
 
 class IntegrationForm(forms.ModelForm):
@@ -62,7 +47,7 @@ class IntegrationForm(forms.ModelForm):
             "issue_type",
             "settings",
         ]
-        field_classes = {"settings": SettingsField}
+        field_classes = {"settings": JSONField}
         error_messages = {"base_url": {"required": NOT_A_SITE}}
         help_texts = {
             "settings": "What tickets get besides title and description, for example "

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -40,10 +40,13 @@ class _Decrypted(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is None:
             return self
-        stored = self.field.get_stored(instance)
-        if isinstance(stored, Ciphertext):
-            return self.field.decrypt(stored, instance)
-        return stored
+        field = cast(EncryptedTextField, self.field)
+        stored = field.get_stored(instance)
+        return (
+            field.decrypt(stored, instance)
+            if isinstance(stored, Ciphertext)
+            else stored
+        )
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
@@ -112,9 +115,9 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         return Secret(text) if binding == self._binding(instance) else None
 
     def _binding(self, instance: models.Model) -> list[str]:
-        fields = [instance._meta.get_field(name) for name in self.bound_to]
         return [
-            str(field.to_python(getattr(instance, field.attname))) for field in fields
+            str(instance._meta.get_field(name).to_python(getattr(instance, name)))  # type: ignore[union-attr]
+            for name in self.bound_to
         ]
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:

@@ -6,17 +6,15 @@ repeated: tokens that the newest key encrypts for their row are left as they are
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import cast
 from uuid import UUID
 
 from django.db import transaction
 
 from integrations.errors import SecretUnreadable
-from integrations.fields import EncryptedTextField
 from integrations.models import Integration
 
 BATCH = 500
-_field = cast(EncryptedTextField, Integration._meta.get_field("api_token"))
+_field = Integration._meta.get_field("api_token")
 
 
 class RotationResult(Enum):

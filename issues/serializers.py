@@ -287,4 +287,6 @@ class ImportGroupSerializer(PutGroupSerializer):
 
     id = IdField()
     tenant_id = IdField()
-    reports = ReportInputSerializer(many=True, required=False)
+    reports = ReportInputSerializer(  # type: ignore[assignment] # DRF takes it
+        many=True, required=False
+    )

@@ -73,7 +73,7 @@ def read_json(raw: bytes) -> Any:
     The encoding is UTF-8 (RFC 8259); some of Python's other codecs decompress. NaN is
     rejected, and so are duplicate keys, of which another parser may use the other one.
     """
-    _check_structure(raw)
+    check_structure(raw)
     return json.loads(
         raw.decode("utf-8-sig"),
         parse_constant=strict_constant,
@@ -81,8 +81,11 @@ def read_json(raw: bytes) -> Any:
     )
 
 
-def _check_structure(raw: bytes) -> None:
-    """Reject what is expensive to build, before anything is built."""
+def check_structure(raw: bytes) -> None:
+    """Reject JSON that is expensive to build, before anything is built.
+
+    Raises ValueError and TooManyContainers.
+    """
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return
     brackets = _json_string.sub(b"", raw).translate(None, _no_brackets)
