@@ -18,12 +18,11 @@ from django.db.models import Q
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_success, recording_auth_failures
 from integrations.errors import (
+    AccountUnusable,
     IntegrationDisconnected,
-    IntegrationPaused,
     JiraAccountGone,
     NoActiveIntegration,
     NoProjectChosen,
-    SecretUnreadable,
     TicketNotInJira,
 )
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
@@ -57,15 +56,14 @@ MAX_SENDS = 4
 def get_active_jira(*, tenant_id: UUID) -> Integration:
     """Return the tenant's Jira integration, ready to create tickets.
 
-    Raises NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable.
+    Raises NoActiveIntegration, NoProjectChosen, and what require_usable raises.
     """
     integration = Integration.objects.for_tenant(tenant_id).active_jira().first()
     if integration is None:
         raise NoActiveIntegration
     if not integration.project_key:
         raise NoProjectChosen
-    if integration.is_paused:
-        raise IntegrationPaused
+    require_usable(integration)
     return integration
 
 
@@ -76,8 +74,8 @@ def get_jira_account(
 
     A ticket request may be older than the integration in use, so an inactive
     integration will do. One with the same `cloud_id` is on the same site, which was
-    renamed. Raises JiraAccountGone if none has a token, IntegrationPaused and
-    SecretUnreadable if those that have one cannot be used.
+    renamed. Raises JiraAccountGone if none has a token, AccountUnusable if those that
+    have one cannot be used.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
     problem: Exception = JiraAccountGone(base_url)
@@ -88,7 +86,7 @@ def get_jira_account(
             return account
         except IntegrationDisconnected:
             continue
-        except (IntegrationPaused, SecretUnreadable) as exc:
+        except AccountUnusable as exc:
             problem = exc
     raise problem
 
@@ -207,8 +205,7 @@ def add_remote_link(
 def list_projects(*, integration: Integration) -> list[Project]:
     """Return the projects in which the account may create tickets.
 
-    Raises IntegrationPaused, IntegrationDisconnected, SecretUnreadable and TenantBusy
-    too.
+    Raises what require_usable raises, and TenantBusy, too.
     """
     require_usable(integration)
     slot = outgoing_slot(integration.tenant_id)

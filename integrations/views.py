@@ -11,10 +11,7 @@ from integrations.accounts import get_integration
 from integrations.errors import (
     CONNECT_REFUSALS,
     REFUSALS,
-    IntegrationDisconnected,
     IntegrationNotFound,
-    IntegrationPaused,
-    SecretUnreadable,
     TicketNotInJira,
 )
 from integrations.models import Integration
@@ -25,6 +22,7 @@ from integrations.openapi import (
     TAG,
     TENANT,
     THAT_INTEGRATION,
+    UNUSABLE,
     USING_JIRA,
 )
 from integrations.preflight import check_integration
@@ -198,9 +196,7 @@ class ProjectListView(APIView):
         response=ProjectListSerializer,
         raises=[
             IntegrationNotFound,
-            IntegrationDisconnected,
-            IntegrationPaused,
-            SecretUnreadable,
+            *UNUSABLE,
             TenantBusy,
             *READING_JIRA,
         ],

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models.functions import Now
 
-from integrations.errors import IntegrationPaused, JiraAccountGone, SecretUnreadable
+from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraBadResponse, JiraError, JiraProjectInvalid
 from integrations.jira.issue_lookup import MarkedIssue
 from integrations.models import Integration
@@ -155,13 +155,7 @@ def _recover_rows(
                     _reserve(overdue, SITE_SEARCH_S)
                 deadline = overdue_deadline or deadline
                 _look_up_overdue(account, target, overdue, deadline)
-    except (
-        JiraError,
-        JiraAccountGone,
-        IntegrationPaused,
-        SecretUnreadable,
-        TicketNotRecorded,
-    ) as exc:
+    except (JiraError, JiraAccountGone, AccountUnusable, TicketNotRecorded) as exc:
         logger.warning("%d ticket requests stay open: %s", len(rows), exc)
     finally:
         open_rows = TicketRequest.objects.open().filter(pk__in=[row.pk for row in rows])

@@ -14,7 +14,7 @@ from itertools import groupby
 from django.conf import settings
 from django.db.models.functions import Now
 
-from integrations.errors import IntegrationPaused, JiraAccountGone, SecretUnreadable
+from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.services import add_remote_link, get_jira_account
 from issues.models import RemoteLink, TicketRequest
@@ -65,7 +65,7 @@ def _send(link: RemoteLink) -> None:
         this.update(
             error_message=f"The account sees no ticket {link.request.ticket_key}."
         )
-    except (JiraError, JiraAccountGone, IntegrationPaused, SecretUnreadable) as exc:
+    except (JiraError, JiraAccountGone, AccountUnusable) as exc:
         logger.warning("the remote link of %s failed: %s", link.request, exc)
         this.update(error_message=str(exc))
     else:

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from integrations.accounts import request_deadline
-from integrations.errors import IntegrationPaused, SecretUnreadable
+from integrations.errors import AccountUnusable
 from integrations.jira.errors import (
     JiraError,
     JiraOutcomeUnknown,
@@ -88,10 +88,10 @@ def create_jira_ticket(
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
     for one more ticket where the group has one, and needs an `idempotency_key`.
 
-    Raises NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable,
-    GroupNotFound, TicketInProgress, TicketExists, IdempotencyKeyReused,
-    TicketNotRecorded, TenantBusy, JiraAccountGone, JiraErrors, and Django's database
-    errors.
+    Raises NoActiveIntegration, NoProjectChosen, IntegrationDisconnected,
+    AccountUnusable, GroupNotFound, TicketInProgress, TicketExists,
+    IdempotencyKeyReused, TicketNotRecorded, TenantBusy, JiraAccountGone, JiraErrors,
+    and Django's database errors.
     """
     request = TicketRequest(
         tenant_id=group.tenant_id,
@@ -245,7 +245,7 @@ def _require_account(open_request: TicketRequest) -> None:
             base_url=open_request.base_url,
             cloud_id=open_request.cloud_id,
         )
-    except (IntegrationPaused, SecretUnreadable):
+    except AccountUnusable:
         return
 
 

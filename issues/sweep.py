@@ -20,9 +20,8 @@ from django.db.models.functions import Coalesce, Least, Now
 
 from integrations.accounts import require_usable
 from integrations.errors import (
+    AccountUnusable,
     IntegrationDisconnected,
-    IntegrationPaused,
-    SecretUnreadable,
 )
 from integrations.jira.errors import JiraError
 from integrations.jira.issue_lookup import MarkedIssue
@@ -99,7 +98,7 @@ def _sweep_account(sweep: Sweep, ends: float, own: bool) -> Counter[str]:
     try:
         require_usable(sweep.integration)
         _compare(reserved, ends, own, counts)
-    except (IntegrationDisconnected, IntegrationPaused, SecretUnreadable) as exc:
+    except (IntegrationDisconnected, AccountUnusable) as exc:
         logger.info("no sweep of integration %s: %s", sweep.pk, exc)
     except (JiraError, TicketNotRecorded) as exc:
         logger.warning("the sweep of %s stopped: %s", sweep.integration, exc)

@@ -215,14 +215,14 @@ COUNTS = LOCAL_CACHE | {"LOCATION": "throttles", "OPTIONS": {"MAX_ENTRIES": 10_0
 CACHES = {"default": LOCAL_CACHE, "throttles": REDIS_CACHE if REDIS_URL else COUNTS}
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "killthenoise.apps.AuditedAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "axes",
+    "killthenoise.apps.LoginAttemptsConfig",  # axes
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
@@ -366,8 +366,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The admin. Sessions end with the browser, and guessing a password locks the user out
-# at that address. Browsers accept the prefix __Host- over https only.
+# The admin. Sessions end with the browser. Guessing a password locks the user out at
+# that address; guessing the passwords of many users locks the address.
+# Browsers accept the prefix __Host- over https only.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_NAME = "sessionid" if DEBUG else "__Host-sessionid"
 CSRF_COOKIE_NAME = "csrftoken" if DEBUG else "__Host-csrftoken"
@@ -379,9 +380,13 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 AXES_FAILURE_LIMIT = 5
+LOGIN_FAILURES_PER_ADDRESS = 20
+AXES_HANDLER = "killthenoise.admin_site.LoginLimits"
+AXES_LOCKOUT_CALLABLE = "killthenoise.admin_site.show_locked_out"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # 15 minutes are 15 minutes
 AXES_VERBOSE = False  # or it logs its version at each start
 PASSWORDS = "django.contrib.auth.password_validation."
 AUTH_PASSWORD_VALIDATORS = [

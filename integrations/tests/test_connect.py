@@ -164,13 +164,10 @@ def test_rejected_token_keeps_the_existing_connection(
 def test_reconnecting_the_same_site_replaces_only_the_credentials(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
-    Integration.objects.update(
-        api_token="expired",
-        auth_failures=5,
-        project_key="OPS",
-        issue_type="Bug",
-        settings={"labels": ["noise"]},
-    )
+    integration.api_token, integration.auth_failures = "expired", 5
+    integration.project_key, integration.issue_type = "OPS", "Bug"
+    integration.settings = {"labels": ["noise"]}
+    integration.save()
 
     response = connect(api, tenant_id, jira)
 

@@ -20,6 +20,7 @@ from integrations.jira.errors import (
 )
 from integrations.jira.http import MAX_RESPONSE_BYTES
 from integrations.jira.issue_lookup import MarkedIssue
+from integrations.tests.bombs import KINDS, bomb
 from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, deadline_in
 
 OK = b"HTTP/1.1 201 Created\r\n"
@@ -33,7 +34,7 @@ def with_body(body: bytes, *headers: str, head: bytes = OK) -> bytes:
     return head + "\r\n".join(given).encode() + b"\r\n\r\n" + body
 
 
-def bomb() -> bytes:
+def gzip_members() -> bytes:
     """Return 1 MiB of gzip members that unpack to 1 GiB."""
     member = gzip.compress(bytes(16 * 1024 * 1024))
     return member * 64
@@ -91,7 +92,7 @@ def test_response_may_have_many_headers(make_client: MakeClient, server: Serve) 
 def test_compressed_response_is_unpacked_only_to_the_limit(
     make_client: MakeClient, server: Serve, times: int
 ) -> None:
-    body = bomb() if times == 1 else gzip.compress(bomb())
+    body = gzip_members() if times == 1 else gzip.compress(gzip_members())
     encoding = ", ".join(["gzip"] * times)
     reply = with_body(body, f"Content-Encoding: {encoding}")
     client = make_client(base_url=server(reply))
@@ -265,7 +266,7 @@ def test_any_response_becomes_an_error_of_jira(
 
 def test_redirect_is_not_read(make_client: MakeClient, server: Serve) -> None:
     reply = with_body(
-        bomb(),
+        gzip_members(),
         "Location: https://example.com/",
         "Content-Encoding: gzip",
         head=b"HTTP/1.1 302 Found\r\n",
@@ -292,3 +293,13 @@ def test_text_that_a_database_cannot_store_is_cleaned(
     [issue] = search_marked(client)
 
     assert issue.summary == "ab"
+
+
+@pytest.mark.parametrize(("status", "encoding", "framing"), KINDS)
+def test_bomb_of_any_status_is_not_unpacked(
+    make_client: MakeClient, server: Serve, status: int, encoding: str, framing: str
+) -> None:
+    client = make_client(base_url=server(bomb(status, encoding, framing)))
+
+    with limited_memory(), pytest.raises(JiraError):
+        client.create_issue(ISSUE, deadline=deadline_in(2))

@@ -72,7 +72,8 @@ def test_list_checks_with_jira_on_request(
 def test_failed_check_of_a_dead_site_is_recorded(
     api: Api, tenant_id: UUID, integration: Integration
 ) -> None:
-    Integration.objects.update(base_url="http://127.0.0.1:9")
+    integration.base_url = "http://127.0.0.1:9"
+    integration.save()
 
     row = get(api, f"integrations/{tenant_id}", check="1")["data"][0]
 

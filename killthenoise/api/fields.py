@@ -61,6 +61,19 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class ShortListField(serializers.ListField):
+    """A list whose length is checked before its items. DRF checks it after them."""
+
+    def __init__(self, *, sentence: str, max_length: int, **options: Any) -> None:
+        errors = must_be(sentence)
+        super().__init__(max_length=max_length, error_messages=errors, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > (self.max_length or 0):
+            self.fail("max_length")
+        return super().to_internal_value(data)
+
+
 class IdField(serializers.UUIDField):
     """A UUID in its canonical form."""
 

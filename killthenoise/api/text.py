@@ -28,7 +28,7 @@ def clean_text(text: str) -> str:
     """
     text = _unwanted.sub("", _line_ends.sub("\n", text)).rstrip()
     text = _leading_blank_lines.sub("", text)
-    if not any(map(_is_visible, text)):
+    if not any(map(_is_visible, set(text))):
         return ""
     return text if "\n" in text else text.strip()
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from issues.group_import import GroupData, ImportOutcome, ImportResult, import_groups
 from issues.serializers import ImportGroupSerializer
 from killthenoise.api.errors import framework_error_response
-from killthenoise.api.parsers import MAX_BODY_BYTES, read_json
+from killthenoise.api.parsers import MAX_BODY_BYTES, TooManyContainers, read_json
 
 BATCH_LINES = 500
 BATCH_BYTES = 8 * 1024 * 1024
@@ -159,7 +159,9 @@ def parse_group(raw: bytes, serializer: ImportGroupSerializer) -> GroupData:
         raise InvalidLine("The line is longer than 1 MiB.")
     try:
         value = read_json(raw.strip())
-    except (ValueError, RecursionError) as exc:
+    except TooManyContainers as exc:
+        raise InvalidLine(str(exc)) from exc
+    except ValueError as exc:
         raise InvalidLine(f"The line is not valid JSON: {exc}.") from exc
     if not isinstance(value, dict):
         raise InvalidLine("The line must be a JSON object.")
