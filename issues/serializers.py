@@ -238,7 +238,7 @@ class PutGroupSerializer(NullAsMissingSerializer):
         child=TextField(name="tag", clean=clean_title, limit=100),
         default=list,
         max_length=100,
-        error_messages=must_be("The tags must be a list of at most 100 texts."),
+        error_messages=must_be("The tags must be a list of at most 100 strings."),
     )
     team_id = optional_text("team id", limit=100)
     ai_type_confidence = NumberField(
