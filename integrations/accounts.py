@@ -51,7 +51,7 @@ def require_allowed_site(integration: Integration) -> None:
 def get_integration(*, tenant_id: UUID, integration_id: str) -> Integration:
     """Return the tenant's Jira integration; its token is read when it is needed.
 
-    Raises IntegrationNotFound for a foreign, unknown or odd id.
+    Raises IntegrationNotFound for an unknown id, another tenant's and a malformed one.
     """
     pk = parse_uuid(integration_id)
     jira = Integration.objects.for_tenant(tenant_id).jira().defer("api_token")
@@ -82,6 +82,6 @@ def jira_client(integration: Integration) -> JiraClient:
 
 @cache
 def _session(*, allow_insecure: bool) -> requests.Session:
-    """Return the session of this process: one connection pool, one slot a thread."""
+    """Return the session of this process, with a pooled connection per thread."""
     network = Network(allow_insecure=allow_insecure)
     return make_session(threads=settings.WEB_THREADS, network=network)

@@ -1,4 +1,4 @@
-"""What the product does with a tenant's Jira. `issues` calls these functions alone.
+"""The facade through which `issues` calls a tenant's Jira.
 
 A function that calls Jira takes a `deadline` in `time.monotonic()` seconds, raises
 JiraErrors, and records rejected credentials on the integration.
@@ -72,10 +72,10 @@ def get_jira_account(
 ) -> Integration:
     """Return an account of the tenant on a site it has used, the active one first.
 
-    A ticket request may be older than the integration in use, so an inactive
-    integration will do. One with the same `cloud_id` is on the same site, which was
-    renamed. Raises JiraAccountGone if none has a token, AccountUnusable if those that
-    have one cannot be used.
+    A ticket request may be older than the active integration, so an inactive one may be
+    used. A site that was renamed is recognized by its `cloud_id`. Raises
+    JiraAccountGone if no account has a token, and AccountUnusable if none with a token
+    can be used.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
     problem: Exception = JiraAccountGone(base_url)
@@ -145,7 +145,7 @@ def _post(
 
 
 def record_integration_works(integration: Integration) -> None:
-    """Record that Jira took a ticket. Where that is known, nothing is written."""
+    """Record that Jira created a ticket, if the row does not say so already."""
     record_success(integration)
 
 
@@ -160,8 +160,8 @@ def search_marked_issues(
 ) -> Iterator[list[MarkedIssue]]:
     """Yield the tickets that have our marker, the oldest first, page by page.
 
-    `created_after` and `created_before` are ages. `own` is for tickets that the
-    account created; without `project_key` the whole site is searched.
+    `created_after` and `created_before` are ages. `own` restricts the search to tickets
+    that the account created; without `project_key` the whole site is searched.
     """
     with recording_auth_failures(account):
         yield from jira_client(account).lookup.search_marked(

@@ -113,7 +113,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
 
     def validate_labels(self, labels: Any) -> list[str]:
         if not isinstance(labels, list):
-            raise serializers.ValidationError("The labels must be a list of texts.")
+            raise serializers.ValidationError("The labels must be a list of strings.")
         for label in labels:
             _check_label(label)
         return labels
@@ -149,7 +149,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
 def _check_label(label: Any) -> None:
     if not _is_text(label):
         raise serializers.ValidationError(
-            "Each label must be a text that is not empty."
+            "Each label must be a string that is not empty."
         )
     if len(label) > MAX_LABEL:
         raise serializers.ValidationError(

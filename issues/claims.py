@@ -88,7 +88,7 @@ def _find_created(
 ) -> TicketRequest | None:
     """Return the earlier request whose ticket is the one asked for.
 
-    Raises IdempotencyKeyReused if the key came with another content.
+    Raises IdempotencyKeyReused if the key was used with other content.
     """
     for row in live:
         same_key = row.idempotency_key == request.idempotency_key
@@ -102,7 +102,7 @@ def _find_created(
 
 
 def _require_no_ticket(group_id: UUID) -> None:
-    """Raise TicketExists if the group has a ticket, with the newest one."""
+    """Raise TicketExists, which names the newest ticket, if the group has one."""
     tickets = Report.objects.jira().filter(group=group_id).order_by("-created_at")
     for ticket in tickets[:1]:
         raise TicketExists(ticket_key=ticket.external_id, ticket_url=ticket.url)
@@ -114,10 +114,10 @@ def _hash_content(request: TicketRequest) -> str:
 
 
 def _derive_key(request: TicketRequest, live: Sequence[TicketRequest]) -> str:
-    """Return the key of a request whose client sent none: equal for two clicks.
+    """Return the key of a request whose client sent none: two clicks have the same.
 
-    The generation counts the tickets that were unlinked since, so that the same text
-    makes a new ticket after an unlink.
+    The generation counts the tickets that were unlinked, so that the same text creates
+    a new ticket after an unlink.
     """
     generation = sum(row.unlinked_at is not None for row in live)
     return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the services of groups and tickets refuse or could not finish."""
+"""The errors of the services of groups and tickets."""
 
 from killthenoise.errors import ServiceError
 
@@ -48,7 +48,7 @@ class TicketInProgress(ServiceError):
 
 
 class TicketExists(ServiceError):
-    """The group has a ticket already, and this request asks for another content."""
+    """The group has a ticket already, and this request has other content."""
 
     code = "ticket_exists"
     title = "The group has a ticket already"
@@ -69,13 +69,13 @@ class IdempotencyKeyReused(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key came before with another group, title or "
+            "This Idempotency-Key was used before with another group, title or "
             "description. Send a new key with each new request."
         )
 
 
 class TicketNotRecorded(ServiceError):
-    """Jira created the ticket, and our database could not note it."""
+    """Jira created the ticket, but the database failed to record it."""
 
     code = "ticket_not_recorded"
     title = "Ticket created, not yet linked"

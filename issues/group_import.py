@@ -126,12 +126,12 @@ class _BatchWrites:
         return unchanged < len(stored) or bool(new)
 
     def _is_former_key(self, group_id: UUID, fields: Mapping[str, Any]) -> bool:
-        """Whether it names a ticket that is linked under the key it has now."""
+        """Whether a report names a linked ticket by the key it had before a move."""
         is_ticket = fields["source"] == Report.JIRA
         return is_ticket and (group_id, fields["external_id"]) in self.former_keys
 
     def _add_stored(self, report: Report, fields: Mapping[str, Any] | None) -> bool:
-        """Collect a stored report that changes or goes, and return whether it does."""
+        """Collect a stored report if it changes or is removed; return whether it is."""
         if report.linked or (fields is None and report.source == Report.JIRA):
             return False
         if fields is None:

@@ -1,7 +1,7 @@
 """Short transactions, and the locks that they take.
 
-What decides or records a ticket locks the group first, so what it reads of the group's
-requests and tickets stays true until it commits. Nothing is locked while Jira is
+Code that decides on a ticket or records one locks the group first, so the requests and
+tickets that it reads cannot change before it commits. Nothing is locked while Jira is
 called. All times are the database's: the clocks of servers may differ.
 """
 
@@ -33,7 +33,7 @@ def lock_request(request: TicketRequest) -> Any:
 
 
 def atomically(work: Callable[[], T]) -> T:
-    """Run `work` in a transaction of its own, again if the database rolled it back."""
+    """Run `work` in its own transaction; repeat it if the database rolled it back."""
     for last in (*[False] * (TRIES - 1), True):
         try:
             with transaction.atomic(durable=True):

@@ -1,4 +1,4 @@
-"""What became of a ticket request: every write that settles one."""
+"""The outcomes of ticket requests: every write that settles one."""
 
 import logging
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ State = TicketRequest.State
 
 @dataclass(frozen=True, kw_only=True)
 class JiraTicket:
-    """A ticket on a site. `issue_id` is immutable there, `key` changes with a move."""
+    """A ticket on a site. `issue_id` never changes; `key` changes with a move."""
 
     base_url: str
     issue_id: str
@@ -44,10 +44,10 @@ class JiraTicket:
 def record_created(
     request: TicketRequest, ticket: JiraTicket, *, actor: str = "", **evidence: Any
 ) -> bool:
-    """Link a ticket that exists: its Report and the request as `created`, in one.
+    """Link a ticket that exists and settle its request as `created`, in a transaction.
 
     `evidence` is what else the row keeps of Jira's response; `actor` is who found the
-    ticket, where no request did. A ticket is linked even if its request was given up
+    ticket, if its request did not. A ticket is linked even if its request was given up
     or its row is gone. If the group got another ticket since the request was claimed,
     both stay linked, and the duplicate is reported. False if it was recorded already.
 
@@ -120,8 +120,8 @@ def link_report(request: TicketRequest, ticket: JiraTicket) -> LinkedTicket:
 def relink(request: TicketRequest) -> bool:
     """Link the ticket of a created request again, if only its report was lost.
 
-    The report goes with its group, which may be sent again. The caller has locked the
-    group. False if there was nothing to do.
+    Deleting a group deletes its reports; the pipeline may send the group again. The
+    caller has locked the group. False if there was nothing to do.
     """
     if request.report_id or request.unlinked_at:
         return False
@@ -148,10 +148,10 @@ def _others(linked: LinkedTicket | None) -> list[Report]:
 def _insert_late(
     row: TicketRequest | None, request: TicketRequest, outcome: dict[str, Any]
 ) -> TicketRequest:
-    """Insert a row for a ticket whose own row is gone, or settled and so unchangeable.
+    """Insert a row for a ticket whose own row is gone or is settled, which is final.
 
-    A row that is gone, as after a failover to an older copy of the database, is made
-    anew.
+    A row that is gone, as after a failover to an older copy of the database, is
+    recreated.
     """
     what = f"was {row.state}" if row else "was gone"
     logger.warning("%s: ticket request %s %s", outcome["ticket_key"], request.pk, what)
@@ -212,7 +212,7 @@ def record_not_created(
 ) -> bool:
     """Settle the request as `failed`, without a ticket. False if it is not open.
 
-    `settled_by` is the person who says so, where Jira's search does not.
+    `settled_by` is the person who decided this, if Jira's search did not.
     """
     outcome = {
         "state": State.FAILED,
@@ -224,7 +224,7 @@ def record_not_created(
 
 
 def _record_outcome(request: TicketRequest, outcome: dict[str, Any]) -> bool:
-    """Settle the row; one that is gone is made anew, so that it can be recovered."""
+    """Settle the row. One that is gone is recreated, so that it can be recovered."""
     row = lock_request(request)
     if row is None:
         logger.critical("the row of ticket request %s was gone", request.pk)

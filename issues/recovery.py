@@ -1,8 +1,8 @@
-"""Recovery: what became of the ticket requests whose outcome is open.
+"""Recovery: find out in Jira what became of the open ticket requests.
 
 A request stays open if its worker died or Jira's response was lost. If its ticket
-exists, it carries the request's id as its marker. It is looked for on the site that the
-request was sent to, whatever happened to the integration since.
+exists, the ticket's marker holds the request's id. Recovery searches the site that the
+request was sent to, even if the integration has changed since.
 """
 
 import logging
@@ -33,11 +33,11 @@ BATCH = 100
 RECOVERY_S = 30
 """Seconds for which a recovery reserves a row; it releases the row when it ends."""
 SITE_ROUND_S = 60
-"""Seconds after which a round starts no other batch of a site."""
+"""Seconds after which a round starts no new batch of a site."""
 TOGETHER = timedelta(minutes=10)
 """Requests that were claimed within this time are looked up by one search."""
 MAX_SEARCH = timedelta(minutes=10)
-"""A search that took longer proves nothing: Jira counts ages from its own present."""
+"""A longer search proves nothing: Jira counts ages back from the time of each page."""
 MARGIN = MAX_SEARCH + timedelta(minutes=5)
 """Added to both ends of a search, since our database's clock and Jira's may differ."""
 SITE_SEARCH_S = 300
@@ -62,10 +62,10 @@ class JiraTarget(NamedTuple):
 
 
 def recover_due() -> Counter[str]:
-    """Look up every request that is due, once; return how many are now in which state.
+    """Look up every request that is due, once; count the requests by their new state.
 
-    Safe to run many times at once: each run reserves other rows. A slow site delays no
-    other.
+    Many may run at the same time: each reserves other rows. A slow site does not delay
+    the others.
     """
     due = TicketRequest.objects.due().order_by("base_url")
     sites = due.values_list("base_url", flat=True).distinct()
@@ -195,9 +195,9 @@ def _look_up_overdue(
 ) -> None:
     """Search the whole site, and settle the rows whose ticket it does not have.
 
-    The ticket may have been moved, or created by another account. Not to find it
-    proves something only past the horizon, by a search that succeeded, was not
-    suspended, and was made with an account that sees the project before and after.
+    The ticket may have been moved, or created by another account. A search that does
+    not find it is a proof only past the horizon, and only if the search succeeded and
+    was quick, and the account could see the project both before and after it.
     """
     began = _read_clock(rows[0])
     saw_project = _sees_project(account, target, deadline)
@@ -222,7 +222,7 @@ def _record(row: TicketRequest, issue: MarkedIssue) -> None:
 
 
 def _is_past_horizon(row: Any) -> bool:
-    """Whether a ticket that Jira's search does not show does not exist."""
+    """Whether the horizon has passed: a ticket that search does not show is absent."""
     horizon = row.lease_until + timedelta(seconds=settings.RECONCILE_HORIZON_S)
     return bool(row.now >= horizon)
 
@@ -242,7 +242,7 @@ def _search_project(
 ) -> dict[str, MarkedIssue]:
     """Return the rows' tickets in their project; none if Jira rejects the query.
 
-    It does where the project is gone. The search of the whole site decides then.
+    Jira rejects it if the project is gone. Then the search of the whole site decides.
     """
     try:
         return _search(account, rows, deadline, project_key=target.project_key)
@@ -285,7 +285,7 @@ def _search(
 
 
 def _sees_project(account: Integration, target: JiraTarget, deadline: float) -> bool:
-    """Whether not to find a ticket means that there is none.
+    """Whether the account can see the project; otherwise its searches prove nothing.
 
     Jira answers 404 for a project that is gone and for one that the account may not
     see, so a 404 proves nothing.

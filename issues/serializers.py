@@ -242,7 +242,7 @@ class PutGroupSerializer(NullAsMissingSerializer):
         child=TextField(name="tag", clean=clean_title, limit=100),
         default=list,
         max_length=MAX_TAGS,
-        sentence=f"The tags must be a list of at most {MAX_TAGS} texts.",
+        sentence=f"The tags must be a list of at most {MAX_TAGS} strings.",
     )
     team_id = optional_text("team id", limit=100)
     ai_type_confidence = NumberField(

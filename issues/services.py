@@ -108,7 +108,7 @@ def create_jira_ticket(
 
 @contextmanager
 def _slot_for(group: AIIssueGroup) -> Iterator[None]:
-    """Hold a slot, which comes before the claim: a refused request leaves no row.
+    """Hold a slot. This comes before the claim, so a refused request leaves no row.
 
     Raises TicketInProgress if there is none and the group's ticket is being created,
     else TenantBusy.
@@ -127,7 +127,7 @@ def _slot_for(group: AIIssueGroup) -> Iterator[None]:
 def _create_or_replay(
     request: TicketRequest, client_key: str, allow_another: bool
 ) -> Ticket:
-    """Claim and send the request, or wait for the one that was there before."""
+    """Claim and send the request, or wait for the open request of the group."""
     deadline = request_deadline()
     wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     while True:
@@ -142,10 +142,9 @@ def _create_or_replay(
 
 
 def _start_lease(request: TicketRequest) -> Callable[[], None]:
-    """Return what runs before each send: past the lease, nothing is sent.
+    """Return the function that runs before each send and raises past the lease.
 
-    The lease starts before the claim, and so ends before the database says that it
-    ends.
+    This lease starts before the claim, so it ends before the one in the database.
     """
     ends = time.clock_gettime(LEASE_CLOCK) + settings.LEASE_S
 
@@ -200,8 +199,9 @@ def _settle_open_request(
 ) -> None:
     """Return once the group's open request is settled; otherwise raise.
 
-    A request for the same content is told that the outcome is unknown, or the error
-    that it would only meet again; any other is told to wait.
+    If it stays open, a request with the same content gets JiraOutcomeUnknown, and any
+    other gets TicketInProgress. If it failed and a retry cannot help, a request with
+    the same content gets the same error.
     """
     if not _wait_while_busy(open_request, wait_until):
         raise TicketInProgress
@@ -260,7 +260,7 @@ def _count_seconds_left(open_request: TicketRequest) -> int:
 def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) -> Ticket:
     """Link an existing ticket to the group. Linking it again is no error.
 
-    A request of the group whose outcome is unknown is settled by it.
+    It settles a request of the group whose outcome is unknown.
 
     Raises TicketNotInJira if the integration's project has no such ticket that the
     account sees, GroupNotFound, TenantBusy, what get_active_jira raises, and

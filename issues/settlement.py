@@ -1,4 +1,4 @@
-"""Requests that a person settles, because Jira cannot tell what became of them."""
+"""Settle requests by hand, if Jira cannot tell whether their tickets exist."""
 
 import time
 from uuid import UUID
@@ -82,7 +82,7 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
             base_url=request.base_url,
             cloud_id=request.cloud_id,
         )
-    except JiraAccountGone:  # nobody can ask; the person has looked
+    except JiraAccountGone:  # Jira cannot be asked: trust the person
         url = f"{request.base_url}/browse/{key}"
         return JiraTicket(base_url=request.base_url, issue_id="", key=key, url=url)
     deadline = time.monotonic() + settings.REQUEST_BUDGET_S

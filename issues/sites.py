@@ -17,9 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 def for_each_site(work: Callable[[Site], T], sites: Iterable[Site]) -> list[T]:
-    """Return what `work` returns for each site, without those where it failed.
+    """Return what `work` returns for each site, except the sites where it failed.
 
-    A failure of any kind is logged and ends nothing else. One site needs no thread.
+    A failure of any kind is logged and does not stop the others. One site needs no
+    thread.
     """
     todo = list(sites)
     if len(todo) < 2:

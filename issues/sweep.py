@@ -1,4 +1,4 @@
-"""The sweep: tickets that exist in Jira and are not recorded, found from Jira's side.
+"""The sweep: find the tickets that exist in Jira and are not recorded here.
 
 Recovery looks for the tickets of open requests. The sweep looks at what an account has
 created, so it also finds the ticket of a request that was given up too early or whose
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 def sweep_due(*, round_s: float = ROUND_S) -> Counter[str]:
     """Sweep the accounts that are due; return how many tickets were seen and linked.
 
-    Safe to run many times at once. A slow site delays no other.
+    Many may run at the same time. A slow site does not delay the others.
     """
     return _sweep(round_s=round_s, own=True)
 
@@ -126,8 +126,8 @@ def _reserve(sweep: Sweep, *, until: float) -> Any:
 def _compare(sweep: Any, ends: float, own: bool, counts: Counter[str]) -> None:
     """Link the account's tickets that are not recorded, page by page.
 
-    When the round ends, it stops, but not before it got further than the last one. It
-    also stops if another sweeper has taken over, or if a sweep from further back began.
+    When the round ends, it stops, but only once it has got further than the last round.
+    It also stops if another sweeper took over, or if a sweep from further back began.
     """
     pages = search_marked_issues(
         sweep.integration,
@@ -165,7 +165,7 @@ def _link_unrecorded(account: Integration, issues: Sequence[MarkedIssue]) -> int
 
 
 def _link(account: Integration, issue: MarkedIssue) -> bool:
-    """Link a ticket to the group of its request, if both are the account's tenant's."""
+    """Link a ticket to its request's group, if both belong to the account's tenant."""
     request_id = parse_uuid(issue.marker.get("request_id", ""))
     if request_id is None:
         return False
@@ -183,7 +183,7 @@ def _link(account: Integration, issue: MarkedIssue) -> bool:
 def _rebuild_request(
     account: Integration, issue: MarkedIssue, request_id: UUID
 ) -> TicketRequest | None:
-    """Return the request whose row is gone, not saved; None without our group."""
+    """Rebuild the request whose row is gone, unsaved; None if its group is not ours."""
     groups = AIIssueGroup.objects.for_tenant(account.tenant_id)
     group_id = parse_uuid(issue.marker.get("group_id", ""))
     group = groups.filter(pk=group_id).first() if group_id else None

@@ -57,7 +57,7 @@ from killthenoise.audit.events import Action, audited
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
     """Return the group of the caller's tenant.
 
-    Raises GroupNotFound alike for an unknown id, another tenant's, or no UUID.
+    Raises GroupNotFound for an unknown id, another tenant's id and a malformed id.
     """
     groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
     pk = parse_uuid(group_id)

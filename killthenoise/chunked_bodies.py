@@ -1,7 +1,7 @@
 """Gives Django the bodies of requests that have no Content-Length.
 
-Django reads as many bytes as Content-Length says, so it would take a body that arrives
-in chunks for empty.
+Django reads as many bytes as Content-Length says, so it would treat a body that arrives
+in chunks as empty.
 """
 
 from collections.abc import Iterable

@@ -12,7 +12,7 @@ from marshmallow.validate import Length, Range, Regexp
 positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
 not_negative = Range(min=0, error="Must be 0 or more.")
 not_empty = Length(min=1, error="Must not be empty.")
-# Whoever sets a variable that is ignored may believe to be protected by it.
+# Somebody who sets a variable that is ignored may believe that it protects them.
 unused = Length(
     max=0,
     error="Has no effect with this TENANT_AUTH and JWT_ALGORITHM. Unset it, or change "
@@ -108,7 +108,7 @@ def broken_timing_rules(
         "LEASE_S must be at least REQUEST_BUDGET_S: a worker past its lease sends "
         "nothing.": lease >= budget,
         "RECONCILE_HORIZON_S must be at least JIRA_READ_TIMEOUT_S: a ticket may exist "
-        "as long as Jira may still answer.": horizon >= read_timeout,
+        "as long as Jira may still respond.": horizon >= read_timeout,
         "TWIN_WAIT_S must not exceed REQUEST_BUDGET_S: a duplicate request cannot wait "
         "longer than it may take.": duplicate_wait <= budget,
         "JIRA_CONNECT_TIMEOUT_S must be less than REQUEST_BUDGET_S: no time would be "

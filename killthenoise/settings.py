@@ -196,7 +196,7 @@ else:
         "connect_timeout": 5,  # seconds
         # A request that waited for a lock must see what its holder committed.
         "isolation_level": IsolationLevel.READ_COMMITTED,
-        # Nobody may hold up requests for good by a transaction that is left open.
+        # A transaction that is left open must not block requests forever.
         "options": "-c lock_timeout=10s",
     } | DATABASE.get("OPTIONS", {})
 DATABASES = {"default": DATABASE}
@@ -387,7 +387,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # 15 minutes are 15 minutes
-AXES_VERBOSE = False  # or it logs its version at each start
+AXES_VERBOSE = False  # otherwise it logs its version at each start
 PASSWORDS = "django.contrib.auth.password_validation."
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": PASSWORDS + "UserAttributeSimilarityValidator"},

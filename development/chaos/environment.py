@@ -100,7 +100,7 @@ class Environment:
         )
 
     def start_faults(self) -> None:
-        """Let the sandbox fail by chance, and its search lag behind."""
+        """Make the sandbox fail at random, and delay its search index."""
         self.call_sandbox("POST", "reset")
         self.call_sandbox("POST", "settings", {"index_lag": INDEX_LAG_S})
         for fault in JIRA_FAULTS:

@@ -1,4 +1,4 @@
-"""The invariants: each requested ticket exists once, is linked, and was reported."""
+"""The invariants: each requested ticket exists once, is linked and was returned."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping

@@ -40,7 +40,7 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters; of a repeated one, the last value."""
+        """The query's parameters; the last value of one that is repeated."""
         pairs = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
         return {name: values[-1] for name, values in pairs.items()}
 

@@ -48,7 +48,7 @@ class FoundTicket:
 class MarkedIssue:
     """A ticket that has our property; `created` is by Jira's clock.
 
-    `marker` has what is text in the property.
+    `marker` holds the strings in the property's value.
     """
 
     id: str
@@ -105,7 +105,7 @@ class IssueLookup:
         )
         issues = page.json.get("issues")
         if not isinstance(issues, list):
-            raise JiraBadResponse(f"{self._http.base_url} responded without tickets.")
+            raise self._no_list()
         return [self._parse(issue) for issue in issues if isinstance(issue, dict)]
 
     def search_marked(
@@ -120,11 +120,11 @@ class IssueLookup:
     ) -> Iterator[list[MarkedIssue]]:
         """Yield the tickets that have the property, the oldest first, page by page.
 
-        Jira's search shows a ticket seconds to minutes after its creation, and with
-        incidents after hours. `created_after` and `created_before` are ages, rounded
-        outwards to minutes: JQL reads absolute times in the account's time zone. `own`
-        restricts to tickets that the account created; an empty `project_key` searches
-        the whole site.
+        Jira's search shows a ticket seconds to minutes after its creation, or hours
+        after it during an incident. `created_after` and `created_before` are ages,
+        rounded outwards to minutes: JQL reads absolute times in the account's time
+        zone. `own` restricts to tickets that the account created; an empty
+        `project_key` searches the whole site.
 
         Raises JiraErrors if Jira does not return a list of tickets.
 
@@ -153,7 +153,7 @@ class IssueLookup:
     ) -> Mapping[str, Any]:
         """Return a page; halve `maxResults` in `body` while the response is too big.
 
-        A property may have 32 KB, and a page of them more than we read.
+        A property may have 32 KB, so a page of tickets may have more than we read.
         """
         path = "/rest/api/3/search/jql"
         while True:
@@ -169,9 +169,14 @@ class IssueLookup:
                 body["maxResults"] //= 2
                 continue
             page = response.json
-            if not isinstance(page.get("issues"), list):  # not: there are none
-                raise JiraBadResponse(f"{self._http.base_url} listed no tickets.")
+            if not isinstance(page.get("issues"), list):  # malformed, not empty
+                raise self._no_list()
             return page
+
+    def _no_list(self) -> JiraBadResponse:
+        return JiraBadResponse(
+            f"{self._http.base_url} responded without a list of tickets."
+        )
 
     def _parse(self, issue: Mapping[str, Any]) -> FoundTicket:
         """Parse an issue leniently: a value that is missing becomes empty."""

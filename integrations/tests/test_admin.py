@@ -221,7 +221,7 @@ def test_second_active_integration_of_a_tenant_is_rejected_with_advice(
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_saving_a_dead_site_is_one_message_and_a_recorded_failure(
+def test_saving_an_unreachable_site_shows_one_message_and_records_the_failure(
     admin_client: Client,
 ) -> None:
     response = admin_client.post(reverse(ADD), form(new_api_token="x"), follow=True)

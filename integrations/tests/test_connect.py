@@ -75,7 +75,7 @@ def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
             "base_url",
             "such as https://example.atlassian.net",
         ),
-        ({"base_url": 7}, "validation_error", "base_url", "must be a text"),
+        ({"base_url": 7}, "validation_error", "base_url", "must be text"),
         ({"project_key": 'A" OR 1'}, "validation_error", "project_key", "for example"),
         (
             {"settings": {"labels": ["a b"]}},

@@ -1,4 +1,4 @@
-"""A resolver that hangs delays no request past its deadline, and no other name."""
+"""A resolver that hangs delays no request past its deadline, nor other names."""
 
 import socket
 import threading

@@ -69,7 +69,7 @@ def test_list_checks_with_jira_on_request(
     assert "reconnect Jira" in again["error"]
 
 
-def test_failed_check_of_a_dead_site_is_recorded(
+def test_failed_check_of_an_unreachable_site_is_recorded(
     api: Api, tenant_id: UUID, integration: Integration
 ) -> None:
     integration.base_url = "http://127.0.0.1:9"
@@ -289,7 +289,7 @@ def test_disconnecting_twice_keeps_the_row_without_its_token(
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("odd_id", ["stranger", "unknown", "x", "7", "%00"])
-def test_foreign_unknown_and_malformed_ids_look_the_same(
+def test_another_tenants_id_and_a_malformed_id_look_unknown(
     api: Api, tenant_id: UUID, method: str, odd_id: str
 ) -> None:
     stranger = IntegrationFactory.create(tenant_id=uuid4())

@@ -1,4 +1,4 @@
-"""Groups of customer noise, the reports in them, and the requests for tickets."""
+"""Groups of customer feedback and the reports in them; tickets are reports too."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Self
@@ -71,7 +71,7 @@ class ReportQuerySet(models.QuerySet["Report"]):
         return ordered.order_by("place", "-created_at", "-pk")
 
     def count_by_source(self) -> Iterable[tuple[UUID, str, int]]:
-        """How many there are: group id, source, count; the most first."""
+        """The reports of each group id and source, counted, the largest count first."""
         counted = self.values_list("group_id", "source").annotate(n=models.Count("pk"))
         return counted.order_by("-n", "source")
 
@@ -87,8 +87,8 @@ class ReportQuerySet(models.QuerySet["Report"]):
     ) -> "LinkedTicket":
         """Link a ticket to a group, which the caller has locked.
 
-        On its site, a ticket is the same by its id, whatever its key was. A report that
-        the pipeline sent under the key is taken over, and what it lacks is filled in.
+        The ticket's id on its site identifies it, even if its key has changed. A report
+        that the pipeline sent under the key is reused, and its empty fields are filled.
         """
         tickets = list(self.jira().filter(group=group_id).order_by("created_at"))
         same = [one for one in tickets if one.is_ticket(base_url, issue_id, key)]
@@ -105,10 +105,10 @@ class ReportQuerySet(models.QuerySet["Report"]):
 
 
 class Report(models.Model):
-    """One piece of noise in a group: a message, a support ticket, a Jira ticket.
+    """One piece of feedback in a group: a message, a support ticket, a Jira ticket.
 
-    `source` is slack, hubspot, jira or what else the pipeline reads; `external_id` is
-    the source's own id, for Jira the ticket's key.
+    `source` is slack, hubspot, jira or another source that the pipeline reads.
+    `external_id` is the source's own id; for Jira, it is the ticket's key.
     """
 
     JIRA = "jira"
@@ -124,8 +124,8 @@ class Report(models.Model):
     title = models.TextField(blank=True)
     url = models.CharField(max_length=2000, blank=True)
     external_id = models.CharField("external ID", max_length=255, blank=True)
-    # The site of a ticket that was created or linked here, and the ticket's immutable
-    # id there; its key, the external id, changes when it is moved.
+    # The site of a ticket that was created or linked here, and its immutable id there.
+    # Its key, which is the external id, changes if it is moved.
     base_url = models.CharField(max_length=255, blank=True, editable=False)
     jira_issue_id = models.CharField(max_length=64, blank=True, editable=False)
     # A ticket that was created or linked here; what the pipeline sends leaves it alone.

@@ -1,4 +1,4 @@
-"""The requests for tickets, and what is due in Jira because of them."""
+"""Requests to create tickets: one row for each attempt."""
 
 from typing import Self
 from uuid import UUID, uuid4
@@ -48,9 +48,10 @@ class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
 class TicketRequest(models.Model):
     """One attempt to create a ticket: the claim, the audit record, the recovery log.
 
-    It is written before Jira is called and settled after. A settled row never changes,
-    but for `report`, which an unlink empties. It outlives its group and integration,
-    so their ids are kept without a database constraint.
+    It is written before Jira is called and settled after. In a settled row only
+    `report` and `unlinked_at` change: an unlink empties `report`, and so does deleting
+    the group. The row outlives its group and integration, so their ids are kept without
+    a database constraint.
     """
 
     class State(models.TextChoices):

@@ -210,7 +210,7 @@ def test_duplicate_of_a_deleted_group_is_flagged(
 def test_request_does_not_wait_for_a_groups_lock_past_its_budget(
     api: Api, group: AIIssueGroup, jira: Sandbox, settings: Settings
 ) -> None:
-    """A transaction that is left open takes a thread for each click, without end.
+    """While a transaction locks the group, each click would keep a thread forever.
 
     Recovery that meets the group waits as well, and with it every tenant's next round.
     """

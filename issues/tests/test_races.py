@@ -37,7 +37,7 @@ def while_locked(group: AIIssueGroup, work: Callable[[], Any]) -> Iterator[Futur
         running.result()
 
 
-def test_other_text_sees_a_ticket_that_is_being_recorded(
+def test_request_with_other_text_sees_a_ticket_that_is_being_recorded(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     """Two tabs: one settles while the other looks at the group's tickets."""
@@ -107,7 +107,7 @@ def test_ticket_whose_claim_vanished_while_jira_responded_is_recorded(
         assert TicketRequest.objects.get().ticket_key == "SCRUM-1"
 
 
-def test_claim_that_vanished_before_an_unknown_outcome_is_made_anew(
+def test_claim_that_vanished_before_an_unknown_outcome_is_recreated(
     api: Api, group: AIIssueGroup, jira: Sandbox, requests_mock: Mocker
 ) -> None:
     def fail_over(request: Any, context: Any) -> dict[str, str]:
@@ -148,7 +148,7 @@ def test_slow_site_does_not_delay_the_recovery_of_another(
     assert recover_due() == {"created": 1, "unknown": 1}
 
 
-def test_failure_of_one_site_ends_nothing_else(
+def test_failure_of_one_site_does_not_stop_the_others(
     jira: Sandbox, unknown_request: TicketRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = IntegrationFactory.create(base_url="https://broken.atlassian.net")

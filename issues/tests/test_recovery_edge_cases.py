@@ -205,9 +205,9 @@ def test_busy_site_does_not_keep_a_request_open_for_good(
     api: Api,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Everybody's tickets of the window take longer to read than RECOVERY_S, always.
+    """It always takes longer than RECOVERY_S to read everybody's tickets of the window.
 
-    As with 3,000 tickets imported in these minutes, and pages of 100 in a second.
+    For example, 3,000 were imported in these minutes, and a page of 100 takes a second.
     """
     monkeypatch.setattr("integrations.jira.issue_lookup.SEARCH_PAGE", 1)
     monkeypatch.setattr("issues.recovery.RECOVERY_S", 1)
@@ -227,7 +227,7 @@ def test_busy_site_does_not_keep_a_request_open_for_good(
 def test_database_error_in_recovery_does_not_keep_the_sweep_from_running(
     jira: Sandbox, unknown_request: TicketRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as a deadlock, or a query that one row always fails."""
+    """For example a deadlock, or a query that always fails for one row."""
     give_up(jira)
     TicketRequestFactory.create(unknown=True, base_url="https://x.atlassian.net")
 

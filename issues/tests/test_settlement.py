@@ -117,7 +117,7 @@ def test_operator_settles_as_not_created_and_the_next_click_creates(
     assert api.create(group).status_code == 200
 
 
-def test_ticket_on_a_site_without_an_account_is_taken_on_the_operators_word(
+def test_ticket_on_a_site_without_an_account_is_settled_without_asking_jira(
     api: Api, group: AIIssueGroup, account_gone: TicketRequest
 ) -> None:
     settle(account_gone, "--ticket", "OLD-7")

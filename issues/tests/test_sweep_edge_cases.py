@@ -88,10 +88,7 @@ def test_since_never_shortens_the_sweep_that_is_due(
 def test_interrupted_sweep_gets_past_tickets_of_the_same_minute(
     jira: Sandbox, group: AIIssueGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where each round has time for one batch, and MARGIN has more tickets than that.
-
-    In `test_sweep.py`, test_interrupted_sweep_continues_where_it_stopped fails too.
-    """
+    """Each round has time for one batch, and MARGIN covers more tickets than that."""
     monkeypatch.setattr("integrations.jira.issue_lookup.SEARCH_PAGE", 2)
     for age_s in (180, 170, 160, 60):
         add_unrecorded(jira, group, age_s)

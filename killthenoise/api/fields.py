@@ -34,14 +34,14 @@ class TextField(serializers.CharField):
         self.clean, self.limit = clean, limit
         a_name = f"{'an' if name[0] in 'aeiouA' else 'a'} {name}"
         super().__init__(
-            trim_whitespace=False,  # `clean` trims; the first indent may stay
+            trim_whitespace=False,  # `clean` trims, but may keep the first indent
             help_text=f"At most {limit} characters. Control characters and spaces "
             "around the text are removed first.",
             error_messages={
                 "required": f"Enter {a_name}.",
                 "null": f"Enter {a_name}.",
                 "blank": f"The {name} is empty. Enter {a_name}.",
-                "invalid": f"The {name} must be a text (a JSON string).",
+                "invalid": f"The {name} must be text (a JSON string).",
                 "max_length": f"The {name} is longer than {limit} characters. "
                 "Shorten it.",
             },
@@ -78,7 +78,7 @@ class IdField(serializers.UUIDField):
     """A UUID in its canonical form."""
 
     default_error_messages = {
-        "required": "Name it by its UUID.",
+        "required": "Send its UUID.",
         "invalid": "Must be a UUID, for example 550e8400-e29b-41d4-a716-446655440000.",
     }
 

@@ -71,7 +71,7 @@ def read_json(raw: bytes) -> Any:
     """Parse JSON strictly. Raises ValueError and TooManyContainers.
 
     The encoding is UTF-8 (RFC 8259); some of Python's other codecs decompress. NaN is
-    rejected, and so are duplicate keys, of which another parser may use the other one.
+    rejected, and so are duplicate keys: parsers differ in which one they use.
     """
     check_structure(raw)
     return json.loads(

@@ -24,7 +24,7 @@ FETCH_PAUSE_S = 5  # after a failure
 GUESSING_PAUSE_S = 30  # between fetches, after a token with an unknown key id
 FRESH_S = 300
 STALE_S = 3600
-"""How old keys may be while the issuer is down. So long a revoked key may work."""
+"""How old keys may be while the issuer is down. A revoked key may work that long."""
 
 
 class AuthUnavailable(APIException):
@@ -70,7 +70,7 @@ class SigningKeys:
         if key and (is_fresh or self._fetch):
             return key
         if is_fresh and _age(self._missed_at) < GUESSING_PAUSE_S:
-            raise UnknownKey  # or each guessed id would cause a fetch
+            raise UnknownKey  # otherwise each guessed id would cause a fetch
         if not self._refresh():
             if key:
                 return key
@@ -113,7 +113,7 @@ class SigningKeys:
     def _run(self, fetch: "Future[bool]") -> None:
         try:
             keys = _parse(_download(self._url))
-        except Exception as exc:  # whatever an issuer sends, the request goes on
+        except Exception as exc:  # no issuer may break the request
             self._log_failure(exc)
             with self._lock:
                 self._fetch, self._failed_at = None, time.monotonic()

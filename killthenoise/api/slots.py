@@ -44,7 +44,7 @@ def outgoing_slot(
 ) -> Iterator[None]:
     """Hold a slot inside the block. Raises TenantBusy at once if there is none.
 
-    `tenant_id` is None for what no tenant is known for yet, such as fetching keys.
+    `tenant_id` is None if the tenant is not known yet, as when keys are fetched.
     """
     slot = (tenant_id, group_id)
     with _lock:

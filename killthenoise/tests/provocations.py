@@ -61,12 +61,12 @@ class Scene:
         return self.call()
 
     def fail(self, kind: str, **parameters: Any) -> HttpResponseBase:
-        """Let Jira fail at the first request that the operation sends it."""
+        """Make Jira fail at the first request that the operation sends it."""
         self.jira.inject(kind, **EVERYWHERE | parameters)
         return self.call()
 
     def respond(self, status: int, body: Any) -> HttpResponseBase:
-        """Let Jira respond to everything in this way."""
+        """Make Jira respond to everything in this way."""
         return self.fail("response", status=status, body=body, times=None)
 
     def send(self, **changes: Any) -> HttpResponseBase:
@@ -233,7 +233,7 @@ def jira_unreachable(scene: Scene) -> HttpResponseBase:
 
 
 def fail_listing(scene: Scene, code: str) -> HttpResponseBase:
-    """Let Jira fail when a project is to be chosen for a new connection."""
+    """Make Jira fail when a project is to be chosen for a new connection."""
     kind, parameters = FAULTS[code]
     path = "/rest/api/3/project/search"
     scene.jira.inject(kind, method="GET", path=path, **parameters)

@@ -1,4 +1,4 @@
-"""The background work: recovery, sweep and remote links, once or again and again."""
+"""The background work: recovery, sweep and remote links, once or repeatedly."""
 
 import logging
 import re
@@ -47,9 +47,9 @@ def age(text: str) -> timedelta:
 
 class Command(BaseCommand):
     help = (
-        "Look up every ticket request whose outcome is open, and every ticket in Jira "
-        "that is not linked yet: link what exists, and settle what does not. Sends "
-        "links back to groups, too. Safe to run many times at once."
+        "Link the tickets of open ticket requests, and tickets in Jira that are not "
+        "recorded. Settle the requests whose ticket does not exist. Add links from "
+        "tickets back to their groups. Many may run at the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -82,7 +82,7 @@ class Command(BaseCommand):
             return
 
     def work_if_possible(self) -> None:
-        """Do everything that is due. No failure ends the loop, or keeps the rest."""
+        """Do everything that is due, even if a task fails."""
         close_old_connections()
         for task in (recover_due, sweep_due, send_due_remote_links):
             try:
@@ -95,7 +95,7 @@ class Command(BaseCommand):
 
 
 def work() -> Counter[str]:
-    """Do everything that is due, once; return what came of it."""
+    """Do everything that is due, once; return the counts of outcomes."""
     states, swept = recover_due(), sweep_due()
     send_due_remote_links()
     return states + Counter(linked=swept["linked"])
