@@ -146,6 +146,12 @@ def ticket_not_in_jira(scene: Scene) -> HttpResponseBase:
     )
 
 
+def site_not_allowed(scene: Scene) -> HttpResponseBase:
+    """The sandbox is on plain http, which only development allows."""
+    scene.settings.JIRA_ALLOW_INSECURE = False
+    return scene.call()
+
+
 def tenant_busy(scene: Scene) -> HttpResponseBase:
     scene.settings.JIRA_THREADS_PER_TENANT = 1
     scene.settings.LLM_BASE_URL = "http://127.0.0.1:9"
@@ -296,6 +302,7 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "not_found": lambda scene: scene.call(query={"tenant_id": NOWHERE}),
     "payload_too_large": lambda scene: scene.call(body="x" * (MAX_BODY_BYTES + 1)),
     "secret_unreadable": secret_unreadable,
+    "site_not_allowed": site_not_allowed,
     "tenant_busy": tenant_busy,
     "tenant_forbidden": lambda scene: with_token(scene, NOWHERE),
     "tenant_malformed": lambda scene: scene.call(X_Tenant_ID="acme"),
