@@ -70,6 +70,7 @@ def recover(request: TicketRequest, *, deadline: float) -> None:
     """Look up one request now, unless it is settled or another recovery has it.
 
     The request then shows its new state. `deadline` is in `time.monotonic()` seconds.
+    Raises TicketRequest.DoesNotExist if the row is gone.
     """
     taken = take_for_recovery(TicketRequest.objects.filter(pk=request.pk))
     for target, rows in _by_target(taken).items():
@@ -155,12 +156,14 @@ def _look_up(
 ) -> None:
     """Link the tickets that Jira shows, and settle the rows that provably have none.
 
-    Not to find a ticket proves something only past the horizon, by searches that
-    succeeded, with an account that sees the project.
+    Not to find a ticket proves something only past the horizon, by a search that
+    succeeded, with an account that sees the project before it and after it: the
+    permission may be given back at any moment.
     """
     found = _search_project(account, target, rows, deadline)
     missing = [row for row in rows if str(row.pk) not in found]
     overdue = [row for row in missing if _is_past_horizon(row)]
+    sees_project = bool(overdue) and _sees_project(account, target, deadline)
     if overdue:  # it may have been moved, or created by another account
         found |= _search(account, overdue, deadline, own=False)
     for row in rows:
@@ -168,7 +171,7 @@ def _look_up(
             ticket = JiraTicket(issue_id=issue.id, key=issue.key, url=issue.url)
             record_created(row, ticket)
     lost = [row for row in overdue if str(row.pk) not in found]
-    if lost and _sees_project(account, target, deadline):
+    if lost and sees_project and _sees_project(account, target, deadline):
         for row in lost:
             record_not_created(row, code=LOST, message=NOT_THERE)
 

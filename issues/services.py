@@ -174,7 +174,10 @@ def _settle_open_request(
     """
     if not _wait_while_busy(open_request, wait_until):
         raise TicketInProgress
-    recover(open_request, deadline=deadline)
+    try:
+        recover(open_request, deadline=deadline)
+    except TicketRequest.DoesNotExist as exc:  # lost; its worker makes it anew
+        raise TicketInProgress from exc
     same = open_request.request_hash == request.request_hash
     if open_request.is_open and not _is_busy(open_request):
         _require_account(open_request)
@@ -213,10 +216,9 @@ def _require_account(open_request: TicketRequest) -> None:
 def _earlier(open_request: TicketRequest) -> TicketInProgress:
     """Return the error that says when the earlier request will be settled."""
     row = TicketRequest.objects.filter(pk=open_request.pk)
-    [age] = row.annotate(age=Now() - F("lease_until")).values_list("age", flat=True)
-    return TicketInProgress(
-        seconds_left=round(settings.RECONCILE_HORIZON_S - age.total_seconds())
-    )
+    ages = row.annotate(age=Now() - F("lease_until")).values_list("age", flat=True)
+    seconds = [settings.RECONCILE_HORIZON_S - age.total_seconds() for age in ages]
+    return TicketInProgress(seconds_left=round(seconds[0]) if seconds else None)
 
 
 def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) -> Ticket:

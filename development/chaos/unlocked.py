@@ -1,0 +1,26 @@
+"""Configuration of gunicorn for a server whose claims do not lock the group.
+
+It shows that the check of the invariants fails without the lock.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from killthenoise.gunicorn import *  # noqa: F403
+
+
+def post_worker_init(worker: Any) -> None:
+    """Replace the lock of the claim, after the worker has loaded the product."""
+    from issues import claims
+
+    claims.lock_group = _read_group  # type: ignore[attr-defined]
+
+
+def _read_group(group_id: UUID) -> Any:
+    """Return the database's time without a lock, or None if the group is gone."""
+    from django.db.models.functions import Now
+
+    from issues.models import AIIssueGroup
+
+    group = AIIssueGroup.objects.filter(pk=group_id).annotate(now=Now())
+    return group.values_list("now", flat=True).first()
