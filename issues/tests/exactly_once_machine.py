@@ -132,7 +132,6 @@ class ExactlyOnce(RuleBasedStateMachine):
                 self._create_ticket(operation)
             case Recover():
                 recovery.recover_due()
-                sweep.sweep_due()
             case Sweep(since):
                 sweep.sweep_since(ALL) if since else sweep.sweep_due()
             case Unlink(group):

@@ -271,6 +271,7 @@ class FakeJira:
         ]
 
     def _permissions(self, request: Any, context: Any) -> str:
+        self.run_interleaved()
         if self.search_state == "anonymous":
             context.headers = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
         permission = {"havePermission": self.search_state != "no permission"}

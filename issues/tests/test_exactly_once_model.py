@@ -12,8 +12,17 @@ from issues.tests.actions import (
     LEASE_S,
     Action,
     CreateTicket,
+    DeleteClaim,
+    DeleteGroup,
+    LinkByHand,
+    Operation,
     Recover,
+    ReplaceAccount,
+    RestoreBackup,
+    SendGroup,
     SetSearchState,
+    Settle,
+    Sweep,
     Wait,
 )
 from issues.tests.exactly_once_machine import ExactlyOnce
@@ -48,16 +57,27 @@ def test_every_group_gets_one_ticket_and_every_ticket_is_linked() -> None:
         CreateTicket(0, "Export", "", "created"),
         CreateTicket(0, "Import", "", "lost, reset"),
         CreateTicket(0, "Export", "key", "created"),
+        Sweep(since=True),
+        LinkByHand(0, own=True),
+        LinkByHand(0, own=False),
+        Settle(0),
+        DeleteGroup(0),
+        DeleteClaim(0),
+        RestoreBackup(1),
+        ReplaceAccount(),
     ],
+    ids=repr,
 )
 def test_concurrent_action_at_any_step_creates_no_second_ticket(
-    other: CreateTicket | Recover, outcome: str, wait: int
+    other: Operation, outcome: str, wait: int
 ) -> None:
     for step in range(1, 12):
         model = ExactlyOnce()
         interleaved = actions.pause_before(step, Wait(wait), Action(other))
         creation = CreateTicket(0, "Export", "", outcome)
         model.create_ticket(Action(creation, interleaved=interleaved))
+        model.run(Action(SendGroup(0)))
+        model.run(Action(creation))
         model.no_group_has_too_many_tickets()
         model.teardown()
 
@@ -77,3 +97,17 @@ def test_no_search_failure_leads_to_a_second_ticket(state: str) -> None:
         model.run(Action(operation))
     model.no_group_has_too_many_tickets()
     model.teardown()
+
+
+def test_permission_given_back_at_any_step_of_recovery_loses_no_ticket() -> None:
+    creation = CreateTicket(0, "Export", "", "created, reset")
+    past_horizon = Wait(LEASE_S + HORIZON_S)
+    for step in range(1, 20):
+        model = ExactlyOnce()
+        for operation in (creation, SetSearchState("no permission"), past_horizon):
+            model.run(Action(operation))
+        given_back = (step, Action(SetSearchState("ok")))
+        model.run(Action(Recover(), interleaved=(given_back,)))
+        model.run(Action(creation))
+        model.no_group_has_too_many_tickets()
+        model.teardown()
