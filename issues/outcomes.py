@@ -36,14 +36,15 @@ def record_created(
 
     `evidence` is what else the row keeps of Jira's response; `actor` is who found the
     ticket, where no request did. A ticket is linked even if its request was given up
-    or its row is gone. If the group has another ticket then, both stay linked, and the
-    duplicate is reported. A ticket that is recorded already stays as it is.
+    or its row is gone. If the group has another ticket that was not expected, both stay
+    linked, and the duplicate is reported. A ticket that is recorded already stays as it
+    is.
 
     Raises TicketNotRecorded if the database fails.
     """
     try:
         close_old_connections()  # the connection was idle while Jira was called
-        duplicate_of = atomically(lambda: _record_created(request, ticket, evidence))
+        atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
         logger.critical(
             "Jira created %s (id %s) for ticket request %s, but the database failed to "
@@ -53,18 +54,15 @@ def record_created(
             request.pk,
         )
         raise TicketNotRecorded(ticket_key=ticket.key, ticket_url=ticket.url) from exc
-    if duplicate_of:
-        _report_duplicate(request, ticket, duplicate_of, actor or request.actor)
 
 
 def _record_created(
-    request: TicketRequest, ticket: JiraTicket, evidence: dict[str, Any]
-) -> list[str]:
-    """Return the keys of the group's other tickets, if this one was not expected."""
+    request: TicketRequest, ticket: JiraTicket, actor: str, evidence: dict[str, Any]
+) -> None:
     group_exists = lock_group(request.group_id) is not None
     row = lock_request(request)
     if not (row and row.is_open) and _is_recorded(request, ticket):
-        return []
+        return
     outcome = {
         "state": State.CREATED,
         "ticket_key": ticket.key,
@@ -77,13 +75,14 @@ def _record_created(
     }
     if row and row.is_open:
         settle(row, {"attempts": request.attempts, **outcome})
-        recorded, duplicate_of = row.pk, []
+        recorded, duplicate_of = row.pk, _recorded_since(row, ticket)
     else:
         recorded = _insert_late(row, request, outcome)
         duplicate_of = _other_tickets(request.group_id, ticket)
     if settings.FRONTEND_URL:
         RemoteLink.objects.get_or_create(request_id=recorded)
-    return duplicate_of
+    if duplicate_of:  # in this transaction, so that no crash comes between
+        _report_duplicate(request, ticket, duplicate_of, actor or request.actor)
 
 
 def _is_recorded(request: TicketRequest, ticket: JiraTicket) -> bool:
@@ -129,6 +128,18 @@ def _other_tickets(group_id: UUID, ticket: JiraTicket) -> list[str]:
     others = Report.objects.jira().filter(group=group_id)
     others = others.exclude(jira_issue_id=ticket.issue_id)
     return list(others.values_list("external_id", flat=True))
+
+
+def _recorded_since(row: TicketRequest, ticket: JiraTicket) -> list[str]:
+    """Return the keys of tickets that the group got while the request was open.
+
+    No other request of the group can be sent then: their own requests had been given
+    up, or their rows were gone.
+    """
+    of_group = TicketRequest.objects.created().filter(group=row.group_id)
+    since = of_group.filter(finished_at__gte=row.created_at).exclude(pk=row.pk)
+    others = since.exclude(jira_issue_id=ticket.issue_id)
+    return list(others.values_list("ticket_key", flat=True))
 
 
 def _report_duplicate(

@@ -259,3 +259,21 @@ def test_sweep_under_way_is_not_run_twice(jira: Sandbox) -> None:
 
     assert sweep_due() == {}
     assert jira.count("POST", SEARCH) == 1
+
+
+def test_duplicate_is_reported_if_the_other_ticket_was_found_first(
+    api: Api, group: AIIssueGroup, jira: Sandbox, unknown_request: TicketRequest
+) -> None:
+    """The row of SCRUM-1 is lost. The same click is open when the sweep finds it."""
+    TicketRequest.objects.all().delete()
+    jira.inject("reset_after_create")
+    api.create(group)
+    second = jira.state.by_creation.pop()  # not in the index yet
+    sweep_due()
+    jira.state.by_creation.append(second)
+
+    recover_due()
+
+    event = AuditEvent.objects.get(action="ticket.duplicate")
+    assert event.object_id == str(group.pk)
+    assert event.detail["ticket_keys"] == ["SCRUM-1", "SCRUM-2"]

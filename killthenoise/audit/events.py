@@ -12,11 +12,12 @@ What a view does, what a command does, and what was done:
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error as AnyDatabaseError
+from django.db import connection, transaction
 from django.db.models import Model
 from rest_framework.request import Request
 
@@ -36,8 +37,7 @@ logger = logging.getLogger(__name__)
 def record(action: Action, *, actor: str, **facts: Any) -> None:
     """Record what was done; `facts` are the other fields of the event.
 
-    Inside a transaction, hand it to `transaction.on_commit`: a row must not be there
-    for what was rolled back, nor a failing insert break the transaction.
+    Inside a transaction the row is part of it, and a failing insert does not break it.
     """
     with recording(action, actor=actor, **facts):
         pass
@@ -102,6 +102,7 @@ def _keep(event: AuditEvent) -> None:
     shown = {field.attname: field.value_from_object(event) for field in fields}
     try:
         lines.info(json.dumps(shown, cls=DjangoJSONEncoder))
-        event.save(force_insert=True)
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            event.save(force_insert=True)
     except Exception:  # whatever it is: what was done is done, and must be answered
         logger.critical("audit event %s is not stored", event.pk, exc_info=True)
