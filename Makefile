@@ -19,7 +19,9 @@ test: $(INSTALLED) ## Run all tests on PostgreSQL, or on the database in DATABAS
 chaos: $(INSTALLED) ## Create N tickets (500) during faults, then check the invariants.
 	@$(BIN)/python -m development.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
 
-schema: $(INSTALLED) ## Write docs/openapi.yaml after a change of the API.
+schema: $(INSTALLED) ## Write docs/openapi.yaml and its examples after a change of the API.
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	@RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q killthenoise/tests/test_openapi_examples.py
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 lock: $(INSTALLED) ## Pin the newest versions that requirements/*.in allow.

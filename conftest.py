@@ -21,6 +21,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from development.sandbox import Sandbox
 from killthenoise.audit.triggers import GUARD, LIFT
+from killthenoise.tests.documented import Responses
 from killthenoise.tests.issuer import AUDIENCE, NAME, Issuer
 
 if TYPE_CHECKING:
@@ -64,6 +65,22 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
             lambda ops, sql: flush(ops, [*LIFT[vendor], *sql, *GUARD[vendor]]),
         )
         yield
+
+
+@pytest.fixture(scope="session")
+def responses() -> Iterator[Responses]:
+    """What the tests of the whole run are answered."""
+    responses = Responses()
+    with responses.watched():
+        yield responses
+
+
+@pytest.fixture(autouse=True)
+def _every_response_is_documented(responses: Responses) -> Iterator[None]:
+    yield
+    problems = responses.undocumented.copy()
+    responses.undocumented.clear()
+    assert not problems
 
 
 @pytest.fixture(scope="session")

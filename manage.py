@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Django's command line.
 
-Without DJANGO_SECRET_KEY it works in development mode, so that a fresh clone runs;
+Without DJANGO_SECRET_KEY it runs in development mode, so that a fresh clone works;
 with one it is as strict as the WSGI application.
 """
 
@@ -13,9 +13,23 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "killthenoise.settings")
     if "DJANGO_SECRET_KEY" not in os.environ:
         os.environ.setdefault("DJANGO_DEBUG", "true")
-    from django.core.management import execute_from_command_line
+    try:
+        from django.core.management import execute_from_command_line
+        from django.db import Error
+    except ModuleNotFoundError:
+        sys.exit(
+            "Django is not installed for this Python. Activate the virtual environment "
+            "(. .venv/bin/activate), or run make demo, which creates it."
+        )
 
-    execute_from_command_line(sys.argv)
+    from killthenoise import missing_tables
+
+    try:
+        execute_from_command_line(sys.argv)
+    except Error as exc:
+        if not missing_tables.are_tables_missing(exc):
+            raise
+        sys.exit(missing_tables.MESSAGE)
 
 
 if __name__ == "__main__":

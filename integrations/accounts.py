@@ -56,7 +56,7 @@ def jira_client(integration: Integration) -> JiraClient:
         base_url=integration.base_url,
         email=integration.email,
         api_token=integration.api_token,
-        api_url=gateway if integration.cloud_id else "",
+        api_url=gateway if integration.uses_gateway else "",
         session=_session(allow_insecure=settings.JIRA_ALLOW_INSECURE),
         connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,
         read_timeout=settings.JIRA_READ_TIMEOUT_S,

@@ -65,7 +65,9 @@ class IntegrationForm(forms.ModelForm):
         help_texts = {
             "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
-            '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}',
+            '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}. '
+            'With "description": false they get no description, for a create screen '
+            "without one.",
         }
 
     def clean_base_url(self) -> str:
@@ -129,6 +131,7 @@ class IntegrationAdmin(AuditedAdmin):
     search_fields = ["base_url", "email", "project_key", "tenant_id"]
     readonly_fields = [
         "cloud_id",
+        "uses_gateway",
         "auth_failures",
         "last_synced_at",
         "last_sync_status",

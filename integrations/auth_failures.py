@@ -34,6 +34,7 @@ def record_login(integration: Integration, *, problem: str = "") -> None:
     _note(
         integration,
         cloud_id=integration.cloud_id,
+        uses_gateway=integration.uses_gateway,
         auth_failures=0,
         last_synced_at=timezone.now(),
         last_sync_status=Status.ERROR if problem else Status.SUCCESS,

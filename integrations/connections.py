@@ -90,7 +90,7 @@ def connect_jira(
         # Read again: another request may have stored this site in the meantime.
         stored = _get_or_build(tenant_id, base_url)
         stored.reset_status()
-        _assign(stored, {**changes, "cloud_id": candidate.cloud_id})
+        _assign(stored, {**changes, **_get_site(candidate)})
         _save_as_active(stored)
     return _record_preflight(stored, preflight)
 
@@ -123,7 +123,7 @@ def update_integration(
         with transaction.atomic():
             _lock_tenant(tenant_id)
             if stored := _get_unchanged(integration):
-                _assign(stored, {**changes, "cloud_id": candidate.cloud_id})
+                _assign(stored, {**changes, **_get_site(candidate)})
                 _save_as_active(stored)
         if stored:
             return _record_preflight(stored, preflight)
@@ -206,6 +206,11 @@ def _save_as_active(integration: Integration) -> None:
     others.update(is_active=False, updated_at=timezone.now())
     integration.is_active = True
     integration.save()
+
+
+def _get_site(candidate: Integration) -> dict[str, Any]:
+    """Return what logging in found out about the site."""
+    return {"cloud_id": candidate.cloud_id, "uses_gateway": candidate.uses_gateway}
 
 
 def _record_preflight(stored: Integration, preflight: Preflight) -> Connection:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from integrations.jira.error_mapping import TOKENS
+from integrations.jira.access_rules import TOKENS
 from integrations.jira.errors import READ_ERRORS, JiraIssueTypeInvalid
 from killthenoise.errors import ServiceError
 
@@ -98,6 +98,21 @@ class JiraAccountGone(ServiceError):
             "connected there any more, so it cannot be looked up. Reconnect that site, "
             "or link the ticket to the group if you find it there."
         )
+
+
+class TicketNotInJira(ServiceError):
+    """There is no such ticket, or none that the account sees.
+
+    `field` is the input that names the ticket.
+    """
+
+    code = "ticket_not_in_jira"
+    title = "No such ticket"
+    http_status = 400
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.fields = {field: [message]}
 
 
 class IntegrationRefused(ServiceError):

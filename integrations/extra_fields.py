@@ -33,6 +33,14 @@ def extra_fields(
     return fields
 
 
+def get_parent(settings: Mapping[str, Any]) -> str:
+    """Return the key or id of the parent in the settings, "" if they name none."""
+    parent = extra_fields(settings, severity=None).get("parent")
+    if not isinstance(parent, dict):
+        return ""
+    return str(parent.get("key") or parent.get("id") or "")
+
+
 def _value(name: str, value: Any) -> Any:
     key = _NAMED_BY.get(name)
     if key is None:

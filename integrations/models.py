@@ -55,8 +55,10 @@ class Integration(models.Model):
     base_url = models.CharField(max_length=MAX_LENGTH)
     email = models.EmailField()
     api_token = EncryptedTextField(blank=True)
-    # Set if the token works only on Atlassian's gateway; see integrations.login.
+    # Atlassian's id of the site, which stays when the site is renamed.
     cloud_id = models.UUIDField(null=True, editable=False)
+    # Set if the token works only on Atlassian's gateway; see integrations.login.
+    uses_gateway = models.BooleanField(default=False, editable=False)
     project_key = models.CharField(
         max_length=100, blank=True, validators=[validate_project_key]
     )
@@ -96,6 +98,7 @@ class Integration(models.Model):
     def reset_status(self) -> None:
         """Clear what is known of the old credentials, without saving."""
         self.cloud_id = None
+        self.uses_gateway = False
         self.auth_failures = 0
         self.last_sync_status = self.SyncStatus.NEVER
         self.sync_error_message = ""

@@ -3,17 +3,14 @@
 Nothing is created: each check only reads from Jira.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, TypeVar, cast
-
-from django.core.cache import cache
 
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_auth_failure, record_login
-from integrations.extra_fields import extra_fields
-from integrations.jira.client import CORE_FIELDS
+from integrations.extra_fields import get_parent
+from integrations.field_checks import find_unfilled_fields, find_unusable_fields
+from integrations.issue_types import get_issue_type, list_issue_types, read_cached
 from integrations.jira.errors import (
     JiraAuthFailed,
     JiraError,
@@ -26,11 +23,6 @@ from integrations.jira.metadata import Account, Field
 from integrations.login import log_in
 from integrations.models import Integration
 from killthenoise.errors import ServiceError
-
-CACHE_S = 30
-"""Seconds that issue types and fields are cached. A changed integration bypasses it."""
-
-T = TypeVar("T")
 
 _CODES = {
     "project": JiraProjectInvalid.code,
@@ -117,10 +109,11 @@ class _Checker:
     def __init__(self, integration: Integration, deadline: float) -> None:
         self._integration = integration
         self._project = integration.project_key
-        self._jira = jira_client(integration).metadata
+        self._client = jira_client(integration)
         self._deadline = deadline
         self._account: Account | None = None
         self._login_error: JiraAuthFailed | None = None
+        self._is_subtask = False
         self._fields: list[Field] = []
 
     def run(self) -> Preflight:
@@ -151,7 +144,7 @@ class _Checker:
         try:
             self._account = log_in(self._integration, deadline=self._deadline)
             # Logging in may have found that the token works only on the gateway.
-            self._jira = jira_client(self._integration).metadata
+            self._client = jira_client(self._integration)
         except JiraAuthFailed as exc:
             self._login_error = exc
         return f"{self._integration.base_url} responds."
@@ -160,13 +153,14 @@ class _Checker:
         if self._account is None:
             raise self._login_error or AssertionError
         email = self._account.email or self._integration.email
-        token = " with a scoped API token" if self._integration.cloud_id else ""
+        token = " with a scoped API token" if self._integration.uses_gateway else ""
         return f"Logged in as {self._account.display_name} ({email}){token}."
 
     def _check_project(self) -> str:
         if not self._project:
             raise _CheckFailed("No project is chosen. Choose one in the integration.")
-        found = self._jira.projects(query=self._project, deadline=self._deadline)
+        metadata = self._client.metadata
+        found = metadata.projects(query=self._project, deadline=self._deadline)
         for project in found:
             if project.key == self._project:
                 return f"The account sees the project {project.key}, {project.name}."
@@ -176,7 +170,7 @@ class _Checker:
         )
 
     def _check_permission(self) -> str:
-        if self._jira.has_permission(
+        if self._client.metadata.has_permission(
             "CREATE_ISSUES", self._project, deadline=self._deadline
         ):
             return f"The account may create tickets in {self._project}."
@@ -186,49 +180,60 @@ class _Checker:
         )
 
     def _check_issue_type(self) -> str:
-        wanted = self._integration.issue_type
-        types = self._cached("types", self._jira.issue_types)
+        row, project, deadline = self._integration, self._project, self._deadline
+        wanted = row.issue_type
+        found = get_issue_type(row, project, wanted, deadline=deadline)
+        types = list_issue_types(row, project, deadline=deadline)
         usable = [one.name for one in types if not one.subtask]
         choice = f"Choose one of {', '.join(usable)} in the integration."
-        found = next((one for one in types if one.name == wanted), None)
         if found is None:
-            similar = [name for name in usable if name.lower() == wanted.lower()]
-            choice = f"Write it as “{similar[0]}”." if similar else choice
+            raise _CheckFailed(f"{project} has no issue type “{wanted}”. {choice}")
+        if wanted != found.name and wanted.casefold() == found.name.casefold():
             raise _CheckFailed(
-                f"{self._project} has no issue type “{wanted}”. {choice}"
+                f"{project} has no issue type “{wanted}”. Write it as “{found.name}”."
             )
-        if found.subtask:
+        if found.subtask and not get_parent(row.settings):
             raise _CheckFailed(
-                f"“{wanted}” is a subtask, which needs a parent. {choice}"
+                f"“{wanted}” is a subtask, which needs a parent. Give the parent’s "
+                f"key in the settings, under “fields”. Or choose another type: {choice}"
             )
-        self._fields = self._cached(found.id, self._jira.fields, found.id)
+        self._is_subtask = found.subtask
+        self._fields = read_cached(
+            row,
+            project,
+            found.id,
+            lambda: self._client.metadata.fields(project, found.id, deadline=deadline),
+        )
+        if wanted != found.name:
+            name = f"“{found.name}”, Jira's name for “{wanted}”"
+            return f"Tickets get the issue type {name}."
         return f"Tickets get the issue type “{wanted}”."
 
     def _check_fields(self) -> str:
-        configured = self._configured_values()
-        on_screen = {field.id: field for field in self._fields}
-        problems = [
-            f"“{name}” is not on the create screen. Ask a Jira administrator to add "
-            "it, or remove it from the settings."
-            for name in ["summary", "description", *configured]
-            if name not in on_screen
-        ]
-        for name, values in configured.items():
-            if name in on_screen:
-                problems += _find_rejected(on_screen[name], values)
+        settings, subtask = self._integration.settings, self._is_subtask
+        problems = find_unusable_fields(settings, self._fields, is_subtask=subtask)
+        problems += self._find_parent_problems()
         if problems:
             raise _CheckFailed(" ".join(problems))
         return "The fields in the settings can be set."
 
+    def _find_parent_problems(self) -> list[str]:
+        parent = get_parent(self._integration.settings)
+        if not parent:
+            return []
+        found = self._client.lookup.find(parent, deadline=self._deadline)
+        if found is None:
+            reason = "does not exist, or the account cannot see it"
+        elif found.is_subtask:
+            reason = "is a subtask itself"
+        elif self._is_subtask and found.project_key != self._project:
+            reason = f"is not in {self._project}, and a subtask stays in one project"
+        else:
+            return []
+        return [f"The parent {parent} {reason}. Choose another one in the settings."]
+
     def _check_required_fields(self) -> str:
-        configured = extra_fields(self._integration.settings, severity=None)
-        missing = [
-            f"“{field.name}” ({field.id})"
-            for field in self._fields
-            if field.required
-            and not field.has_default
-            and field.id not in {*CORE_FIELDS, *configured}
-        ]
+        missing = find_unfilled_fields(self._integration.settings, self._fields)
         if missing:
             raise _CheckFailed(
                 f"Jira requires {', '.join(missing)}, which tickets do not fill. Give "
@@ -237,57 +242,7 @@ class _Checker:
             )
         return "Every field that Jira requires is filled."
 
-    def _configured_values(self) -> dict[str, list[Any]]:
-        """Return the distinct values that the settings may send, by field."""
-        given = self._integration.settings
-        severities = [None, *map(int, given.get("priority_by_severity", {}))]
-        values: dict[str, list[Any]] = {}
-        for severity in severities:
-            for name, value in extra_fields(given, severity=severity).items():
-                known = values.setdefault(name, [])
-                if value not in known:
-                    known.append(value)
-        return values
-
-    def _cached(self, name: str, read: Callable[..., T], *args: str) -> T:
-        row = self._integration
-        return cast(
-            T,
-            cache.get_or_set(
-                f"jira:{row.pk}:{row.updated_at.timestamp()}:{self._project}:{name}",
-                lambda: read(self._project, *args, deadline=self._deadline),
-                CACHE_S,
-            ),
-        )
-
 
 def _failed(name: str, problem: ServiceError | _CheckFailed) -> Check:
     code = _CODES[name] if isinstance(problem, _CheckFailed) else problem.code
     return Check(name=name, ok=False, message=str(problem), code=code)
-
-
-def _find_rejected(field: Field, values: list[Any]) -> list[str]:
-    """Return a sentence for each value that the field does not allow."""
-    if not field.allowed:
-        return []
-    choice = ", ".join(_display(one) for one in field.allowed[:10])
-    lists = [value if isinstance(value, list) else [value] for value in values]
-    return [
-        f"“{field.name}” does not take “{_display(one)}”. Choose one of {choice}."
-        for one in chain.from_iterable(lists)
-        if not any(_is_same(one, allowed) for allowed in field.allowed)
-    ]
-
-
-def _is_same(value: Any, allowed: Mapping[str, Any]) -> bool:
-    """Whether a value names an allowed one. Objects nested in the value are ignored."""
-    if not isinstance(value, dict):
-        return value in allowed.values()
-    flat = {key: one for key, one in value.items() if not isinstance(one, dict | list)}
-    return flat.items() <= allowed.items()
-
-
-def _display(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    return str(value.get("name") or value.get("value") or value.get("id"))

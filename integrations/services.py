@@ -7,10 +7,13 @@ JiraErrors, and records rejected credentials on the integration.
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
+from typing import Any
 from uuid import UUID
+
+from django.db.models import Q
 
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_success, recording_auth_failures
@@ -21,36 +24,33 @@ from integrations.errors import (
     NoActiveIntegration,
     NoProjectChosen,
     SecretUnreadable,
+    TicketNotInJira,
 )
-from integrations.extra_fields import extra_fields
-from integrations.jira.adf import text_to_adf
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
-from integrations.jira.errors import JiraContentTooLong, JiraRateLimited
+from integrations.jira.errors import (
+    JiraContentTooLong,
+    JiraError,
+    JiraIssueTypeInvalid,
+    JiraRateLimited,
+)
 from integrations.jira.issue_lookup import (
     MAX_FOUND,
     FoundTicket,
+    IssueLookup,
     MarkedIssue,
-    is_issue_key,
 )
 from integrations.jira.metadata import Project
-from integrations.jira.truncation import truncate
 from integrations.models import Integration
-
-MARKER = "killthenoise"
-"""Key of the issue property that names the ticket request of a ticket."""
+from integrations.new_issues import (
+    MARKER,
+    TicketContent,
+    build_issue,
+    name_type_by_id,
+    truncate_description,
+)
+from integrations.ticket_references import TicketReference, parse_ticket_reference
 
 MAX_SENDS = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class TicketContent:
-    """What a person asks for: text, and the marker that identifies the request."""
-
-    project_key: str
-    title: str
-    description: str
-    severity: int | None
-    marker: dict[str, str]
 
 
 def get_active_jira(*, tenant_id: UUID) -> Integration:
@@ -68,16 +68,20 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
     return integration
 
 
-def get_jira_account(*, tenant_id: UUID, base_url: str) -> Integration:
+def get_jira_account(
+    *, tenant_id: UUID, base_url: str, cloud_id: UUID | None = None
+) -> Integration:
     """Return an account of the tenant on a site it has used, the active one first.
 
     A ticket request may be older than the integration in use, so an inactive
-    integration will do. Raises JiraAccountGone if none has a token, IntegrationPaused
-    and SecretUnreadable if those that have one cannot be used.
+    integration will do. One with the same `cloud_id` is on the same site, which was
+    renamed. Raises JiraAccountGone if none has a token, IntegrationPaused and
+    SecretUnreadable if those that have one cannot be used.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
     problem: Exception = JiraAccountGone(base_url)
-    for account in jira.filter(base_url=base_url).newest_first():
+    same_site = Q(base_url=base_url) | Q(cloud_id=cloud_id, cloud_id__isnull=False)
+    for account in jira.filter(same_site).newest_first():
         try:
             require_usable(account)
             return account
@@ -99,25 +103,25 @@ def create_issue(
 
     `before_send` runs before each POST, just before its first byte leaves; what it
     raises is raised here, and nothing was sent. The POST is sent again only after a
-    response that says that nothing was created: a 429, or a text that is too long,
-    which is then truncated.
+    response that says that nothing was created: a 429; a text that is too long, which
+    is then truncated; or an issue type that Jira knows by its id and not by the name.
     """
-    client = jira_client(integration)
-    issue = NewIssue(
-        project_key=content.project_key,
-        issue_type=integration.issue_type,
-        summary=content.title,
-        description=text_to_adf(content.description),
-        properties={MARKER: content.marker},
-        extra_fields=extra_fields(integration.settings, severity=content.severity),
-    )
+    client, issue = jira_client(integration), build_issue(integration, content)
+    corrections: dict[type[JiraError], Callable[[NewIssue, Any], NewIssue]] = {
+        JiraContentTooLong: truncate_description,
+        JiraIssueTypeInvalid: partial(
+            name_type_by_id, integration=integration, deadline=deadline
+        ),
+    }
     with recording_auth_failures(integration):
-        try:
-            created = _post(client, issue, deadline, before_send)
-        except JiraContentTooLong:
-            shorter = replace(issue, description=truncate(issue.description))
-            created = _post(client, shorter, deadline, before_send)
-    return created
+        while True:
+            try:
+                return _post(client, issue, deadline, before_send)
+            except (JiraContentTooLong, JiraIssueTypeInvalid) as rejected:
+                correct = corrections.pop(type(rejected), None)
+                if correct is None:
+                    raise
+                issue = correct(issue, rejected)
 
 
 def _post(
@@ -221,35 +225,61 @@ def get_ticket(
 def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     """Return at most 20 tickets of the integration's project.
 
-    `words` is a ticket's key or number, or words of its summary. Without any, the
-    tickets that changed last are returned. Raises what get_active_jira raises too.
+    `words` names a ticket, as for find_ticket, or has words of its summary. Without
+    any, the tickets that changed last are returned.
+
+    Raises TicketNotInJira for an address of another site, and what get_active_jira
+    raises.
     """
     integration = get_active_jira(tenant_id=tenant_id)
     project_key, deadline = integration.project_key, request_deadline()
+    named = _parse_reference(integration, words, field="q")
     with recording_auth_failures(integration):
-        client = jira_client(integration)
-        named = _find_named(client, project_key, words, deadline)
-        found = client.lookup.search(project_key, words, deadline=deadline)
-    others = [ticket for ticket in found if ticket != named]
-    return [*([named] if named else []), *others][:MAX_FOUND]
+        lookup = jira_client(integration).lookup
+        first = named.key and _find_in_project(lookup, project_key, named.key, deadline)
+        found = lookup.search(project_key, words, deadline=deadline)
+    others = [ticket for ticket in found if ticket != first]
+    return [*([first] if first else []), *others][:MAX_FOUND]
 
 
-def find_ticket(*, integration: Integration, key: str) -> FoundTicket | None:
-    """Return a ticket of the integration's project, None if the account sees none.
+def find_ticket(*, integration: Integration, text: str) -> FoundTicket:
+    """Return the ticket of the integration's project that the text names.
 
-    `key` is the ticket's key, its number, or the address of its page.
+    The text is the ticket's key or number, or the address of a page that shows it.
+    Raises TicketNotInJira if the account sees no such ticket.
     """
-    with recording_auth_failures(integration):
-        client = jira_client(integration)
-        return _find_named(client, integration.project_key, key, request_deadline())
+    named = _parse_reference(integration, text, field="ticket_key")
+    project_key, found = integration.project_key, None
+    if named.key:
+        with recording_auth_failures(integration):
+            lookup, deadline = jira_client(integration).lookup, request_deadline()
+            found = _find_in_project(lookup, project_key, named.key, deadline)
+    if found is None:
+        raise TicketNotInJira(
+            f"Jira project {project_key} has no ticket {named.key or text} that the "
+            "connected account can see. Search for it, or choose another one.",
+            field="ticket_key",
+        )
+    return found
 
 
-def _find_named(
-    client: JiraClient, project_key: str, text: str, deadline: float
+def _parse_reference(
+    integration: Integration, text: str, *, field: str
+) -> TicketReference:
+    """Return the ticket that the text names. Raises TicketNotInJira for other sites."""
+    site, project_key = integration.base_url, integration.project_key
+    named = parse_ticket_reference(text, site=site, project_key=project_key)
+    if named.other_site:
+        raise TicketNotInJira(
+            f"{named.key} is on another site, {named.other_site}. The connected Jira "
+            f"is {site}. Choose a ticket of its project {project_key}.",
+            field=field,
+        )
+    return named
+
+
+def _find_in_project(
+    lookup: IssueLookup, project_key: str, key: str, deadline: float
 ) -> FoundTicket | None:
-    key = text.strip().removeprefix(client.browse_url("")).upper()
-    key = f"{project_key}-{key}" if key.isdecimal() else key
-    if not is_issue_key(key):
-        return None
-    found = client.lookup.find(key, deadline=deadline)
+    found = lookup.find(key, deadline=deadline)
     return found if found and found.project_key == project_key else None

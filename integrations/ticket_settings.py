@@ -8,12 +8,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.jira.client import CORE_FIELDS
-from killthenoise.api.fields import must_be
+from killthenoise.api.fields import StrictBooleanField, must_be
 
 MAX_LABEL = 255
 """Characters: Jira's limit for a label."""
 
-KEYS = ("labels", "priority_by_severity", "fields")
+KEYS = ("labels", "priority_by_severity", "fields", "description")
 
 _FIELD_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _SEVERITY = re.compile(r"-?[0-9]{1,9}")
@@ -68,6 +68,9 @@ class FieldsField(JsonField):
 class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     """What tickets get in addition to the CORE_FIELDS. Every key is optional.
 
+    `"description": false` is for a create screen without a description: tickets get
+    none, and the text stays in KillTheNoise.
+
     `{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, "fields":
     {"components": ["Backend"], "assignee": "<account id>", "parent": "SCRUM-7",
     "customfield_10010": <any JSON that Jira accepts for it>}}`
@@ -77,6 +80,11 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     priority_by_severity = PrioritiesField(required=False)
     # DRF removes declared fields from the class, so its `fields` property stays.
     fields = FieldsField(required=False)  # type: ignore[assignment]
+    description = StrictBooleanField(
+        name="description",
+        required=False,
+        help_text="false: tickets get no description, for a create screen without one.",
+    )
 
     default_error_messages = must_be("The settings must be a JSON object.")
 

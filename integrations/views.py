@@ -15,6 +15,7 @@ from integrations.errors import (
     IntegrationNotFound,
     IntegrationPaused,
     SecretUnreadable,
+    TicketNotInJira,
 )
 from integrations.models import Integration
 from integrations.openapi import (
@@ -64,7 +65,7 @@ class IntegrationListView(APIView):
         "listIntegrations",
         tag=TAG,
         parameters=[*TENANT, CheckSerializer],
-        answers=list_envelope(
+        response=list_envelope(
             "IntegrationList",
             IntegrationSerializer(many=True),
             integrations=IntegrationSerializer(many=True),
@@ -98,14 +99,14 @@ class IntegrationListView(APIView):
         "connectJira",
         tag=TAG,
         parameters=TENANT,
-        takes=ConnectSerializer,
-        answers=envelope(
+        request=ConnectSerializer,
+        response=envelope(
             "Connected",
             IntegrationSerializer(),
             integration_id=serializers.UUIDField(),
             tenant_id=serializers.UUIDField(),
         ),
-        raises=list(CONNECT_REFUSALS.values()),
+        raises=[*CONNECT_REFUSALS.values(), *READING_JIRA],
         links={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
@@ -135,8 +136,8 @@ class IntegrationView(APIView):
         "updateIntegration",
         tag=TAG,
         parameters=INTEGRATION,
-        takes=UpdateSerializer,
-        answers=envelope("Integration", IntegrationSerializer()),
+        request=UpdateSerializer,
+        response=envelope("Integration", IntegrationSerializer()),
         raises=[IntegrationNotFound, *REFUSALS.values()],
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -155,7 +156,7 @@ class IntegrationView(APIView):
         "disconnectJira",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=envelope("Disconnected", IntegrationSerializer()),
+        response=envelope("Disconnected", IntegrationSerializer()),
         raises=[IntegrationNotFound],
     )
     def delete(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -172,7 +173,7 @@ class StatusView(APIView):
         "getJiraStatus",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=StatusSerializer,
+        response=StatusSerializer,
         raises=[IntegrationNotFound],
     )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
@@ -190,7 +191,7 @@ class ProjectListView(APIView):
         "listProjects",
         tag=TAG,
         parameters=INTEGRATION,
-        answers=ProjectListSerializer,
+        response=ProjectListSerializer,
         raises=[
             IntegrationNotFound,
             IntegrationDisconnected,
@@ -212,14 +213,14 @@ class TicketSearchView(APIView):
         "searchTickets",
         tag=TAG,
         parameters=[*TENANT, QuerySerializer],
-        answers=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
-        raises=[*USING_JIRA, *READING_JIRA],
+        response=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
+        raises=[TicketNotInJira, *USING_JIRA, *READING_JIRA],
     )
     def get(self, request: Request, tenant: str) -> Response:
         """Search the tickets of the integration's project; at most 20 are returned.
 
-        `q` is a ticket's key or number, or words of its summary. Without `q`, the most
-        recently updated tickets are returned.
+        `q` is a ticket's key or number, the address of a page that shows it, or words
+        of its summary. Without `q`, the most recently updated tickets are returned.
         """
         words = validated_query(QuerySerializer, request)["q"]
         found = services.search_tickets(

@@ -1,16 +1,23 @@
 """Admin pages of groups, and read-only pages of reports, ticket requests and links."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.settlement import CannotSettle, settle_ticket_request
 from killthenoise.audit.admin import AuditAdmin, AuditedAdmin
+from killthenoise.errors import ServiceError
 
 CANNOT_DELETE = (
     "This group cannot be deleted, because its reports, including links to Jira "
@@ -78,6 +85,42 @@ class ReportAdmin(AuditAdmin):
         return external_link(report.url, report.external_id or report.url)
 
 
+class SettleForm(forms.Form):
+    """The ticket of an open request, or that it has none, and why."""
+
+    outcome = forms.ChoiceField(
+        choices=[("ticket", "Its ticket exists"), ("none", "No ticket was created")]
+    )
+    ticket_key = forms.CharField(
+        required=False, max_length=255, help_text="For example SCRUM-7."
+    )
+    reason = forms.CharField(
+        max_length=500, help_text="How you know. It is kept in the audit."
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("outcome") == "ticket" and not cleaned.get("ticket_key"):
+            self.add_error("ticket_key", "Enter the key of the ticket.")
+        return cleaned
+
+    def settle(self, request_id: UUID, username: str) -> bool:
+        """Settle the request; return False, with an error in the form, if it fails."""
+        has_ticket = self.cleaned_data["outcome"] == "ticket"
+        try:
+            settle_ticket_request(
+                request_id=request_id,
+                ticket_key=self.cleaned_data["ticket_key"].upper()
+                if has_ticket
+                else "",
+                actor=f"admin:{username}",
+                reason=self.cleaned_data["reason"],
+            )
+        except (CannotSettle, ServiceError) as exc:
+            self.add_error(None, str(exc))
+        return not self.errors
+
+
 @admin.register(TicketRequest)
 class TicketRequestAdmin(AuditAdmin):
     list_display = ["created_at", "state", "ticket", "title", "error_code", "actor"]
@@ -92,6 +135,26 @@ class TicketRequestAdmin(AuditAdmin):
     @admin.display(ordering="ticket_key")
     def ticket(self, request: TicketRequest) -> str:
         return external_link(request.ticket_url, request.ticket_key)
+
+    def get_urls(self) -> list[URLPattern]:
+        settle = self.admin_site.admin_view(self.settle_view)
+        name = "issues_ticketrequest_settle"
+        return [path("<uuid:pk>/settle/", settle, name=name), *super().get_urls()]
+
+    def settle_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Settle an open request by hand, as `manage.py settle_ticket_request` does."""
+        if not request.user.has_perm("issues.change_ticketrequest"):
+            raise PermissionDenied
+        ticket_request = get_object_or_404(TicketRequest, pk=pk)
+        form = SettleForm(request.POST or None)
+        if form.is_valid() and form.settle(pk, request.user.get_username()):
+            self.message_user(request, "The ticket request is settled.")
+            return redirect("admin:issues_ticketrequest_change", pk)
+        context = self.admin_site.each_context(request)
+        context |= {"form": form, "ticket_request": ticket_request}
+        context |= {"title": "Settle by hand", "opts": self.opts}
+        template = "admin/issues/ticketrequest/settle.html"
+        return TemplateResponse(request, template, context)
 
 
 @admin.register(RemoteLink)

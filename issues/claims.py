@@ -64,6 +64,7 @@ def _claim(request: TicketRequest, client_key: str, allow_another: bool) -> Clai
     integration = get_active_jira(tenant_id=request.tenant_id)
     request.integration = integration
     request.base_url = integration.base_url
+    request.cloud_id = integration.cloud_id
     request.project_key = integration.project_key
     request.created_at = now
     request.lease_until = now + timedelta(seconds=settings.LEASE_S)

@@ -84,21 +84,6 @@ class TicketNotRecorded(ServiceError):
         self.data = {"ticket_key": ticket_key, "ticket_url": ticket_url}
 
 
-class TicketNotInJira(ServiceError):
-    """There is no such ticket to link, or none that the account sees."""
-
-    code = "ticket_not_in_jira"
-    title = "No such ticket"
-    http_status = 400
-
-    def __init__(self, *, key: str, project_key: str) -> None:
-        super().__init__(
-            f"Jira project {project_key} has no ticket {key} that the connected "
-            "account can see. Search for it, or choose another one."
-        )
-        self.fields = {"ticket_key": [str(self)]}
-
-
 class TicketNotLinked(ServiceError):
     """The group has no such ticket to unlink."""
 

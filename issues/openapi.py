@@ -1,17 +1,19 @@
 """What the OpenAPI document says of issue groups."""
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter
 
+from integrations.errors import JiraAccountGone
 from issues.errors import (
     IdempotencyKeyReused,
     TicketExists,
     TicketInProgress,
     TicketNotRecorded,
 )
-from killthenoise.api.openapi import TENANT_HEADER, path_id
+from killthenoise.api.openapi import path_id
 
 TAG = "Issue groups"
-GROUP = [TENANT_HEADER, path_id("group_id", "The group.")]
+GROUP = [path_id("group_id", "The group.", "6eef3278-d080-5fce-9dd0-1cd4f8a8d5bc")]
+NEW_GROUP = [path_id("group_id", "The group.", "1b4e28ba-2fa1-4d2e-883f-0016d3cca427")]
 TICKET_KEY = OpenApiParameter(
     "ticket_key",
     str,
@@ -23,63 +25,24 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
-    description="Names this request: sent again with the same key, it is answered "
-    "with the same ticket. Without one, group, title and description name it. Send one "
-    "with allow_another: sent again without a key later, it makes one more ticket.",
+    description="Identifies this request. If it is sent again with the same key, the "
+    "response names the same ticket. Without a key, the group, title and description "
+    "identify it. A request with allow_another must have one.",
 )
 REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
     {"type": "string", "enum": ["true"]},
     OpenApiParameter.HEADER,
     response=[200],
-    description="There if an earlier request made this ticket.",
+    description="Present if an earlier request created this ticket.",
 )
 FIRST_GROUP = {"group_id": "$response.body#/data/0/id"}
 SAME_GROUP = {"group_id": "$request.path.group_id"}
 THAT_TICKET = SAME_GROUP | {"ticket_key": "$response.body#/data/ticket_key"}
-CREATING = [TicketExists, TicketInProgress, IdempotencyKeyReused, TicketNotRecorded]
-CREATION = [
-    OpenApiExample(
-        "A click",
-        {
-            "title": "Dark mode",
-            "description": "As a **user** I want a dark dashboard.",
-        },
-        request_only=True,
-    ),
-    OpenApiExample(
-        "The ticket",
-        {
-            "success": True,
-            "data": {
-                "ticket_key": "SCRUM-123",
-                "ticket_url": "https://killthenoise.atlassian.net/browse/SCRUM-123",
-            },
-            "message": "Jira ticket created successfully",
-        },
-        response_only=True,
-    ),
-]
-GENERATION = [
-    OpenApiExample(
-        "A group",
-        {"title": "Dark mode", "summary": "Customers ask for a dark dashboard."},
-        request_only=True,
-    ),
-    OpenApiExample(
-        "Its description",
-        {
-            "success": True,
-            "data": {
-                "description": "👤 User Story:\n"
-                "• As a **user** I want **Dark mode** in order to **get my work "
-                "done**.\n\n✅ Acceptance Criteria:\n• Investigate\n• Test the fix\n\n"
-                "💡 Additional Info:\n"
-                "• Original issue: Customers ask for a dark dashboard.",
-                "generated_by": "template",
-            },
-            "message": "Description generated",
-        },
-        response_only=True,
-    ),
+CREATING = [
+    TicketExists,
+    TicketInProgress,
+    IdempotencyKeyReused,
+    TicketNotRecorded,
+    JiraAccountGone,
 ]

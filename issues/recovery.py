@@ -52,6 +52,7 @@ class JiraTarget(NamedTuple):
 
     tenant_id: UUID
     base_url: str
+    cloud_id: UUID | None
     project_key: str
 
 
@@ -113,7 +114,8 @@ def _recover_site(base_url: str) -> Counter[str]:
 def _by_target(taken: Sequence[TicketRequest]) -> dict[JiraTarget, list[TicketRequest]]:
     targets: defaultdict[JiraTarget, list[TicketRequest]] = defaultdict(list)
     for row in taken:
-        targets[JiraTarget(row.tenant_id, row.base_url, row.project_key)].append(row)
+        target = JiraTarget(row.tenant_id, row.base_url, row.cloud_id, row.project_key)
+        targets[target].append(row)
     return targets
 
 
@@ -122,7 +124,11 @@ def _recover_rows(
 ) -> None:
     """Settle the rows as far as Jira's responses allow, and release the others."""
     try:
-        account = get_jira_account(tenant_id=target.tenant_id, base_url=target.base_url)
+        account = get_jira_account(
+            tenant_id=target.tenant_id,
+            base_url=target.base_url,
+            cloud_id=target.cloud_id,
+        )
         for together in _by_time(rows):
             _look_up(account, target, together, deadline)
     except (

@@ -62,7 +62,9 @@ def _send(link: RemoteLink) -> None:
     try:
         _add_link(link.request)
     except JiraProjectInvalid:  # what Jira answers where it shows no such ticket
-        this.update(error_message=f"The account sees no {link.request.ticket_key}.")
+        this.update(
+            error_message=f"The account sees no ticket {link.request.ticket_key}."
+        )
     except (JiraError, JiraAccountGone, IntegrationPaused, SecretUnreadable) as exc:
         logger.warning("the remote link of %s failed: %s", link.request, exc)
         this.update(error_message=str(exc))
@@ -71,7 +73,11 @@ def _send(link: RemoteLink) -> None:
 
 
 def _add_link(request: TicketRequest) -> None:
-    account = get_jira_account(tenant_id=request.tenant_id, base_url=request.base_url)
+    account = get_jira_account(
+        tenant_id=request.tenant_id,
+        base_url=request.base_url,
+        cloud_id=request.cloud_id,
+    )
     add_remote_link(
         account,
         issue_id=request.jira_issue_id,

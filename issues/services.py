@@ -23,8 +23,8 @@ from integrations.jira.errors import (
     error_from_code,
 )
 from integrations.models import Integration
+from integrations.new_issues import TicketContent
 from integrations.services import (
-    TicketContent,
     create_issue,
     find_ticket,
     get_active_jira,
@@ -32,12 +32,7 @@ from integrations.services import (
     record_integration_works,
 )
 from issues.claims import claim
-from issues.errors import (
-    GroupNotFound,
-    TicketInProgress,
-    TicketNotInJira,
-    TicketNotLinked,
-)
+from issues.errors import GroupNotFound, TicketInProgress, TicketNotLinked
 from issues.locking import atomically, lock_group
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
@@ -207,7 +202,9 @@ def _require_account(open_request: TicketRequest) -> None:
     """Raise JiraAccountGone if nobody can look up the request's ticket any more."""
     try:
         get_jira_account(
-            tenant_id=open_request.tenant_id, base_url=open_request.base_url
+            tenant_id=open_request.tenant_id,
+            base_url=open_request.base_url,
+            cloud_id=open_request.cloud_id,
         )
     except (IntegrationPaused, SecretUnreadable):
         return
@@ -230,9 +227,7 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) ->
     account sees, GroupNotFound, what get_active_jira raises, and JiraErrors.
     """
     integration = get_active_jira(tenant_id=group.tenant_id)
-    found = find_ticket(integration=integration, key=ticket_key)
-    if found is None:
-        raise TicketNotInJira(key=ticket_key, project_key=integration.project_key)
+    found = find_ticket(integration=integration, text=ticket_key)
     ticket = JiraTicket(issue_id=found.id, key=found.key, url=found.url)
     atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
     return Ticket(found.key, found.url)

@@ -85,7 +85,9 @@ def created_outcome(
 def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
     try:
         account = get_jira_account(
-            tenant_id=request.tenant_id, base_url=request.base_url
+            tenant_id=request.tenant_id,
+            base_url=request.base_url,
+            cloud_id=request.cloud_id,
         )
     except JiraAccountGone:  # nobody can ask; the person has looked
         url = f"{request.base_url}/browse/{key}"

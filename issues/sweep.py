@@ -99,7 +99,10 @@ def _sweep_account(sweep: Sweep, ends: float) -> Counter[str]:
 
 
 def _compare(sweep: Sweep, ends: float, counts: Counter[str]) -> None:
-    """Link the account's tickets that are not recorded, batch by batch."""
+    """Link the account's tickets that are not recorded, batch by batch.
+
+    When the round ends, it stops, but not before it got further than the last one.
+    """
     position, now = _start(sweep)
     issues = search_marked_issues(
         sweep.integration, created_after=now - position + MARGIN, deadline=ends + PAGE_S
@@ -108,8 +111,8 @@ def _compare(sweep: Sweep, ends: float, counts: Counter[str]) -> None:
     while batch := list(islice(issues, BATCH)):
         counts["seen"] += len(batch)
         counts["linked"] += _link_unrecorded(sweep.integration, batch)
-        this.update(position=batch[-1].created or position)
-        if time.monotonic() >= ends:
+        this.update(position=batch[-1].created)
+        if time.monotonic() >= ends and batch[-1].created > position:
             this.update(due_at=Now())
             return
     every = timedelta(seconds=settings.SWEEP_EVERY_S)

@@ -4,25 +4,26 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.openapi import JIRA_ERRORS, READING_JIRA, USING_JIRA
+from integrations.errors import TicketNotInJira
+from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
 from issues import services
 from issues.descriptions import generate_description
-from issues.errors import GroupNotFound, TicketNotInJira, TicketNotLinked
+from issues.errors import GroupNotFound, TicketNotLinked
 from issues.group_import import GroupData, put_group
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
-    CREATION,
     FIRST_GROUP,
-    GENERATION,
     GROUP,
     IDEMPOTENCY_KEY,
+    NEW_GROUP,
     REPLAYED,
     SAME_GROUP,
     TAG,
     THAT_TICKET,
     TICKET_KEY,
 )
+from issues.report_pages import ReportPageSerializer, paginate_reports
 from issues.serializers import (
     CreateJiraTicketSerializer,
     DescriptionSerializer,
@@ -37,8 +38,7 @@ from issues.serializers import (
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import (
-    TENANT_HEADER,
-    NothingField,
+    NullField,
     envelope,
     list_envelope,
     operation,
@@ -70,8 +70,8 @@ class GroupListView(APIView):
     @operation(
         "listGroups",
         tag=TAG,
-        parameters=[TENANT_HEADER, PageSerializer],
-        answers=list_envelope("GroupList", GroupSerializer(many=True)),
+        parameters=[PageSerializer],
+        response=list_envelope("GroupList", GroupSerializer(many=True)),
         links={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
     )
     def get(self, request: Request) -> Response:
@@ -88,9 +88,9 @@ class GroupView(APIView):
     @operation(
         "putGroup",
         tag=TAG,
-        parameters=GROUP,
-        takes=PutGroupSerializer,
-        answers=envelope("Group", GroupSerializer()),
+        parameters=NEW_GROUP,
+        request=PutGroupSerializer,
+        response=envelope("Group", GroupSerializer()),
         raises=[GroupNotFound],
     )
     def put(self, request: Request, group_id: str) -> Response:
@@ -115,17 +115,20 @@ class ReportListView(APIView):
     @operation(
         "listReports",
         tag=TAG,
-        parameters=[*GROUP, PageSerializer],
-        answers=list_envelope("ReportList", ReportSerializer(many=True)),
+        parameters=[*GROUP, ReportPageSerializer],
+        response=list_envelope("ReportList", ReportSerializer(many=True)),
         raises=[GroupNotFound],
     )
     def get(self, request: Request, group_id: str) -> Response:
-        """List the reports of a group, newest first, in pages."""
+        """List the reports of a group, its tickets first, then newest first.
+
+        Without `limit`, the first page has up to 1,000 reports.
+        """
         group = get_tenant_group(request, group_id)
-        query = validated_query(PageSerializer, request)
-        page, next_cursor = paginate(group.reports.all(), "created_at", **query)
+        query = validated_query(ReportPageSerializer, request)
+        page, next_cursor = paginate_reports(group, **query)
         data = ReportSerializer(page, many=True).data
-        return success_list(data, "Reports, newest first", next_cursor)
+        return success_list(data, "Reports, tickets first", next_cursor)
 
 
 class CreateJiraTicketView(APIView):
@@ -133,10 +136,9 @@ class CreateJiraTicketView(APIView):
         "createJiraTicket",
         tag=TAG,
         parameters=[*GROUP, IDEMPOTENCY_KEY, REPLAYED],
-        takes=CreateJiraTicketSerializer,
-        answers=envelope("Ticket", TicketSerializer()),
+        request=CreateJiraTicketSerializer,
+        response=envelope("Ticket", TicketSerializer()),
         raises=[GroupNotFound, *CREATING, *USING_JIRA, *JIRA_ERRORS],
-        examples=CREATION,
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
     )
     def post(self, request: Request, group_id: str) -> Response:
@@ -169,15 +171,16 @@ class LinkJiraTicketView(APIView):
         "linkJiraTicket",
         tag=TAG,
         parameters=GROUP,
-        takes=LinkJiraTicketSerializer,
-        answers=envelope("LinkedTicket", TicketSerializer()),
+        request=LinkJiraTicketSerializer,
+        response=envelope("LinkedTicket", TicketSerializer()),
         links={"unlinkJiraTicket": THAT_TICKET, "listReports": SAME_GROUP},
-        raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *READING_JIRA],
+        raises=[GroupNotFound, TicketNotInJira, *USING_JIRA, *FINDING_TICKET],
     )
     def post(self, request: Request, group_id: str) -> Response:
         """Link an existing Jira ticket to a group.
 
-        `ticket_key` is its key, or its number in the integration's project.
+        `ticket_key` is its key, its number in the integration's project, or the
+        address of a page that shows it.
         """
         with audited(request, Action.TICKET_LINK, AIIssueGroup, group_id) as event:
             group = get_tenant_group(request, group_id)
@@ -195,7 +198,7 @@ class JiraTicketView(APIView):
         "unlinkJiraTicket",
         tag=TAG,
         parameters=[*GROUP, TICKET_KEY],
-        answers=envelope("Unlinked", NothingField()),
+        response=envelope("Unlinked", NullField()),
         raises=[GroupNotFound, TicketNotLinked],
     )
     def delete(self, request: Request, group_id: str, ticket_key: str) -> Response:
@@ -212,10 +215,9 @@ class GenerateDescriptionView(APIView):
     @operation(
         "generateJiraDescription",
         tag=TAG,
-        parameters=[TENANT_HEADER],
-        takes=GenerateDescriptionSerializer,
-        answers=envelope("Description", DescriptionSerializer()),
-        examples=GENERATION,
+        request=GenerateDescriptionSerializer,
+        response=envelope("Description", DescriptionSerializer()),
+        uses_database=False,
     )
     def post(self, request: Request) -> Response:
         """Generate a ticket description from a title and a summary.

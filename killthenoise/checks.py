@@ -1,4 +1,4 @@
-"""System checks: what is allowed in development and must not be deployed."""
+"""System checks for settings that are fine in development but not in production."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 E001 = Error(
-    "Anybody may name any tenant: TENANT_AUTH is 'header' and there is no "
-    "GATEWAY_SECRET.",
+    "Any caller can claim any tenant: TENANT_AUTH is 'header' and GATEWAY_SECRET is "
+    "not set.",
     hint="Set TENANT_AUTH=jwt and the JWT_ variables; or, behind a gateway that sets "
-    "X-Tenant-ID, set GATEWAY_SECRET and let the gateway send it in X-Gateway-Secret.",
+    "X-Tenant-ID, set GATEWAY_SECRET, which the gateway sends in X-Gateway-Secret.",
     id="killthenoise.E001",
 )
 
@@ -20,6 +20,6 @@ E001 = Error(
 def check_tenant_auth(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """A deployment must not take a tenant on trust."""
+    """Report a deployment in which any caller can claim any tenant."""
     trusting = settings.TENANT_AUTH == "header" and not settings.GATEWAY_SECRET
     return [E001] if trusting and not settings.DEBUG else []

@@ -1,4 +1,4 @@
-"""Rules for variables of the environment, some of which depend on each other."""
+"""Validators for environment variables."""
 
 import re
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from marshmallow.validate import Length, Range, Regexp
 positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
 not_negative = Range(min=0, error="Must be 0 or more.")
 not_empty = Length(min=1, error="Must not be empty.")
-# A secret without an effect is a protection that somebody believes in.
+# Whoever sets a variable that is ignored may believe to be protected by it.
 unused = Length(
     max=0,
-    error="Has no effect with this TENANT_AUTH and JWT_ALGORITHM. Unset it, or set "
-    "those to what uses it.",
+    error="Has no effect with this TENANT_AUTH and JWT_ALGORITHM. Unset it, or change "
+    "them to values that use it.",
 )
 is_rate = Regexp(
     "(none|[1-9][0-9]*/(s|sec|min|hour|day))?$",
@@ -33,7 +33,7 @@ is_redis_url = Regexp(
 
 
 def used_if(used: bool, *rules: Callable[[str], Any]) -> dict[str, Any]:
-    """Return the options of a text that is required if `used` and else refused."""
+    """Return the options of a variable that is required if `used`, else forbidden."""
     if used:
         return {"default": ..., "validate": [not_empty, *rules]}
     return {"default": "", "validate": unused}
@@ -50,12 +50,12 @@ def is_https(text: str) -> None:
 
 
 def are_host_patterns(patterns: list[str]) -> None:
-    """Refuse what would let too much in, such as `*` and `*.net`."""
+    """Reject patterns that match too much, such as `*` and `*.net`."""
     for pattern in patterns:
         if not re.fullmatch(r"(\*\.)?([a-z0-9-]+\.)+[a-z][a-z0-9-]+", pattern):
             raise ValidationError(
-                "Must be host names in lower case, such as jira.example.com or "
-                "*.atlassian.net, with commas and no spaces between."
+                "Must be lower-case host names, such as jira.example.com or "
+                "*.atlassian.net, separated by commas without spaces."
             )
 
 
@@ -67,7 +67,9 @@ def are_keys(keys: list[str]) -> None:
     try:
         MultiFernet([Fernet(key) for key in keys])
     except ValueError as exc:
-        raise ValidationError(f"Must be Fernet keys, with commas: {exc}") from exc
+        raise ValidationError(
+            f"Must be Fernet keys, separated by commas: {exc}"
+        ) from exc
 
 
 def are_origins(origins: list[str]) -> None:
@@ -75,14 +77,16 @@ def are_origins(origins: list[str]) -> None:
         is_web_address(origin)
         if urlsplit(origin).path or not urlsplit(origin).netloc:
             raise ValidationError(
-                f"Must be origins, with commas, such as https://app.example.com: "
-                f"{origin} is none."
+                "Must be origins such as https://app.example.com, separated by commas; "
+                f"{origin} is not one."
             )
 
 
 def is_printable(text: str) -> None:
     if not re.fullmatch("[!-~]*", text):
-        raise ValidationError("Has a space, a line end or another odd character.")
+        raise ValidationError(
+            "Must have printable ASCII characters only, without spaces."
+        )
 
 
 def is_web_address(text: str) -> None:

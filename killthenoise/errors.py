@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 
 class ServiceError(Exception):
-    """A service refused a request or could not complete it.
+    """A service rejected a request or could not complete it.
 
     `str()` is a sentence for a person: what happened and what to do. It is safe to
     show: no token, no markup. The other attributes are those of the API's error

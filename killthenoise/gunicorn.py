@@ -1,7 +1,7 @@
 """Configuration of gunicorn: `gunicorn -c python:killthenoise.gunicorn`.
 
-Threads, since a request mostly waits for Jira. The number of workers is gunicorn's own
-WEB_CONCURRENCY, the address its own PORT.
+Workers have threads because a request mostly waits for Jira. gunicorn itself reads the
+number of workers from WEB_CONCURRENCY and the port from PORT.
 """
 
 from environs import Env
@@ -11,5 +11,5 @@ env = Env()
 wsgi_app = "killthenoise.wsgi"
 worker_class = "gthread"
 threads = env.int("WEB_THREADS", 16)
-# A stopping worker finishes what it has sent to Jira.
+# A worker that stops has time to finish the requests that it sent to Jira.
 graceful_timeout = round(env.float("REQUEST_BUDGET_S", 25)) + 5

@@ -1,7 +1,9 @@
-"""Django settings, all from the environment; README.md has the table of variables.
+"""Django settings. All come from the environment; README.md lists the variables.
 
-Development mode (`DJANGO_DEBUG`, which `manage.py` turns on when no secret key is set)
-needs nothing. Outside it, every missing or wrong variable is named at start, at once.
+Development mode (`DJANGO_DEBUG`, which `manage.py` turns on if no secret key is set)
+needs no variable. It also reads the git-ignored file `.env` beside `manage.py`, whose
+lines are `NAME=value`; a variable that is set already wins. Outside development mode
+`.env` is not read, and the start fails with a list of all missing and wrong variables.
 """
 
 from collections.abc import Callable
@@ -44,10 +46,12 @@ VAR_DIR = BASE_DIR / "var"
 env = Env(eager=False)  # collects every error; `seal()` reports them together
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
+if DEBUG:
+    env.read_env(BASE_DIR / ".env")
 
 
 def in_development(make: Callable[[], Any]) -> Any:
-    """Return a default for development mode; outside it the variable is required."""
+    """Return a default for development mode; otherwise the variable is required."""
     return make() if DEBUG else ...
 
 
@@ -56,18 +60,18 @@ def is_safe_origin(text: str) -> None:
     scheme, host, *_ = urlsplit(text)
     if scheme not in schemes or not host or text != f"{scheme}://{host}":
         raise ValidationError(
-            "Must be an https:// origin, with nothing after it; http:// is for "
+            "Must be an https:// origin with nothing after it; http:// needs "
             "JIRA_ALLOW_INSECURE."
         )
 
 
 def rate(name: str, default: str) -> str | None:
-    """Return how often something may be done; None is as often as one likes."""
+    """Return the rate of a throttle; None means no limit."""
     given = env.str(name, default, validate=is_rate)
     return None if given == "none" else given or None
 
 
-# The environment: everything that README's table of variables names.
+# The environment. README.md has the table of these variables.
 SECRET_KEY = env.str(
     "DJANGO_SECRET_KEY",
     in_development(lambda: development_secret(VAR_DIR / "secret-key")),
@@ -173,18 +177,18 @@ if any(llm.values()) and not all(llm.values()):
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["OPTIONS"] = {
         "timeout": 10,  # seconds to wait for another writer
-        "transaction_mode": "IMMEDIATE",  # no lock upgrade that could fail half-way
+        "transaction_mode": "IMMEDIATE",  # no lock upgrade that can fail
         "init_command": "PRAGMA journal_mode=WAL;",
     }
-    # A file, as in use: in memory, the threads of a test would share one connection.
+    # A file: with a database in memory, the threads of a test share one connection.
     DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
     DATABASE["OPTIONS"] = {"connect_timeout": 5} | DATABASE.get("OPTIONS", {})
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Caches: pages in each process, and what the throttles count, which may be shared. A
-# Redis that is down or slow must not hold up requests.
+# Caches: one in each process, and the counts of the throttles, which processes share
+# through Redis. The timeouts keep a Redis that is down from delaying requests.
 LOCAL_CACHE = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 REDIS_CACHE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -214,7 +218,7 @@ INSTALLED_APPS = [
     "killthenoise",
 ]
 if DEBUG:
-    INSTALLED_APPS.append("development")  # sandbox, demo: no part of production
+    INSTALLED_APPS.append("development")  # the sandbox and the demo
 MIDDLEWARE = [
     "killthenoise.api.middleware.RequestIdMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
@@ -274,6 +278,11 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+# JavaScript: fill in the demo's tenant, unless the browser remembers another one.
+USE_DEMO_TENANT = """() => {
+    if ((localStorage.authorized || "{}") === "{}")
+        ui.preauthorizeApiKey("tenant", "550e8400-e29b-41d4-a716-446655440000");
+}"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "KillTheNoise",
     "DESCRIPTION": "From an AI issue group to a Jira ticket: exactly one, always "
@@ -286,17 +295,31 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "APPEND_COMPONENTS": {
         "securitySchemes": {
-            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            "tenant": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Tenant-ID",
+                "description": "The tenant's UUID. Where the path names the tenant, "
+                "the header may be absent.",
+            },
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "Required where TENANT_AUTH is jwt.",
+            },
         }
     },
-    "SECURITY": [{"token": []}, {}],
-    "PREPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.canonical_paths"],
-    "POSTPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.add_errors"],
+    "SECURITY": [{"tenant": []}, {"tenant": [], "token": []}],
+    "PREPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.remove_trailing_slashes"],
+    "POSTPROCESSING_HOOKS": ["killthenoise.api.openapi_hooks.complete_document"],
+    "SWAGGER_UI_SETTINGS": "{deepLinking: true, persistAuthorization: true, "
+    f"onComplete: {USE_DEMO_TENANT if DEBUG else 'null'}}}",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# The front end, which is served from another origin and sends credentials.
+# The front end has another origin and sends credentials.
 CORS_URLS_REGEX = "^/api/"
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = [
@@ -307,8 +330,8 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Retry-After", "X-Request-ID"]
 
-# Security. TLS ends at a router that sets X-Forwarded-Proto; gunicorn decides whom
-# to believe (FORWARDED_ALLOW_IPS) and tells Django the scheme.
+# Security. A proxy terminates TLS and sets X-Forwarded-Proto. gunicorn trusts that
+# header from FORWARDED_ALLOW_IPS and passes the scheme to Django.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
@@ -318,7 +341,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],  # the icons of Swagger UI are in its style sheet
+        "img-src": [SELF, "data:"],  # icons in the style sheet of Swagger UI
         "connect-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],
@@ -326,8 +349,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The admin: cookies of this host alone, which are gone with the browser, and a pause
-# for an address that guesses a user's password. Browsers take __Host- over https only.
+# The admin. Sessions end with the browser, and guessing a password locks the user out
+# at that address. Browsers accept the prefix __Host- over https only.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_NAME = "sessionid" if DEBUG else "__Host-sessionid"
 CSRF_COOKIE_NAME = "csrftoken" if DEBUG else "__Host-csrftoken"
@@ -342,7 +365,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_VERBOSE = False  # it would introduce itself at each start
+AXES_VERBOSE = False  # or it logs its version at each start
 PASSWORDS = "django.contrib.auth.password_validation."
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": PASSWORDS + "UserAttributeSimilarityValidator"},
@@ -356,7 +379,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # no collectstatic there
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # works without collectstatic
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -1,4 +1,4 @@
-"""`manage.py test`: the same suite, run by pytest."""
+"""Makes `manage.py test` run the suite with pytest."""
 
 import subprocess  # nosec B404
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class PytestRunner:
-    """Passes `manage.py test`'s labels and options on to pytest."""
+    """Passes the labels and options of `manage.py test` to pytest."""
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class PytestRunner:
         )
 
     def run_tests(self, test_labels: list[str], **kwargs: Any) -> int:
-        """Return pytest's exit code, 0 when every test passed.
+        """Run pytest in a new process and return its exit code, 0 if all tests pass.
 
-        A process of its own, since the tests choose their database at start.
+        The tests choose their database before Django reads its settings.
         """
         command = [sys.executable, "-m", "pytest", *self.arguments, *test_labels]
         return subprocess.run(command, check=False).returncode  # noqa: S603 # nosec B603

@@ -1,4 +1,4 @@
-"""The WSGI application. With nothing set it refuses to start and says why."""
+"""The WSGI application. Without its variables it refuses to start and lists them."""
 
 import os
 

@@ -7,7 +7,13 @@ from uuid import uuid4
 
 from development.sandbox import settings
 from development.sandbox.http import Request, Response
-from development.sandbox.state import PERMISSIONS, PROJECTS, Account, Ticket
+from development.sandbox.state import (
+    ISSUE_TYPES,
+    PERMISSIONS,
+    PROJECTS,
+    Account,
+    Ticket,
+)
 from development.sandbox.tickets import complete_fields
 
 if TYPE_CHECKING:
@@ -54,11 +60,11 @@ def _add_tickets(
     if not 1 <= count <= MAX_NEW_TICKETS:
         raise ValueError(f"count must be from 1 to {MAX_NEW_TICKETS}.")
     _check_project(project)
-    fields = {"summary": summary, "issuetype": {"name": "Task"}}
+    fields = {"summary": summary, "issuetype": {"id": ISSUE_TYPES[0].id}}
     return sandbox.state.add_many(
         count,
         project,
-        complete_fields(fields, PROJECTS[project]),
+        complete_fields(sandbox.state, fields, PROJECTS[project]),
         properties or {},
         _get_account(sandbox, creator) if creator else None,
         age_s=age_s,

@@ -17,8 +17,6 @@ from development.sandbox.state import (
 )
 from development.sandbox.validation import FIELDS, find_issue_type, find_project
 
-_TYPES = [{"id": t.id, "name": t.name, "subtask": t.subtask} for t in ISSUE_TYPES]
-
 
 def get_myself(state: State, account: Account, request: Request) -> Response:
     """GET /myself."""
@@ -30,7 +28,7 @@ def search_projects(state: State, account: Account, request: Request) -> Respons
     wanted = request.query.get("query", "").lower()
     creating = request.query.get("action") == "create"
     types = (
-        {"issueTypes": _TYPES}
+        {"issueTypes": _types_as_json(state)}
         if "issueTypes" in request.query.get("expand", "").split(",")
         else {}
     )
@@ -51,7 +49,7 @@ def list_issue_types(
     """GET /issue/createmeta/{projectIdOrKey}/issuetypes."""
     if not _find_visible_project(project, account):
         return error_response(400, project="Specify a valid project ID or key")
-    return _page(request, _TYPES, "issueTypes", limit=200)
+    return _page(request, _types_as_json(state), "issueTypes", limit=200)
 
 
 def list_fields(
@@ -59,7 +57,7 @@ def list_fields(
 ) -> Response:
     """GET /issue/createmeta/{projectIdOrKey}/issuetypes/{issueTypeId}."""
     named = _find_visible_project(project, account)
-    if named is None or not find_issue_type({"id": type_id}):
+    if named is None or not find_issue_type(state, {"id": type_id}):
         return error_response(400, issuetype="Specify a valid issue type")
     allowed = {
         "priority": [{"id": i, "name": n} for i, n in PRIORITIES.items()],
@@ -76,6 +74,7 @@ def list_fields(
         }
         | ({"allowedValues": allowed[field]} if field in allowed else {})
         for field, name in FIELDS.items()
+        if field not in state.hidden_fields
     ]
     return _page(request, found, "fields", limit=200)
 
@@ -96,6 +95,18 @@ def get_permissions(state: State, account: Account, request: Request) -> Respons
         for name in names
     }
     return Response(200, {"permissions": permissions})
+
+
+def _types_as_json(state: State) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.id,
+            "name": state.type_names.get(one.name, one.name),
+            "untranslatedName": one.name,
+            "subtask": one.subtask,
+        }
+        for one in ISSUE_TYPES
+    ]
 
 
 def _find_visible_project(key_or_id: str, account: Account) -> Project | None:

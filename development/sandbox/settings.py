@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from development.sandbox.state import MAX_AGE_S, PROJECTS, State
+from development.sandbox.state import ISSUE_TYPES, MAX_AGE_S, PROJECTS, State
+from development.sandbox.validation import FIELDS
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,19 @@ def _read_limit(given: Any) -> int | None:
     return None if given is None else int(given)
 
 
+def _read_field_ids(given: Any) -> list[str]:
+    if not isinstance(given, list) or set(given) - set(FIELDS):
+        raise ValueError(f"Give a list of {', '.join(FIELDS)}.")
+    return list(given)
+
+
+def _read_type_names(given: Any) -> dict[str, str]:
+    names = [one.name for one in ISSUE_TYPES]
+    if not isinstance(given, dict) or set(given) - set(names):
+        raise ValueError(f"Give names for any of {', '.join(names)}.")
+    return {name: str(translated) for name, translated in given.items()}
+
+
 SETTINGS = {
     "index_lag": Setting(
         "Seconds until a new ticket can be found by search. For tickets that must not "
@@ -58,6 +72,17 @@ SETTINGS = {
         "The keys of the projects that GET /project/search lists; null: all.",
         ["OPS"],
         _read_project_keys,
+    ),
+    "hidden_fields": Setting(
+        "The ids of the fields that are not on the create screen.",
+        ["description"],
+        _read_field_ids,
+    ),
+    "type_names": Setting(
+        "Translated names of issue types, by their English names. Jira knows them by "
+        "these names alone, as a site does that ignores X-Force-Accept-Language.",
+        {"Task": "Aufgabe"},
+        _read_type_names,
     ),
 }
 

@@ -144,6 +144,8 @@ class State:
             self.indexed_until = datetime.min.replace(tzinfo=UTC)
             self.listed: list[str] | None = None  # keys of the projects to list
             self.max_document: int | None = None  # bytes of a description as JSON
+            self.hidden_fields: list[str] = []  # ids missing on the create screen
+            self.type_names: dict[str, str] = {}  # translations of issue types' names
             self.tickets: dict[str, Ticket] = {}
             self.by_creation: list[Ticket] = []
             self.ids: dict[str, str] = {}

@@ -26,7 +26,7 @@ def create_issue(state: State, account: Account, request: Request) -> Response:
         return refused
     project = find_project(body["fields"]["project"])
     assert project is not None  # noqa: S101 (validated above) # nosec B101
-    fields = complete_fields(body["fields"], project)
+    fields = complete_fields(state, body["fields"], project)
     properties = {one["key"]: one["value"] for one in body.get("properties") or []}
     ticket = state.add(project.key, fields, properties, account)
     link = f"{request.origin}/rest/api/3/issue/{ticket.id}"
@@ -68,14 +68,20 @@ def set_remote_link(
     return Response(201, {"id": link_id})
 
 
-def complete_fields(given: Mapping[str, Any], project: Project) -> dict[str, Any]:
+def complete_fields(
+    state: State, given: Mapping[str, Any], project: Project
+) -> dict[str, Any]:
     """Return the fields of a new ticket as Jira shows them."""
-    issue_type = find_issue_type(given["issuetype"])
+    issue_type = find_issue_type(state, given["issuetype"])
     assert issue_type is not None  # noqa: S101 (validated before) # nosec B101
     return {
         **given,
         "project": project_as_json(project),
-        "issuetype": {"id": issue_type.id, "name": issue_type.name},
+        "issuetype": {
+            "id": issue_type.id,
+            "name": issue_type.name,
+            "subtask": issue_type.subtask,
+        },
         "status": {"id": "1", "name": "To Do"},
         "priority": given.get("priority") or {"id": "3", "name": "Medium"},
     }

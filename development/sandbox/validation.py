@@ -19,6 +19,7 @@ from development.sandbox.state import (
     IssueType,
     Project,
     State,
+    Ticket,
 )
 
 MAX_SUMMARY = 255
@@ -79,16 +80,28 @@ def find_project(given: Any) -> Project | None:
     return PROJECTS.get(str(given.get("key"))) or by_id.get(str(given.get("id")))
 
 
-def find_issue_type(given: Any) -> IssueType | None:
+def find_issue_type(state: State, given: Any) -> IssueType | None:
     """Find the issue type that `{"name": …}` or `{"id": …}` names."""
     if not isinstance(given, dict):
         return None
-    named = {given.get("name"), given.get("id")}
-    return next((t for t in ISSUE_TYPES if t.name in named or t.id in named), None)
+    name, type_id = given.get("name"), given.get("id")
+    for one in ISSUE_TYPES:
+        if type_id == one.id or name == state.type_names.get(one.name, one.name):
+            return one
+    return None
+
+
+def is_subtask(ticket: Ticket) -> bool:
+    """Whether a ticket is a subtask, which has no subtasks of its own."""
+    return bool(ticket.fields.get("issuetype", {}).get("subtask"))
 
 
 def _check_fields(state: State, fields: dict[str, Any]) -> dict[str, str]:
-    found = {name: NOT_ON_SCREEN.format(name) for name in fields if name not in FIELDS}
+    found = {
+        name: NOT_ON_SCREEN.format(name)
+        for name in fields
+        if name not in FIELDS or name in state.hidden_fields
+    }
     for name, check in _CHECKS.items():
         if problem := check(state, fields, fields.get(name)):
             found[name] = problem
@@ -103,7 +116,7 @@ def _check_required(project: Project, fields: dict[str, Any]) -> dict[str, str]:
 def _check_issue_type(state: State, fields: dict[str, Any], given: Any) -> str | None:
     if given is None:
         return "Specify an issue type"
-    found = find_issue_type(given)
+    found = find_issue_type(state, given)
     if found is None:
         return "Specify a valid issue type"
     if found.subtask and not fields.get("parent"):
@@ -155,8 +168,16 @@ def _check_components(state: State, fields: dict[str, Any], given: Any) -> str |
 
 
 def _check_parent(state: State, fields: dict[str, Any], given: Any) -> str | None:
-    if given and not state.find(str(given.get("key") or given.get("id"))):
+    if not given:
+        return None
+    parent = state.find(str(given.get("key") or given.get("id")))
+    if parent is None:
         return "Could not find issue by id or key."
+    issue_type = find_issue_type(state, fields.get("issuetype"))
+    project = find_project(fields.get("project"))
+    elsewhere = project is None or project.key != parent.project_key
+    if is_subtask(parent) or (issue_type and issue_type.subtask and elsewhere):
+        return "Please select valid parent issue."
     return None
 
 

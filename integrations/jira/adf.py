@@ -1,4 +1,4 @@
-"""A person's text as an Atlassian Document.
+"""Text from a person as an Atlassian Document (ADF).
 
 https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 """
@@ -6,41 +6,47 @@ https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
+from textwrap import dedent
 from typing import Any
 
 from markdown_it.token import Token
 
+from integrations.jira.links import to_href
 from integrations.jira.markdown import parse
 
 Node = dict[str, Any]
 
 _STYLES = {"strong": "strong", "em": "em", "s": "strike"}
-# What the schema takes inside; a document takes every block that is made here.
+# The blocks that the schema allows in a quote and in a list item; a document has all.
 _IN_QUOTE = {"paragraph", "bulletList", "orderedList", "codeBlock"}
 _IN_ITEM = _IN_QUOTE | {"taskList"}
 
 
 def text_to_adf(text: str) -> Node:
-    """Return an ADF `doc` of markdown or plain text; any text gives a valid one.
+    """Return a valid ADF `doc` of any text, whether it is Markdown or plain.
 
-    Blank lines part paragraphs, other newlines are breaks. One line of plain text gives
-    one paragraph with one text node. No text node is empty or, except in a code block,
-    holds a newline. Where ADF cannot nest what markdown can, the content stays in a
-    simpler form: a heading in a quote is a paragraph there.
+    Blank lines separate paragraphs; other newlines are hard breaks. One line of plain
+    text makes one paragraph with one text node. No text node is empty, and only code
+    blocks hold newlines. Where ADF cannot nest a block, a simpler one takes its place:
+    a heading in a quote becomes a paragraph. The document shows all words of the text
+    except its markup, and no character that is not in the text.
     """
-    tokens = parse("\n".join(text.splitlines()))
+    tokens = parse(dedent("\n".join(text.splitlines())))
     return {"type": "doc", "version": 1, "content": _Blocks(tokens).until_close()}
 
 
 class _Blocks:
-    """Walks the block tokens once; each opening token takes all up to its closing."""
+    """Makes blocks of the tokens, which it reads once, from the first to the last."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._tokens = iter(tokens)
         self._local_ids = count(1)
 
     def until_close(self, allowed: set[str] | None = None) -> list[Node]:
-        """Return the blocks in the open container, at least an empty paragraph."""
+        """Return the blocks up to the end of the container, or an empty paragraph.
+
+        `allowed` are the types that the container takes, None for all.
+        """
         blocks: list[Node] = []
         for token in self._inside():
             for block in self._block(token, allowed):
@@ -64,42 +70,62 @@ class _Blocks:
                 return _code(token)
             case "blockquote_open":
                 return [_node("blockquote", self.until_close(_IN_QUOTE))]
-            case "bullet_list_open" | "ordered_list_open":
-                return [self._list(token, tasks=allowed is not _IN_QUOTE)]
+            case "bullet_list_open":
+                return [self._list(tasks=allowed is not _IN_QUOTE)]
+            case "ordered_list_open":
+                return self._numbered_lists()
             case "table_open":
                 return [self._table()]
             case _:
-                return [{"type": "rule"}]
+                as_typed = _node("paragraph", [_text(token.content)])
+                return [as_typed if allowed else {"type": "rule"}]
 
     def _line(self) -> list[Node]:
         return [node for token in self._inside() for node in _inline(token)]
 
-    def _list(self, token: Token, *, tasks: bool) -> Node:
+    def _list(self, *, tasks: bool) -> Node:
         items = [
             (item.meta.get("checked"), self.until_close(_IN_ITEM))
             for item in self._inside()
         ]
-        if token.type == "ordered_list_open":
-            start = token.attrs.get("start")
-            attrs = {} if start is None else {"order": start}
-            return _node("orderedList", [_item(*item) for item in items], **attrs)
         if tasks and all(_is_task(*item) for item in items):
             return self._task_list(items)
         return _node("bulletList", [_item(*item) for item in items])
 
-    def _task_list(self, items: list[tuple[bool | None, list[Node]]]) -> Node:
-        """Return a `taskList`, in which a nested one follows the item it belongs to."""
+    def _numbered_lists(self) -> list[Node]:
+        """Return a list for each run of consecutive numbers, as Jira counts by itself.
+
+        If every number is 1 it is one list, because Markdown counts by itself then too.
+        """
+        items: list[tuple[int, Node]] = []
+        for token in self._inside():
+            box, blocks = token.meta.get("checked"), self.until_close(_IN_ITEM)
+            items.append((int(token.info), _item(box, blocks)))
+        if {number for number, _ in items} == {1}:
+            return [_node("orderedList", [item for _, item in items])]
+        lists: list[Node] = []
+        following = None
+        for number, item in items:
+            if number != following:
+                attrs = {} if number == 1 else {"order": number}
+                lists.append(_node("orderedList", [], **attrs))
+            lists[-1]["content"].append(item)
+            following = number + 1
+        return lists
+
+    def _task_list(self, items: list[tuple[str | None, list[Node]]]) -> Node:
+        """Return a `taskList`; a nested one follows the item that it belongs to."""
         content: list[Node] = []
-        for checked, (paragraph, *nested) in items:
+        for box, (paragraph, *nested) in items:
             attrs = {
                 "localId": self._local_id(),
-                "state": "DONE" if checked else "TODO",
+                "state": "TODO" if box == "[ ]" else "DONE",
             }
             content += [_node("taskItem", paragraph["content"], **attrs), *nested]
         return _node("taskList", content, localId=self._local_id())
 
     def _local_id(self) -> str:
-        """Return an id that is unique in the document and the same each time."""
+        """Return an id unique in the document; the same text has the same ids."""
         return str(next(self._local_ids))
 
     def _table(self) -> Node:
@@ -126,49 +152,49 @@ def _text(text: str, *marks: Node) -> Node:
 
 
 def _code(token: Token) -> list[Node]:
-    """Return a `codeBlock`, after a paragraph of what followed the language."""
-    language, _, rest = token.info.strip().partition(" ")
-    code = token.content.removesuffix("\n")
-    attrs = {"language": language} if language else {}
+    """Return a `codeBlock`, after a paragraph with the text behind the language."""
+    code, title = token.content.removesuffix("\n"), token.meta.get("title")
+    attrs = {"language": token.info} if token.info else {}
     block = _node("codeBlock", [_text(code)] if code else [], **attrs)
-    return [_node("paragraph", [_text(rest)]), block] if rest else [block]
+    return [_node("paragraph", [_text(title)]), block] if title else [block]
 
 
-def _is_task(checked: bool | None, blocks: list[Node]) -> bool:
-    """Tell if ADF has the item: a `taskItem` is one line, tasks alone nest in it."""
+def _is_task(box: str | None, blocks: list[Node]) -> bool:
+    """Tell if it can be a `taskItem`: a paragraph, followed by nothing but tasks."""
     first, *others = [block["type"] for block in blocks]
-    return checked is not None and first == "paragraph" and set(others) <= {"taskList"}
+    return box is not None and first == "paragraph" and set(others) <= {"taskList"}
 
 
-def _item(checked: bool | None, blocks: list[Node]) -> Node:
-    """Return a `listItem`; a box that cannot be a `taskItem` stays as it was typed."""
-    if checked is None:
+def _item(box: str | None, blocks: list[Node]) -> Node:
+    """Return a `listItem`, with the box as text if the item has one."""
+    if box is None:
         return _node("listItem", blocks)
-    box = _text("[x] " if checked else "[ ] ")
+    shown = _text(f"{box} ")
     if blocks[0]["type"] != "paragraph":
-        return _node("listItem", [_node("paragraph", [box]), *blocks])
-    first = _node("paragraph", [box, *blocks[0]["content"]])
+        return _node("listItem", [_node("paragraph", [shown]), *blocks])
+    first = _node("paragraph", [shown, *blocks[0]["content"]])
     return _node("listItem", [first, *blocks[1:]])
 
 
 def _simpler(block: Node) -> list[Node]:
-    """Return a block that the schema refuses in its container as ones that it takes."""
+    """Return simpler blocks for one that the schema refuses in its container."""
     match block["type"]:
         case "heading":
             return [_node("paragraph", block["content"])]
         case "blockquote":
             return list(block["content"])
-        case "table":
-            return [_row(row["content"]) for row in block["content"]]
         case _:
-            return [_node("paragraph", [_text("---")])]
+            return [_row(row["content"]) for row in block["content"]]
 
 
 def _row(cells: list[Node]) -> Node:
+    """Return a row of a table as a paragraph, without the cells that fill it up."""
+    contents = [cell["content"][0]["content"] for cell in cells]
+    while contents and not contents[-1]:
+        contents.pop()
     content: list[Node] = []
-    for cell in cells:
-        content += [_text(" | ")] if content else []
-        content += cell["content"][0]["content"]
+    for position, shown in enumerate(contents):
+        content += [_text(" | "), *shown] if position else shown
     return _node("paragraph", content)
 
 
@@ -179,15 +205,15 @@ def _inline(token: Token) -> list[Node]:
 
 
 class _Line:
-    """Collects the inline nodes; `_styles` and `_links` are those open at the point."""
+    """Collects inline nodes. `_styles` and `_links` are the marks that are open."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self._styles: Counter[str] = Counter()
-        self._links: list[tuple[Node | None, int]] = []
+        self._links: list[tuple[Node | None, str, int]] = []
 
     def add(self, tokens: Sequence[Token]) -> None:
-        """Append tokens; an image is a link to its source, named by its text."""
+        """Append tokens; an image becomes a link to its source, with its text."""
         for token in tokens:
             match token.type:
                 case "text":
@@ -208,7 +234,7 @@ class _Line:
                     self._styles[_STYLES[token.tag]] += token.nesting
 
     def _write(self, text: str, *, code: bool = False) -> None:
-        """Append a text node; the schema takes no style but a link on code."""
+        """Append a text node; code may have a link and no other mark."""
         styles = ["code"] if code else +self._styles
         marks: list[Node] = [{"type": style} for style in styles]
         if self._links and (link := self._links[-1][0]):
@@ -217,16 +243,16 @@ class _Line:
             self.nodes.append(_text(text, *marks))
 
     def _open_link(self, token: Token) -> None:
-        attrs = {"href": token.attrs.get("href") or token.attrs.get("src")}
+        address = str(token.attrs.get("href") or token.attrs.get("src") or "")
+        attrs = {"href": to_href(address)} if address else {}
         if title := token.attrs.get("title"):
-            attrs["title"] = title
-        link = {"type": "link", "attrs": attrs} if attrs["href"] else None
-        self._links.append((link, len(self.nodes)))
+            attrs["title"] = str(title)
+        link = {"type": "link", "attrs": attrs} if address else None
+        self._links.append((link, address, len(self.nodes)))
 
     def _close_link(self) -> None:
-        """End a link; one that no text shows, as ADF nests none, shows its address."""
-        link, start = self._links.pop()
+        """End a link; show its address if no text has the link, as ADF nests none."""
+        link, address, start = self._links.pop()
         inside = self.nodes[start:]
         if link and not any(link in node.get("marks", ()) for node in inside):
-            address = link["attrs"]["href"]
             self.nodes.append(_text(f" {address}" if inside else address, link))

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from integrations.jira.error_mapping import FailedRequest, map_error
+from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import (
     JiraError,
     JiraOutcomeUnknown,
     JiraUnreachable,
 )
+from integrations.jira.failed_request import FailedRequest
 from integrations.jira.http import JiraHttp, NoResponse
 from integrations.jira.issue_lookup import IssueLookup, is_issue_id, is_issue_key
 from integrations.jira.metadata import Metadata
-from integrations.jira.response import JiraResponse
+from integrations.jira.response import JiraResponse, as_object
 from integrations.jira.transport import OutgoingRequest
 
 CORE_FIELDS = ("project", "summary", "description", "issuetype")
@@ -28,25 +29,37 @@ CORE_FIELDS = ("project", "summary", "description", "issuetype")
 class NewIssue:
     """A ticket to create.
 
-    `description` is an ADF document. `properties` and `extra_fields` are by key and by
-    field id. Extra fields never replace the CORE_FIELDS.
+    `description` is an ADF document; with None, the ticket gets none. With an
+    `issue_type_id`, the issue type is sent by its id and not by its name.
+    `properties` and `extra_fields` are by key and by field id. Extra fields never
+    replace the CORE_FIELDS.
     """
 
     project_key: str
     issue_type: str
+    issue_type_id: str = ""
     summary: str
-    description: dict[str, Any]
+    description: dict[str, Any] | None
     properties: dict[str, Any]
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def parent(self) -> str:
+        """The key or id of the parent, "" without one."""
+        parent = as_object(self.extra_fields.get("parent"))
+        return str(parent.get("key") or parent.get("id") or "")
+
     def payload(self) -> dict[str, Any]:
         """Return the JSON body of the request."""
+        by_id = {"id": self.issue_type_id}
         core = {
             "project": {"key": self.project_key},
             "summary": self.summary,
             "description": self.description,
-            "issuetype": {"name": self.issue_type},
+            "issuetype": by_id if self.issue_type_id else {"name": self.issue_type},
         }
+        if self.description is None:
+            del core["description"]
         return {
             "fields": {**core, **self.extra_fields, **core},
             "properties": [
@@ -180,6 +193,7 @@ class JiraClient:
             permission="to give it the permission Create issues there",
             project_key=issue.project_key,
             issue_type=issue.issue_type,
+            parent=issue.parent,
             is_signed_in=lambda: self.is_signed_in(deadline=deadline),
             get_field_names=lambda: self.metadata.field_names(
                 issue.project_key, issue.issue_type, deadline=deadline

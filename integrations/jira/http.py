@@ -1,18 +1,26 @@
 """HTTP to one Jira site as one account."""
 
+import logging
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
 import requests
+from urllib3.exceptions import HTTPError
 
-from integrations.jira.error_mapping import FailedRequest, map_error
+from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
+from integrations.jira.failed_request import FailedRequest
 from integrations.jira.response import JiraResponse
 from integrations.jira.secret import Secret, clear_frames_on_error
 from integrations.jira.transport import OutgoingRequest, track
+from integrations.jira.web_page import reject_web_page
+
+logger = logging.getLogger(__name__)
 
 USER_AGENT = "KillTheNoise/1.0"
+ENGLISH = {"Accept-Language": "en", "X-Force-Accept-Language": "true"}
+"""Without the second header, Jira responds in the language of the account."""
 MAX_RESPONSE_BYTES = 1024 * 1024
 SHORTEST_SECRET = 8
 """Characters. Anything shorter is no Atlassian token, and may be an ordinary word."""
@@ -46,18 +54,27 @@ class JiraHttp:
         return f"{self.base_url}/browse/{key}"
 
     def send(
-        self, outgoing: OutgoingRequest, method: str, path: str, json: object = None
+        self,
+        outgoing: OutgoingRequest,
+        method: str,
+        path: str,
+        json: object = None,
+        *,
+        english: bool = True,
     ) -> JiraResponse:
         """Send one request and read its response. Raises NoResponse."""
         try:
             with clear_frames_on_error():
-                response = self._send(outgoing, method, path, json)
+                response = self._send(outgoing, method, path, json, english)
         except JiraError:  # raised before anything was sent
             raise
         except requests.ConnectTimeout as exc:
             outgoing.sent = False
             raise NoResponse from exc
-        except Exception as exc:  # whatever a site sends, it is no reason to stop
+        except (requests.RequestException, HTTPError, OSError) as exc:
+            raise NoResponse from exc
+        except Exception as exc:  # whatever a site sends, it ends nothing else
+            logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
         return replace(response, body=self._without_secrets(response.body))
 
@@ -70,17 +87,22 @@ class JiraHttp:
         deadline: float,
         json: object = None,
         permission: str = "for access",
+        searched_project: str = "",
+        english: bool = True,
     ) -> JiraResponse:
         """Send a request that is safe to repeat, and return its successful response.
 
-        `deadline` is a reading of `time.monotonic()`. `purpose` and `permission` are
-        words for the error's sentence; see FailedRequest. Raises JiraErrors.
+        `deadline` is a reading of `time.monotonic()`. `purpose`, `permission` and
+        `searched_project` are for the error's sentence; see FailedRequest. With
+        `english` unset, Jira responds in the account's language. Raises JiraErrors.
         """
+        outgoing = OutgoingRequest(deadline)
         try:
-            response = self.send(OutgoingRequest(deadline), method, path, json)
+            response = self.send(outgoing, method, path, json, english=english)
         except NoResponse as exc:
             raise JiraUnreachable(f"{self.base_url} did not respond. {_RETRY}") from exc
         if response.status in (200, 201) and not response.credentials_refused:
+            reject_web_page(response, self.base_url)
             return response
         if response.status >= 500:
             raise JiraUnreachable(
@@ -88,14 +110,27 @@ class JiraHttp:
                 jira_status=response.status,
                 retry_after=response.retry_after,
             )
-        raise map_error(FailedRequest(response, self.base_url, purpose, permission))
+        raise map_error(
+            FailedRequest(
+                response=response,
+                site=self.base_url,
+                purpose=purpose,
+                permission=permission,
+                searched_project=searched_project,
+            )
+        )
 
     def anonymous(self) -> "JiraHttp":
         """Return HTTP to the site itself, without the account."""
         return replace(self, email="", api_token="", api_url="")  # nosec B106
 
     def _send(
-        self, outgoing: OutgoingRequest, method: str, path: str, json: object
+        self,
+        outgoing: OutgoingRequest,
+        method: str,
+        path: str,
+        json: object,
+        english: bool,
     ) -> JiraResponse:
         left = outgoing.remaining()
         outgoing.sent = True
@@ -108,6 +143,7 @@ class JiraHttp:
                 headers={
                     "Accept": "application/json",
                     "User-Agent": USER_AGENT,
+                    **(ENGLISH if english else {}),
                     **({"Authorization": self._authorization} if self.email else {}),
                 },
                 timeout=(min(self.connect_timeout, left), min(self.read_timeout, left)),

@@ -12,7 +12,7 @@ from integrations.jira.errors import JiraBadResponse, JiraProjectInvalid
 from integrations.jira.http import JiraHttp
 from integrations.jira.response import as_object
 
-FIELDS = ["summary", "status", "project"]
+FIELDS = ["summary", "status", "project", "issuetype"]
 MAX_FOUND = 20
 MAX_WORDS = 10
 SEARCH_PAGE = 1000
@@ -41,6 +41,7 @@ class FoundTicket:
     summary: str
     status: str
     project_key: str
+    is_subtask: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,14 @@ class IssueLookup:
             "fields": FIELDS,
         }
         path, purpose = "/rest/api/3/search/jql", f"search project {project_key}"
-        page = self._http.read("POST", path, purpose, json=query, deadline=deadline)
+        page = self._http.read(
+            "POST",
+            path,
+            purpose,
+            json=query,
+            deadline=deadline,
+            searched_project=project_key,
+        )
         issues = page.json.get("issues")
         if not isinstance(issues, list):
             raise JiraBadResponse(f"{self._http.base_url} responded without tickets.")
@@ -129,14 +137,16 @@ class IssueLookup:
             "properties": [property_key],
         }
         while True:
-            page = self._search_page(body, deadline)
+            page = self._search_page(body, project_key, deadline)
             yield from _marked(page["issues"], property_key, self._http.browse_url)
             token = page.get("nextPageToken")
             if page.get("isLast") or not token:
                 return
             body["nextPageToken"] = token
 
-    def _search_page(self, body: dict[str, Any], deadline: float) -> Mapping[str, Any]:
+    def _search_page(
+        self, body: dict[str, Any], project_key: str, deadline: float
+    ) -> Mapping[str, Any]:
         """Return a page; halve `maxResults` in `body` while the response is too big.
 
         A property may have 32 KB, and a page of them more than we read.
@@ -144,7 +154,12 @@ class IssueLookup:
         path = "/rest/api/3/search/jql"
         while True:
             response = self._http.read(
-                "POST", path, "search for tickets", json=body, deadline=deadline
+                "POST",
+                path,
+                "search for tickets",
+                json=body,
+                deadline=deadline,
+                searched_project=project_key,
             )
             if response.truncated and body["maxResults"] > 1:
                 body["maxResults"] //= 2
@@ -166,6 +181,7 @@ class IssueLookup:
             summary=str(fields.get("summary") or ""),
             status=str(as_object(fields.get("status")).get("name") or ""),
             project_key=str(project or key.rpartition("-")[0]),
+            is_subtask=as_object(fields.get("issuetype")).get("subtask") is True,
         )
 
 

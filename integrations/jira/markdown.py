@@ -1,47 +1,72 @@
 """Markdown as people type it into a form, read so that no word is lost.
 
 CommonMark with tables, strikethrough, task lists and bare URLs. Only what is enabled
-here is markdown: HTML, entities, link references and indented code stay as typed.
+here is markup: HTML, entities, link references and indented code stay as typed.
 https://markdown-it-py.readthedocs.io/en/latest/architecture.html
+
+People also paste from Slack and type Jira's wiki markup. The forms that nobody types by
+chance are read too: code and links of Slack, `<https://example.com|text>`, and of the
+wiki `h2. Heading`, `{code}`, `{noformat}` and `[text|https://example.com]`, also with
+`|smart-link`. Other wiki markup stays as typed, because plain text may look like it.
+
+Mentions such as `[~accountid:5b10]` or `<@U123>` stay as typed too. A mention node
+needs an account that Jira knows. Nothing here can check that, and Jira might reject the
+ticket for an unknown one.
 """
 
 import re
+from types import FunctionType
 
 from markdown_it import MarkdownIt
-from markdown_it.common.utils import mdTrim
-from markdown_it.rules_block import StateBlock, paragraph, table
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import (
+    StateBlock,
+    heading,
+    hr,
+    list_block,
+    paragraph,
+)
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+
+from integrations.jira import links
+from integrations.jira.code_blocks import code_block
+from integrations.jira.tables import MAX_CELLS, whole_table
 
 _RULES = [
     *("heading", "lheading", "fence", "blockquote", "hr", "list", "table"),
     *("emphasis", "strikethrough", "backticks", "escape", "newline"),
     *("link", "image", "autolink"),
 ]
-# Quotes count one and lists two; what is deeper is a paragraph as it was typed.
+# A quote adds one level and a list two; deeper text is a paragraph as it was typed.
 _DEEPEST = 12
-# Where markdown-it drops text: a list in the last level opens two more. Brackets in
-# brackets are tried to the same depth, so it is also a factor of the longest time.
+# markdown-it drops text at this level, and a list in the last level adds two. Brackets
+# may nest as deep, so a larger number also makes the slowest texts slower.
 _MAX_NESTING = _DEEPEST + 2
-# Short rows are filled up to the header, so few characters could ask for any number.
-_MAX_CELLS = 5_000
 
-_LINKABLE = re.compile(r"(?:https?://|mailto:)\S+", re.IGNORECASE)
-_BULLET = re.compile(r"[•–][ \t\xa0](?=[ \t\xa0]*[^\s])")
-_SCHEME = re.compile(r"(?<![^\W_])https?$", re.IGNORECASE)
-_AFTER_SCHEME = re.compile(r"""://\w(?:[^\s<>()"`]|\([^\s<>()"`]*\))*""")
+_BULLET = re.compile(r"[•–](?=[ \t\xa0]+[^\s])")
+_TASK_BOX = re.compile(r"\[[ xX]\](?=[ \t])")
+_WIKI_HEADING = re.compile(r"h([1-6])\.[ \t]+(?=\S)")
+_SCHEME = re.compile(r"(?<![A-Za-z0-9])https?$", re.IGNORECASE)
+_NAMED_LINKS = {
+    "<": re.compile(r"<(?P<url>[^\s|<>]+)\|(?P<text>[^|<>\n]*)>"),
+    "[": re.compile(
+        r"\[(?P<text>[^\[\]|\n]+)\|(?P<url>[^\s\[\]|<>]+)"
+        r"(?:\|(?:smart-(?:link|card|embed)|block-card))?\]"
+    ),
+}
 
 
 def parse(text: str) -> list[Token]:
     """Return the block tokens of a text; those of type `inline` have children."""
-    return _parser.parse(text, {"cells": _MAX_CELLS})
+    return _parser.parse(text, {"cells": MAX_CELLS})
 
 
 class _Parser(MarkdownIt):
-    """Leaves addresses as typed and links only what a browser may safely open."""
+    """Keeps addresses as typed, and links only those that a browser can safely open."""
 
     def validateLink(self, url: str) -> bool:  # noqa: N802 (markdown-it's name)
-        return bool(_LINKABLE.fullmatch(url))
+        return links.is_valid(url)
 
     def normalizeLink(self, url: str) -> str:  # noqa: N802
         return url
@@ -51,90 +76,124 @@ class _Parser(MarkdownIt):
 
 
 def _too_deep(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Read any block as a paragraph where markdown-it would soon drop text."""
     return state.level >= _DEEPEST and paragraph(state, line, end, silent)
 
 
-def _bullet(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """Let the rules that follow read a typed bullet as `+`; not a block by itself.
+def _skip_bullet(state: StateBlock, line: int) -> int:
+    """Return where the bullet of a list item ends, -1 if there is none."""
+    bullet = _BULLET.match(state.src, state.bMarks[line] + state.tShift[line])
+    return bullet.end() if bullet else int(_LIST["skipBulletListMarker"](state, line))
 
-    A `+`, because a `-` could make the line a rule or the one above it a heading. Here
-    and not in the text beforehand, because code must keep its characters.
+
+def _skip_number(state: StateBlock, line: int) -> int:
+    """Return where the number of a list item ends, -1 if there is none.
+
+    "007." is text, because Jira would show "7.".
     """
+    end = int(_LIST["skipOrderedListMarker"](state, line))
     start = state.bMarks[line] + state.tShift[line]
-    if _BULLET.match(state.src, start):
-        state.src = f"{state.src[:start]}+ {state.src[start + 2 :]}"
-    return False
+    return -1 if end - start > 2 and state.src[start] == "0" else end
 
 
-def _whole_table(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """A table of which no cell is dropped, and no longer than the cells left to use.
+def _read_task_box(text: str, start: int, end: int) -> str | None:
+    """Return the box of a task as typed; it becomes the item's `checked`."""
+    box = _TASK_BOX.match(text, start, end)
+    return box[0] if box else None
 
-    What follows is text, as it is after the limit that markdown-it has itself.
-    """
-    columns = len(_cells(state, line))
-    end = min(end, line + state.env["cells"] // columns)
-    first = len(state.tokens)
-    if not table(state, line, end, silent):
+
+_LIST = list_block.__globals__
+# markdown-it's rule for lists with the functions above in place of its own, because its
+# markers cannot be configured, and replacing those of the text would change its code.
+_list = FunctionType(
+    list_block.__code__,
+    _LIST
+    | {
+        "skipBulletListMarker": _skip_bullet,
+        "skipOrderedListMarker": _skip_number,
+        "_detect_task_checkbox": _read_task_box,
+    },
+)
+
+
+def _rule(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Read a horizontal rule, and keep how it was typed."""
+    if not hr(state, line, end, silent):
         return False
     if not silent:
-        state.env["cells"] -= columns * (state.line - line)
-        _keep_surplus_cells(state, state.tokens[first:], columns)
+        start = state.bMarks[line] + state.tShift[line]
+        state.tokens[-1].content = state.src[start : state.eMarks[line]].strip()
     return True
 
 
-def _keep_surplus_cells(state: StateBlock, tokens: list[Token], columns: int) -> None:
-    """Append the cells beyond the header's, which GFM drops, to the last of the row."""
-    for cell, close in zip(tokens, tokens[2:], strict=False):
-        if cell.type == "inline" and cell.map and close.type == "tr_close":
-            surplus = _cells(state, cell.map[0])[columns:]
-            cell.content = " | ".join([cell.content, *surplus])
-
-
-def _cells(state: StateBlock, line: int) -> list[str]:
-    """Split a row as markdown-it does: at each `|` that has no backslash before it."""
-    start = state.bMarks[line] + state.tShift[line]
-    row = mdTrim(state.src[start : state.eMarks[line]])
-    cells = re.split(r"(?<!\\)\|", row)
-    if cells[0] == "" and len(cells) > 1:
-        del cells[0]
-    if cells[-1] == "" and len(cells) > 1:
-        del cells[-1]
-    return [mdTrim(cell).replace(r"\|", "|") for cell in cells]
+def _heading(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Read a heading of markdown or of the wiki."""
+    start, stop = state.bMarks[line] + state.tShift[line], state.eMarks[line]
+    marker = _WIKI_HEADING.match(state.src, start, stop)
+    if not marker:
+        return heading(state, line, end, silent)
+    if not silent:
+        state.line = line + 1
+        state.push("heading_open", f"h{marker[1]}", 1)
+        inline = state.push("inline", "", 0)
+        inline.content = state.src[marker.end() : stop].strip()
+        inline.children = []
+        state.push("heading_close", f"h{marker[1]}", -1)
+    return True
 
 
 def _bare_url(state: StateInline, silent: bool) -> bool:
-    """Link http and https addresses; as a rule, so that `_` in them is no emphasis.
+    """Link an http or https address, before `_` in it is taken for emphasis.
 
-    It is tried at the colon, which ends a run of plain text; the scheme is behind it.
+    The parser stops at the colon, so the scheme has been read as text already.
     """
-    if silent or state.linkLevel or state.src[state.pos] != ":":
+    if silent or state.linkLevel or not state.src.startswith("://", state.pos):
         return False
     scheme = _SCHEME.search(state.src, max(0, state.pos - 6), state.pos)
     if not scheme or not state.pending.endswith(scheme[0]):
         return False
-    rest = _AFTER_SCHEME.match(state.src, state.pos, state.posMax)
-    if not rest:
+    end = links.find_end(state.src, scheme.start(), state.pos + 3, state.posMax)
+    if end is None:
         return False
-    address = rest[0].rstrip(".,:;!?'*_~]")
     state.pending = state.pending.removesuffix(scheme[0])
-    state.push("link_open", "a", 1).attrs = {"href": scheme[0] + address}
-    state.push("text", "", 0).content = scheme[0] + address
-    state.push("link_close", "a", -1)
-    state.pos += len(address)
+    _push_link(state, state.src[scheme.start() : end])
+    state.pos = end
     return True
 
 
+def _named_link(state: StateInline, silent: bool) -> bool:
+    """Read Slack's and Jira's form of a link; Slack escapes the `&` of an address."""
+    pattern = _NAMED_LINKS.get(state.src[state.pos])
+    found = pattern.match(state.src, state.pos, state.posMax) if pattern else None
+    if not found or not links.is_valid(url := found["url"].replace("&amp;", "&")):
+        return False
+    if not silent:
+        _push_link(state, url, found["text"])
+    state.pos = found.end()
+    return True
+
+
+def _push_link(state: StateInline, url: str, text: str = "") -> None:
+    state.push("link_open", "a", 1).attrs = {"href": url}
+    state.push("text", "", 0).content = text or url
+    state.push("link_close", "a", -1)
+
+
 def _make_parser() -> MarkdownIt:
-    """Return the parser; it holds no state between texts, so one serves all."""
+    """Return a parser; it keeps no state between texts, so one is enough for all."""
     parser = _Parser("zero", {"maxNesting": _MAX_NESTING, "tasklists": True})
     parser.enable(_RULES)
-    block = parser.block.ruler
-    block.at("table", _whole_table, {"alt": ["paragraph"]})
+    parser.disable("normalize")  # it replaces NUL; line ends are normal already
+    block, inline = parser.block.ruler, parser.inline.ruler
+    anywhere: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list"]}
+    block.at("table", whole_table, {"alt": ["paragraph"]})
     block.before("table", "too_deep", _too_deep)
-    block.before(
-        "list", "bullet", _bullet, {"alt": ["paragraph", "blockquote", "list"]}
-    )
-    parser.inline.ruler.push("bare_url", _bare_url)
+    block.at("fence", code_block, anywhere)
+    block.at("hr", _rule, anywhere)
+    block.at("list", _list, {"alt": ["paragraph", "blockquote"]})
+    block.at("heading", _heading, {"alt": ["paragraph", "blockquote"]})
+    inline.before("link", "named_link", _named_link)
+    inline.push("bare_url", _bare_url)
     return parser
 
 

@@ -3,9 +3,10 @@
 Responses are parsed leniently: a value that is missing becomes empty.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -38,11 +39,16 @@ class Project:
 
 @dataclass(frozen=True, kw_only=True)
 class IssueType:
-    """An issue type of a project."""
+    """An issue type of a project.
+
+    `name` is in the language of the response; `untranslated_name` is in English, ""
+    where Jira does not tell.
+    """
 
     id: str
     name: str
     subtask: bool
+    untranslated_name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +114,7 @@ class Metadata:
         """
         path, purpose = "/rest/api/3/project/search", "list the projects"
         asked = {"query": query, "action": action, "expand": "issueTypes"}
-        pages = self._read_pages(path, purpose, "values", deadline, **asked)
+        pages = self._read_pages(path, purpose, "values", deadline, asked)
         return [_parse_project(one) for one in pages]
 
     def has_permission(
@@ -127,8 +133,12 @@ class Metadata:
         permissions = as_object(response.json.get("permissions"))
         return as_object(permissions.get(permission)).get("havePermission") is True
 
-    def issue_types(self, project_key: str, *, deadline: float) -> list[IssueType]:
+    def issue_types(
+        self, project_key: str, *, deadline: float, english: bool = True
+    ) -> list[IssueType]:
         """Return the issue types that the account may create in the project.
+
+        Their names are in the language of the account if `english` is unset.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get
         """
@@ -139,8 +149,11 @@ class Metadata:
                 id=str(one.get("id")),
                 name=_name(one),
                 subtask=one.get("subtask") is True,
+                untranslated_name=str(one.get("untranslatedName") or ""),
             )
-            for one in self._read_pages(path, purpose, "issueTypes", deadline)
+            for one in self._read_pages(
+                path, purpose, "issueTypes", deadline, english=english
+            )
         ]
 
     def fields(
@@ -163,23 +176,32 @@ class Metadata:
     ) -> dict[str, str]:
         """Return the names of the create screen's fields by id; {} if unreadable."""
         try:
-            for one in self.issue_types(project_key, deadline=deadline):
-                if one.name == issue_type:
-                    fields = self.fields(project_key, one.id, deadline=deadline)
-                    return {field.id: field.name for field in fields}
+            types = self.issue_types(project_key, deadline=deadline)
+            if found := find_issue_type(types, issue_type):
+                fields = self.fields(project_key, found.id, deadline=deadline)
+                return {field.id: field.name for field in fields}
         except JiraError:
             pass
         return {}
 
     def _read_pages(
-        self, path: str, purpose: str, name: str, deadline: float, **query: str
+        self,
+        path: str,
+        purpose: str,
+        name: str,
+        deadline: float,
+        query: Mapping[str, str] | None = None,
+        *,
+        english: bool = True,
     ) -> Iterator[dict[str, Any]]:
         """Yield the objects in the list called `name`, of all pages."""
         start = 0
         for _ in range(MAX_PAGES):
-            asked = urlencode({**query, "startAt": start, "maxResults": PAGE})
+            asked = urlencode({**(query or {}), "startAt": start, "maxResults": PAGE})
             url = f"{path}?{asked}"
-            page = self._http.read("GET", url, purpose, deadline=deadline).json
+            page = self._http.read(
+                "GET", url, purpose, deadline=deadline, english=english
+            ).json
             found = page.get(name)
             if not isinstance(found, list):
                 raise self._missing(name)
@@ -191,7 +213,41 @@ class Metadata:
                 return
 
     def _missing(self, name: str) -> JiraBadResponse:
-        return JiraBadResponse(f"{self._http.base_url} responded without {name}.")
+        return JiraBadResponse(
+            f"{self._http.base_url} responded without {name}. Check that the address "
+            "in the Jira integration is your Jira site."
+        )
+
+
+def find_issue_type(types: Sequence[IssueType], name: str) -> IssueType | None:
+    """Return the type of this name, else the one that an English name stands for.
+
+    Else the case of letters does not count, unless several types match then.
+    """
+    if not name:
+        return None
+    for same in (_has_name, _has_english_name):
+        exact = [one for one in types if same(one, name)]
+        if exact:
+            return min(exact, key=lambda one: one.subtask)
+    folded = [one for one in types if _fold(name) in _folded_names(one)]
+    return folded[0] if len(folded) == 1 else None
+
+
+def _has_name(one: IssueType, name: str) -> bool:
+    return one.name == name
+
+
+def _has_english_name(one: IssueType, name: str) -> bool:
+    return one.untranslated_name == name
+
+
+def _folded_names(one: IssueType) -> set[str]:
+    return {_fold(one.name), _fold(one.untranslated_name)}
+
+
+def _fold(name: str) -> str:
+    return normalize("NFKC", name).casefold().strip()
 
 
 def _name(one: Mapping[str, Any]) -> str:

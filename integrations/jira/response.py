@@ -1,13 +1,16 @@
 """A response of Jira, parsed leniently: any body, any of Jira's ways to say no."""
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 MAX_SENTENCE = 300
+MAX_WAIT_S = 3600
 
 _unstorable = re.compile("[\x00\ud800-\udfff]")
 _unstorable_escape = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
@@ -42,7 +45,7 @@ class JiraResponse:
     def messages(self) -> list[str]:
         """Jira's `errorMessages`, safe to show."""
         found = self.json.get("errorMessages")
-        texts = map(_clean, found) if isinstance(found, list) else []
+        texts = map(clean_line, found) if isinstance(found, list) else []
         return [text for text in texts if text]
 
     @property
@@ -51,7 +54,7 @@ class JiraResponse:
         found = self.json.get("errors")
         if not isinstance(found, dict):
             return {}
-        return {_clean(name): _clean(text) for name, text in found.items()}
+        return {clean_line(name): clean_line(text) for name, text in found.items()}
 
     def says(self, phrase: str) -> bool:
         """Whether the body, of any content type, contains the phrase."""
@@ -77,11 +80,20 @@ class JiraResponse:
 
     @property
     def retry_after(self) -> int | None:
-        """Seconds that Jira asks us to wait, 0 to 3600; None if it does not say."""
+        """Seconds that Jira asks us to wait, 0 to 3600; None if it does not say.
+
+        `Retry-After` is a number of seconds or an HTTP date.
+
+        https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+        """
         asked = self.headers.get("Retry-After", "").strip()
         if re.fullmatch("[0-9]+", asked):
-            return min(int(asked[:10]), 3600)
-        return _seconds_until(self.headers.get("X-RateLimit-Reset", ""))
+            return min(int(asked[:10]), MAX_WAIT_S)
+        seconds = _seconds_until(parsedate_to_datetime, asked)
+        if seconds is not None:
+            return seconds
+        reset = self.headers.get("X-RateLimit-Reset", "")
+        return _seconds_until(datetime.fromisoformat, reset)
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
@@ -100,7 +112,7 @@ def _make_storable(value: Any) -> Any:
     return value
 
 
-def _clean(text: object) -> str:
+def clean_line(text: object) -> str:
     """Return the text on one line, without markup and unprintable characters.
 
     Jira's texts may quote what people wrote, such as the label that it rejects.
@@ -110,10 +122,12 @@ def _clean(text: object) -> str:
     return " ".join(shown.split())[:MAX_SENTENCE]
 
 
-def _seconds_until(moment: str) -> int | None:
+def _seconds_until(parse: Callable[[str], datetime], moment: str) -> int | None:
+    """Return the seconds from now until a time, 0 if it is past, None if it is none."""
     try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
+        at = parse(moment)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        seconds = math.ceil((at - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max(0, round((at - datetime.now(UTC)).total_seconds())), 3600)
+    return min(max(0, seconds), MAX_WAIT_S)

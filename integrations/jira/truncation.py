@@ -1,4 +1,4 @@
-"""A document that is too long for Jira, cut so that readers see it."""
+"""Shortens a document that is too long for Jira, and says so in it."""
 
 import json
 import re
@@ -7,17 +7,17 @@ from bisect import bisect_right
 from integrations.jira.adf import Node
 
 LIMIT = 32_767
-"""Bytes of a document as JSON. What Jira counts is not documented, so the most that it
-could count is held to the limit that it states for text."""
+"""Bytes of a document as JSON. Jira states this limit in characters of text, and does
+not say what it counts in a document; JSON in bytes is the most that it can count."""
 
 NOTICE = (
-    "The description was cut here, because it is longer than Jira takes. The full text "
-    "is in KillTheNoise."
+    "The description is cut here because it is too long for Jira. The full text is in "
+    "KillTheNoise."
 )
 _LONG = 2_000
-"""Bytes from which a block of text is cut between words and not left out."""
+"""Bytes. A longer block of text is cut between words; a shorter one is left out."""
 
-_OF_BLOCKS = {
+_CONTAINERS = {
     "blockquote",
     "bulletList",
     "listItem",
@@ -28,48 +28,48 @@ _OF_BLOCKS = {
 
 
 def truncate(document: Node) -> Node:
-    """Return the start of an ADF `doc` and a last paragraph that says that it was cut.
+    """Return the start of an ADF `doc`, then a paragraph that says that it is cut.
 
-    It ends where a block ends, a list item or a table row too; only in a long block of
-    text it ends between words. A document within LIMIT, which Jira refused all the
-    same, is cut to half.
+    The cut is between blocks, list items or table rows, or between words if a block of
+    text is long. A document that Jira refused although it is within LIMIT is cut to
+    half its size.
     """
     notice = {"type": "text", "text": NOTICE, "marks": [{"type": "em"}]}
     last = {"type": "paragraph", "content": [notice]}
     room = min(LIMIT, _size(document) // 2) - _size({**document, "content": [last]})
-    return {**document, "content": [*_start(document["content"], room), last]}
+    return {**document, "content": [*_cut(document["content"], room), last]}
 
 
-def _start(nodes: list[Node], room: int) -> list[Node]:
-    """Return the nodes that fit, and of the first that does not what fits."""
+def _cut(nodes: list[Node], room: int) -> list[Node]:
+    """Return the nodes that fit into the bytes, the last one perhaps cut to fit."""
     kept: list[Node] = []
     for node in nodes:
         size = _size(node)
         if size > room:
-            return [*kept, *_part(node, room)]
+            return [*kept, *_cut_node(node, room)]
         kept.append(node)
         room -= size
     return kept
 
 
-def _part(node: Node, room: int) -> list[Node]:
+def _cut_node(node: Node, room: int) -> list[Node]:
+    """Return the node cut to fit; nothing if no part fits, or if it may not be cut."""
     if node["type"] == "text":
-        text = _words(node["text"], room - _size({**node, "text": ""}))
+        text = _cut_text(node["text"], room - _size({**node, "text": ""}))
         return [{**node, "text": text}] if text else []
-    if "content" not in node or not (
-        node["type"] in _OF_BLOCKS or _holds_long_text(node)
-    ):
+    if "content" not in node or not _may_be_cut(node):
         return []
-    content = _start(node["content"], room - _size({**node, "content": []}))
+    content = _cut(node["content"], room - _size({**node, "content": []}))
     return [{**node, "content": content}] if content else []
 
 
-def _holds_long_text(node: Node) -> bool:
-    return node["type"] != "tableRow" and _size(node) > _LONG
+def _may_be_cut(node: Node) -> bool:
+    is_long = node["type"] != "tableRow" and _size(node) > _LONG
+    return node["type"] in _CONTAINERS or is_long
 
 
-def _words(text: str, room: int) -> str:
-    """Return the words that fit; where there are none, the characters."""
+def _cut_text(text: str, room: int) -> str:
+    """Return the words that fit, or the characters that fit if no whole word does."""
     end = bisect_right(range(len(text)), room, key=lambda end: _size(text[:end])) - 1
     fitting = text[: max(0, end)]
     words = re.match(r"(.*\S)\s", fitting, re.DOTALL)
@@ -77,5 +77,5 @@ def _words(text: str, room: int) -> str:
 
 
 def _size(value: object) -> int:
-    """Return the bytes of a value as JSON, with the comma after it."""
+    """Return the bytes of a value as JSON, with the separator after it."""
     return len(json.dumps(value, ensure_ascii=False).encode()) + 2

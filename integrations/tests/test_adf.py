@@ -1,4 +1,4 @@
-"""A person's text as an Atlassian Document."""
+"""Text from a person as an Atlassian Document."""
 
 import json
 from importlib.resources import files
@@ -157,7 +157,7 @@ def test_markdown_marks_text(typed: str, content: list[Any]) -> None:
         "http://",
     ],
 )
-def test_what_is_no_web_or_mail_address_is_no_link(typed: str) -> None:
+def test_other_address_than_web_or_mail_stays_text(typed: str) -> None:
     assert_blocks(typed, paragraph(typed))
 
 
@@ -173,12 +173,12 @@ def test_what_is_no_web_or_mail_address_is_no_link(typed: str) -> None:
         ("é ", "https://müller.de/*a*b", '"'),
     ],
 )
-def test_a_bare_url_is_a_link(before: str, url: str, after: str) -> None:
+def test_bare_url_is_a_link(before: str, url: str, after: str) -> None:
     parts: list[Node | str] = [before, text(url, link(url)), after]
     assert_blocks(before + url + after, paragraph(*(part for part in parts if part)))
 
 
-def test_a_bare_url_may_be_bold() -> None:
+def test_bare_url_may_be_bold() -> None:
     assert_blocks(f"**{URL}**", paragraph(text(URL, "strong", link(URL))))
 
 
@@ -207,9 +207,7 @@ def test_boxes_make_a_task_list() -> None:
         ),
     ],
 )
-def test_a_box_where_no_task_can_be_stays_a_box(
-    typed: str, content: list[Node]
-) -> None:
+def test_box_outside_a_task_list_stays_text(typed: str, content: list[Node]) -> None:
     assert_blocks(typed, *content)
 
 
@@ -233,13 +231,13 @@ def test_a_box_where_no_task_can_be_stays_a_box(
         ("-", [bullets(node("listItem", paragraph()))]),
     ],
 )
-def test_what_adf_cannot_nest_stays_in_a_simpler_form(
+def test_block_that_adf_cannot_nest_becomes_a_simpler_one(
     typed: str, content: list[Node]
 ) -> None:
     assert_blocks(typed, *content)
 
 
-def test_a_table_keeps_the_cells_beyond_its_header() -> None:
+def test_table_keeps_the_cells_beyond_its_header() -> None:
     header, *rows = (
         row("tableHeader", "a", "b"),
         row("tableCell", "c", "d | e|f | g"),
@@ -250,7 +248,7 @@ def test_a_table_keeps_the_cells_beyond_its_header() -> None:
 
 
 @pytest.mark.parametrize("tables", [1, 20])
-def test_short_rows_cannot_ask_for_any_number_of_cells(tables: int) -> None:
+def test_number_of_cells_in_a_text_is_limited(tables: int) -> None:
     table = "|a" * 100 + "\n" + "|-" * 100 + "\n" + "x\n" * 1_000 + "\n"
 
     document = json.dumps(text_to_adf(table * tables))
@@ -260,13 +258,13 @@ def test_short_rows_cannot_ask_for_any_number_of_cells(tables: int) -> None:
 
 
 @pytest.mark.parametrize("marker", ["> ", "- ", "1. "])
-def test_text_that_is_nested_too_deep_stays_as_it_was_typed(marker: str) -> None:
+def test_markup_that_is_nested_too_deep_stays_as_typed(marker: str) -> None:
     shown = json.dumps(text_to_adf(marker * 50 + "a"))
 
     assert f"{marker * 30}a" in shown
 
 
-def test_the_text_of_the_modal_comes_out_well() -> None:
+def test_generated_description_becomes_paragraphs_and_lists() -> None:
     story = [
         *(text("As a "), text("user", "strong"), text(" I want ")),
         *(text("dark mode", "strong"), text(" in order to ")),
@@ -285,5 +283,5 @@ def test_the_text_of_the_modal_comes_out_well() -> None:
     )
 
 
-def test_the_sandbox_shows_the_number_a_list_starts_with() -> None:
+def test_sandbox_shows_the_number_that_a_list_starts_with() -> None:
     assert render_adf(text_to_adf("7. a")) == '<ol start="7"><li><p>a</p></li></ol>'

@@ -2,6 +2,8 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -49,6 +51,7 @@ def get_error(client: JiraClient) -> errors.JiraError:
         client.create_issue(ISSUE, deadline=float("inf"))
     assert "canary-token" not in str(caught.value)
     assert "<" not in str(caught.value)
+    assert caught.value.retryable or "try again" not in str(caught.value).lower()
     return caught.value
 
 
@@ -89,6 +92,9 @@ RESPONSES: list[tuple[int, str, dict[str, str], type[errors.JiraError]]] = [
         {},
         errors.JiraContentTooLong,
     ),
+    (413, "<html><h1>Request Entity Too Large</h1>", {}, errors.JiraContentTooLong),
+    (413, error_body("Request entity too large"), {}, errors.JiraContentTooLong),
+    (413, "", {}, errors.JiraContentTooLong),
     (429, error_body("Rate-limited."), {}, errors.JiraRateLimited),
     (429, "<!DOCTYPE html>", {}, errors.JiraRateLimited),
     (404, "<!DOCTYPE html><title>Page Unavailable</title>", {}, errors.JiraBadResponse),
@@ -201,7 +207,8 @@ def test_rejected_title_makes_no_other_request(
     )
 
     assert str(get_error(client)) == (
-        "Jira rejected the ticket. title: Too long. Change the text, then try again."
+        "Jira rejected the ticket. title: Too long. Change the text, then press Create "
+        "again."
     )
     assert requests_mock.call_count == 1
 
@@ -328,6 +335,14 @@ def test_permission_is_not_blamed_if_the_credentials_are_rejected(
         ({"Retry-After": "7"}, 7),
         ({"Retry-After": "999999"}, 3600),
         ({"Retry-After": "deadline_in"}, None),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0),
+        ({"Retry-After": "Sunday, 06-Nov-94 08:49:37 GMT"}, 0),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 3600),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2359"}, 3600),
+        ({"Retry-After": "Fri, 99 Dec 2026 23:59:59 GMT"}, None),
+        ({"Retry-After": "Fri, 31 Dec 99999999999 23:59:59 GMT"}, None),
+        ({"Retry-After": "Fri, 31 Dec 2026 23:59:59 +99999999999"}, None),
+        ({"Retry-After": "soon", "X-RateLimit-Reset": "2999-01-01T00:00"}, 3600),
         ({"X-RateLimit-Reset": "2020-01-01T00:00Z"}, 0),
         ({"X-RateLimit-Reset": "2999-01-01T00:00"}, 3600),
     ],
@@ -341,6 +356,19 @@ def test_wait_that_jira_requests_is_read_in_seconds(
     requests_mock.post(f"{SITE}/rest/api/3/issue", status_code=429, headers=headers)
 
     assert get_error(client).retry_after == seconds
+
+
+def test_wait_until_an_http_date_is_read_in_seconds(
+    client: JiraClient, requests_mock: Mocker
+) -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=120), usegmt=True)
+    url = f"{SITE}/rest/api/3/issue"
+    requests_mock.post(url, status_code=429, headers={"Retry-After": until})
+
+    error = get_error(client)
+
+    assert error.retry_after in (119, 120)
+    assert f"Try again in {error.retry_after} seconds." in str(error)
 
 
 @pytest.mark.parametrize(
@@ -398,6 +426,7 @@ def test_error_of_a_read_does_not_speak_of_creating_a_ticket(
         client.lookup.search("SCRUM", "", deadline=time.monotonic() + 5)
 
     assert sentence in str(failed.value)
+    assert failed.value.retryable or "ry again" not in str(failed.value)
     assert "create" not in str(failed.value)
     assert "  " not in str(failed.value)
 

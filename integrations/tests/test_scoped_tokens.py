@@ -70,8 +70,11 @@ def test_ordinary_token_is_never_sent_to_the_gateway(
 ) -> None:
     assert check_integration(integration=integration).ok
 
-    assert Integration.objects.get().cloud_id is None
-    assert not [path for path in paths(jira) if path.startswith(("/ex", "/_edge"))]
+    row = Integration.objects.get()
+    assert (row.uses_gateway, str(row.cloud_id)) == (False, CLOUD_ID)
+    assert not [path for path in paths(jira) if path.startswith("/ex")]
+    [request] = [sent for sent in jira.requests if sent.path == TENANT_INFO]
+    assert "Authorization" not in request.headers
 
 
 def test_check_remembers_that_the_gateway_is_used(
@@ -145,7 +148,7 @@ def test_failing_gateway_leaves_the_sites_error(
 
     assert words in result.problem
     assert gateway_mock.called == bool(gateway)
-    assert integration.cloud_id is None
+    assert not integration.uses_gateway
 
 
 def test_lookups_use_the_gateway_and_link_to_the_site(
@@ -169,7 +172,7 @@ def test_ordinary_token_that_replaces_a_scoped_one_is_used_on_the_site(
     assert connect(api, tenant_id, jira, jira.api_token).status_code == 200
 
     row = Integration.objects.get()
-    assert (row.cloud_id, row.api_token) == (None, jira.api_token)
+    assert (row.uses_gateway, row.api_token) == (False, jira.api_token)
 
 
 def test_saving_a_token_in_the_admin_finds_where_it_works(
@@ -180,12 +183,9 @@ def test_saving_a_token_in_the_admin_finds_where_it_works(
     form = {name: getattr(integration, name) for name in kept}
     form |= {"is_active": "on", "settings": "{}"}
 
-    for token, cloud_id in [
-        (jira.scoped_token, UUID(CLOUD_ID)),
-        (jira.api_token, None),
-    ]:
+    for token, uses_gateway in [(jira.scoped_token, True), (jira.api_token, False)]:
         page = admin_client.post(path, form | {"new_api_token": token}, follow=True)
 
         assert "was saved. " in page.content.decode()
         assert "Logged in as Sandbox User" in page.content.decode()
-        assert Integration.objects.get().cloud_id == cloud_id
+        assert Integration.objects.get().uses_gateway == uses_gateway

@@ -60,6 +60,11 @@ def test_ticket_is_shown_with_summary_status_and_link(
         ("scrum-2", ["SCRUM-2"]),
         ("2", ["SCRUM-2"]),
         ("100", ["SCRUM-1"]),
+        ("{jira}/browse/SCRUM-2/", ["SCRUM-2"]),
+        ("{jira}/x/boards/1?selectedIssue=SCRUM-2", ["SCRUM-2"]),
+        ("SCRUM\u200b-2", ["SCRUM-2"]),
+        ("(scrum-2)", ["SCRUM-2"]),
+        ("{jira}/browse/OPS-1", []),
         ("export", ["SCRUM-3", "SCRUM-1"]),
         ("EXP", ["SCRUM-3", "SCRUM-1"]),
         ("dark export", ["SCRUM-3"]),
@@ -73,8 +78,10 @@ def test_ticket_is_shown_with_summary_status_and_link(
     ],
 )
 def test_search_finds_by_key_number_or_words(
-    api: Api, tenant_id: UUID, words: str | None, keys: list[str]
+    api: Api, tenant_id: UUID, jira: Sandbox, words: str | None, keys: list[str]
 ) -> None:
+    words = words and words.replace("{jira}", jira.url)
+
     assert [found["key"] for found in search(api, tenant_id, words)] == keys
 
 
@@ -92,6 +99,29 @@ def test_search_text_that_is_too_long_is_refused(api: Api, tenant_id: UUID) -> N
     response = api.request("GET", f"/api/jira/search/{tenant_id}?q={'x' * 256}")
 
     assert "q" in assert_error(response, 400, "validation_error")["fields"]
+
+
+def test_search_for_an_address_of_another_site_says_so(
+    api: Api, tenant_id: UUID
+) -> None:
+    query = {"q": "https://other.atlassian.net/browse/SCRUM-1"}
+    response = api.request("GET", f"/api/jira/search/{tenant_id}", params=query)
+
+    body = assert_error(response, 400, "ticket_not_in_jira")
+
+    assert "on another site, other.atlassian.net" in body["message"]
+    assert body["fields"] == {"q": [body["message"]]}
+
+
+def test_search_in_a_project_that_is_gone_blames_the_project(
+    api: Api, tenant_id: UUID
+) -> None:
+    Integration.objects.update(project_key="FACILITIES")
+
+    response = api.request("GET", f"/api/jira/search/{tenant_id}?q=export")
+
+    body = assert_error(response, 500, "jira_project_invalid")
+    assert "Jira project FACILITIES does not exist" in body["message"]
 
 
 def test_search_without_an_integration_says_to_connect(

@@ -1,4 +1,4 @@
-"""A document that is too long is cut where a block ends, and says so."""
+"""A document that is too long for Jira is cut, and says so at its end."""
 
 import json
 from importlib.resources import files
@@ -40,7 +40,7 @@ def words(node: Any) -> str:
 
 
 @pytest.mark.parametrize(("kind", "text"), LONG, ids=[kind for kind, _ in LONG])
-def test_start_stays_and_the_last_paragraph_says_that_it_was_cut(
+def test_long_document_keeps_its_start_and_ends_with_the_notice(
     kind: str, text: str
 ) -> None:
     document = text_to_adf("# First\n\n" + text)
@@ -55,7 +55,7 @@ def test_start_stays_and_the_last_paragraph_says_that_it_was_cut(
     assert words(last) == NOTICE
 
 
-def test_blocks_are_whole() -> None:
+def test_document_is_cut_between_paragraphs() -> None:
     document = text_to_adf("\n\n".join([PARAGRAPH] * 700))
 
     *kept, _ = truncate(document)["content"]
@@ -63,19 +63,19 @@ def test_blocks_are_whole() -> None:
     assert kept == document["content"][: len(kept)]
 
 
-def test_list_ends_with_a_whole_item() -> None:
+def test_list_is_cut_between_items() -> None:
     [listed, _] = truncate(text_to_adf(LONG[1][1]))["content"]
 
     assert {words(item) for item in listed["content"]} == {PARAGRAPH}
 
 
-def test_long_text_ends_with_a_whole_word() -> None:
+def test_long_paragraph_is_cut_between_words() -> None:
     [paragraph, _] = truncate(text_to_adf(f"{PARAGRAPH} " * 740))["content"]
 
     assert words(paragraph).split()[-1] in PARAGRAPH.split()
 
 
-def test_document_within_the_limit_is_cut_to_half() -> None:
+def test_document_within_the_limit_is_cut_to_half_its_size() -> None:
     document = text_to_adf("\n\n".join([PARAGRAPH] * 100))
 
     assert size(truncate(document)) <= size(document) / 2
@@ -89,7 +89,7 @@ def test_document_within_the_limit_is_cut_to_half() -> None:
         max_size=12,
     ).map("\n\n".join)
 )
-def test_what_was_valid_stays_valid(text: str) -> None:
+def test_cut_document_is_valid(text: str) -> None:
     shorter = truncate(text_to_adf(text))
 
     is_valid(shorter)

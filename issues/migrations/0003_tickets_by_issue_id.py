@@ -1,5 +1,3 @@
-
-
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
@@ -41,6 +39,11 @@ class Migration(migrations.Migration):
             model_name='report',
             name='jira_issue_id',
             field=models.CharField(blank=True, editable=False, max_length=64),
+        ),
+        migrations.AddField(
+            model_name='ticketrequest',
+            name='cloud_id',
+            field=models.UUIDField(blank=True, null=True),
         ),
         migrations.AddField(
             model_name='ticketrequest',

@@ -5,7 +5,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 MAX_TITLE = 255
@@ -55,10 +55,19 @@ class AIIssueGroup(models.Model):
         return self.title
 
 
+TICKETS_FIRST = Case(When(source="jira", then=Value(0)), default=Value(1))
+"""0 for a ticket, 1 for any other report."""
+
+
 class ReportQuerySet(models.QuerySet["Report"]):
     def jira(self) -> Self:
         """The tickets among the reports."""
         return self.filter(source=Report.JIRA)
+
+    def tickets_first(self) -> Self:
+        """The tickets, then the other reports, each newest first."""
+        ordered = self.alias(place=TICKETS_FIRST)
+        return ordered.order_by("place", "-created_at", "-pk")
 
     def count_by_source(self) -> Iterable[tuple[UUID, str, int]]:
         """How many there are: group id, source, count; the most first."""
@@ -102,7 +111,7 @@ class Report(models.Model):
         AIIssueGroup,
         on_delete=models.CASCADE,
         related_name="reports",
-        db_index=False,  # report_newest_of_group serves it
+        db_index=False,  # report_tickets_first serves it
     )
     source = models.CharField(max_length=50)
     title = models.TextField(blank=True)
@@ -130,8 +139,14 @@ class Report(models.Model):
             ),
         ]
         indexes = [
-            # The reports of a group, newest first.
-            models.Index(fields=["group", "-created_at"], name="report_newest_of_group")
+            # The reports of a group, in the order of ReportQuerySet.tickets_first.
+            models.Index(
+                F("group"),
+                TICKETS_FIRST,
+                F("created_at").desc(),
+                F("id").desc(),
+                name="report_tickets_first",
+            )
         ]
 
     def __str__(self) -> str:

@@ -83,6 +83,7 @@ class TicketRequest(models.Model):
     description = models.TextField()
     # Where it was sent: the integration may point elsewhere by the time of a recovery.
     base_url = models.CharField(max_length=255)
+    cloud_id = models.UUIDField(null=True, blank=True)
     project_key = models.CharField(max_length=100)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     actor = models.CharField(max_length=255, blank=True)

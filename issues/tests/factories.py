@@ -48,6 +48,10 @@ class TicketRequestFactory(DjangoModelFactory[TicketRequest]):
             error_code="jira_auth_failed",
             finished_at=factory.LazyFunction(timezone.now),
         )
+        unknown = factory.Trait(
+            state=TicketRequest.State.UNKNOWN,
+            lease_until=factory.LazyFunction(timezone.now),
+        )
 
     group = factory.SubFactory(GroupFactory)
     tenant_id = factory.SelfAttribute("group.tenant_id")

@@ -13,6 +13,7 @@ from issues.tests.factories import (
     ReportFactory,
     TicketRequestFactory,
 )
+from killthenoise.audit.models import AuditEvent
 
 READ_ONLY = [TicketRequestFactory, ReportFactory]
 
@@ -193,3 +194,75 @@ def test_labels_spell_abbreviations_in_capitals(admin_client: Client) -> None:
 
     assert "AI type confidence:" in page
     assert "External ID" in reports.content.decode()
+
+
+def settle(client: Client, request: TicketRequest, **form: str) -> Any:
+    form = {"outcome": "none", "ticket_key": "", "reason": "looked in Jira"} | form
+    return client.post(admin_url(request, "settle", request.pk), form, follow=True)
+
+
+def test_open_request_is_settled_by_hand(admin_client: Client) -> None:
+    request = TicketRequestFactory.create(
+        unknown=True, base_url="https://gone.atlassian.net"
+    )  # no account is connected there
+    detail = admin_client.get(admin_url(request, "change", request.pk))
+
+    page = settle(admin_client, request, outcome="ticket", ticket_key="old-7")
+
+    assert "Settle by hand" in detail.content.decode()
+    assert "The ticket request is settled." in page.content.decode()
+    request.refresh_from_db()
+    assert (request.state, request.ticket_key) == ("created", "OLD-7")
+    assert request.settled_by == "admin:admin"
+    event = AuditEvent.objects.get(action="ticket.settle")
+    assert event.detail == {"ticket_key": "OLD-7", "reason": "looked in Jira"}
+
+
+def test_request_is_settled_as_not_created(admin_client: Client) -> None:
+    request = TicketRequestFactory.create(unknown=True)
+
+    settle(admin_client, request)
+
+    request.refresh_from_db()
+    assert request.state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"outcome": "ticket"}, "Enter the key of the ticket."),
+        ({"reason": ""}, "This field is required."),
+    ],
+)
+def test_incomplete_settlement_changes_nothing(
+    admin_client: Client, form: dict[str, str], sentence: str
+) -> None:
+    request = TicketRequestFactory.create(unknown=True)
+
+    page = settle(admin_client, request, **form)
+
+    assert sentence in page.content.decode()
+    request.refresh_from_db()
+    assert request.state == "unknown"
+
+
+def test_settled_request_cannot_be_settled_again(admin_client: Client) -> None:
+    request = TicketRequestFactory.create(created=True)
+    detail = admin_client.get(admin_url(request, "change", request.pk))
+
+    page = settle(admin_client, request)
+
+    assert "Settle by hand" not in detail.content.decode()
+    assert "settled already" in page.content.decode()
+
+
+def test_staff_without_the_permission_cannot_settle(
+    client: Client, django_user_model: Any
+) -> None:
+    staff = django_user_model.objects.create_user("staff", is_staff=True)
+    client.force_login(staff)
+    request = TicketRequestFactory.create(unknown=True)
+
+    assert settle(client, request).status_code == 403
+    request.refresh_from_db()
+    assert request.state == "unknown"

@@ -2,10 +2,12 @@
 
 import json
 from base64 import b64encode
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from pytest_django import Settings
 from requests_mock import Mocker
 
@@ -219,3 +221,25 @@ def test_same_text_in_two_groups_creates_two_tickets(
 
 def get_caller(group: AIIssueGroup) -> Caller:
     return Caller(group.tenant_id, "someone", "127.0.0.1", str(uuid4()))
+
+
+def test_creation_takes_two_transactions_and_twelve_statements(
+    client: Client,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    django_assert_max_num_queries: Any,
+) -> None:
+    """Group; claim: lock, requests, tickets, integration, insert; record: locks of
+    group and request, report twice, update; audit.
+    """
+    path = f"/api/issues/ai/{group.pk}/create-jira-ticket"
+    headers = {"X-Tenant-ID": str(group.tenant_id)}
+    Integration.objects.update(last_sync_status="success")
+
+    with django_assert_max_num_queries(16):  # with BEGIN and COMMIT
+        response = client.post(
+            path, CONTENT, content_type="application/json", headers=headers
+        )
+
+    assert response.status_code == 200

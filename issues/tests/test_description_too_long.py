@@ -70,6 +70,33 @@ def test_rate_limit_of_the_second_request_is_waited_for(
     assert TicketRequest.objects.get().attempts == 3
 
 
+@pytest.mark.parametrize("body", ["<h1>413</h1>", {"errorMessages": ["Too large"]}])
+def test_ticket_that_is_too_large_is_truncated_and_sent_once_more(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, body: object
+) -> None:
+    jira.inject("response", status=413, body=body)
+
+    assert api.create(group, BODY).json()["data"]["ticket_key"] == "SCRUM-1"
+
+    [ticket] = jira.tickets
+    last = ticket.fields["description"]["content"][-1]
+    assert last["content"][0]["text"] == NOTICE
+    assert TicketRequest.objects.get().attempts == 2
+
+
+def test_error_explains_a_ticket_that_stays_too_large(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    jira.inject("response", status=413, body="<h1>413</h1>", times=None)
+
+    body = assert_error(api.create(group, BODY), 500, "jira_content_too_long")
+
+    assert body["message"] == (
+        "Jira found the ticket too large (413). Shorten the description."
+    )
+    assert jira.count("POST", CREATE) == 2
+
+
 def test_second_request_is_not_sent_after_the_lease_has_ended(
     api: Api,
     group: AIIssueGroup,

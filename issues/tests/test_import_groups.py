@@ -215,3 +215,15 @@ def test_lines_are_read_in_batches(file: Path, monkeypatch: pytest.MonkeyPatch) 
         sizes = [len(batch) for batch in import_groups.read_batches(stream)]
 
     assert sizes == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    "blank", [b"\xef\xbb\xbf", b"\xef\xbb\xbf \t\r", b" \xef\xbb\xbf", b"  \r", b""]
+)
+def test_blank_line_is_skipped_even_with_a_byte_order_mark(
+    file: Path, blank: bytes
+) -> None:
+    out, err = run(file, [blank, line(1), blank])
+
+    assert "1 created, 0 updated, 0 unchanged, 0 refused" in out
+    assert err == ""

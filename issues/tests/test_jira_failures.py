@@ -2,6 +2,8 @@
 
 import logging
 import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -81,6 +83,20 @@ def test_lost_response_is_recorded_and_reported_as_unknown(
     request = TicketRequest.objects.get()
     assert (request.state, request.finished_at) == ("unknown", None)
     assert not Report.objects.exists()
+
+
+def test_wait_until_an_http_date_is_not_cut_short(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=120), usegmt=True)
+    jira.inject("rate_limited", retry_after=until, times=None)
+
+    response = api.create(group)
+
+    body = assert_error(response, 500, "jira_rate_limited")
+    assert int(response.headers["Retry-After"]) in range(100, 121)
+    assert f"Try again in {response.headers['Retry-After']} seconds" in body["message"]
+    assert jira.count("POST", "/rest/api/3/issue") == 1
 
 
 def test_wrong_credentials_ask_the_user_to_reconnect(

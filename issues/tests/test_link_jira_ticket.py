@@ -18,7 +18,21 @@ def _ticket(jira: Sandbox) -> None:
     jira.state.add("SCRUM", fields, {})
 
 
-@pytest.mark.parametrize("key", ["SCRUM-1", " scrum-1 ", "1", "{jira}/browse/SCRUM-1"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "SCRUM-1",
+        " scrum-1 ",
+        "1",
+        "SCRUM-1.",
+        "SCRUM\u200b-1",
+        "{jira}/browse/SCRUM-1",
+        "{jira}/browse/SCRUM-1/",
+        "{jira}/browse/SCRUM-1?focusedCommentId=1",
+        "{jira}/jira/software/projects/SCRUM/boards/1?selectedIssue=SCRUM-1",
+        "{jira}/projects/SCRUM/issues/SCRUM-1",
+    ],
+)
 def test_linked_ticket_belongs_to_the_group(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, key: str
 ) -> None:
@@ -60,6 +74,30 @@ def test_key_that_is_unknown_or_of_another_project_is_rejected(
     assert body["fields"]["ticket_key"]
     assert "SCRUM" in body["message"]
     assert not Report.objects.exists()
+
+
+def test_address_of_another_site_is_rejected_with_both_sites(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    key = "https://other.atlassian.net/browse/SCRUM-1"
+
+    body = assert_error(api.link(group, key), 400, "ticket_not_in_jira")
+
+    assert body["message"] == (
+        "SCRUM-1 is on another site, other.atlassian.net. The connected Jira is "
+        f"{jira.url}. Choose a ticket of its project SCRUM."
+    )
+    assert not jira.requests
+
+
+def test_missing_ticket_is_named_by_its_key_and_not_by_its_address(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    key = f"{jira.url}/browse/SCRUM-99/"
+
+    body = assert_error(api.link(group, key), 400, "ticket_not_in_jira")
+
+    assert "Jira project SCRUM has no ticket SCRUM-99 that" in body["message"]
 
 
 @pytest.mark.parametrize("key", [None, "", " ", 7, ["SCRUM-1"], "x" * 256])

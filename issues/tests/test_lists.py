@@ -175,4 +175,4 @@ def test_invalid_page_parameter_is_named_in_the_error(
 
     body = assert_error(response, 400, "validation_error")
     assert list(body["fields"]) == [field]
-    assert f"The {field}" in body["message"]
+    assert field in body["message"]

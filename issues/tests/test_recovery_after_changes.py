@@ -23,8 +23,8 @@ def test_ticket_on_a_later_page_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("integrations.jira.issue_lookup.SEARCH_PAGE", 10)
-    for _ in range(25):
-        jira.state.add("SCRUM", {"summary": "x"}, {"killthenoise": {"other": 1}})
+    other = {"killthenoise": {"other": 1}}
+    jira.state.add_many(25, "SCRUM", {"summary": "x"}, other, age_s=60)
 
     assert recover_due() == {"created": 1}
     assert jira.count("POST", SEARCH) == 3

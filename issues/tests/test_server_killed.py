@@ -34,9 +34,10 @@ def interrupted(
     The test holds a lock that the record needs, from before Jira responds until the
     server is interrupted.
     """
-    jira.inject("latency", seconds=0.5)
+    jira.inject("latency", seconds=1)
     with ExitStack() as running, ThreadPoolExecutor(1) as pool:
-        environment = {"DATABASE_URL": database_url(), "LEASE_S": "2"}
+        environment = {"DATABASE_URL": database_url(), "LEASE_S": "4"}
+        environment |= {"REQUEST_BUDGET_S": "4", "TWIN_WAIT_S": "1"}
         processes = Processes(running, tmp_path, environment)
         api = Api(f"http://127.0.0.1:{free_port(0)}", group.tenant_id)
         server = processes.start_server(api.server)

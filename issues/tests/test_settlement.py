@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from development.sandbox import Sandbox
+from development.sandbox import CLOUD_ID, Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, TicketRequest
@@ -178,3 +178,12 @@ def test_unknown_id_says_so(db: None) -> None:
             "00000000-0000-0000-0000-000000000000",
             "--not-created",
         )
+
+
+def test_renamed_site_is_recognized_by_its_cloud_id(
+    integration: Integration, unknown_request: TicketRequest
+) -> None:
+    Integration.objects.update(cloud_id=CLOUD_ID)
+    TicketRequest.objects.update(base_url=GONE, cloud_id=CLOUD_ID)
+
+    assert recover_due() == {"created": 1}

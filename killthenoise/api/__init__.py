@@ -1,1 +1,1 @@
-"""What every API view shares; knows no word of the domain and imports no app."""
+"""Code that every API view shares. It imports no app and knows no domain terms."""

@@ -1,6 +1,6 @@
-"""Who calls: the tenant that a request names, and what the audit notes of it.
+"""Authenticates the caller and the tenant of a request.
 
-TENANT_AUTH chooses who vouches for the tenant: a gateway, or a token.
+TENANT_AUTH decides what proves the tenant: a gateway's header, or a token.
 """
 
 import re
@@ -31,7 +31,7 @@ UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, for which tenant, from where: `request.user` of every API view."""
+    """The caller of a request: `request.user` in every API view."""
 
     tenant_id: UUID
     actor: str
@@ -59,7 +59,7 @@ class TenantMalformed(APIException):
 
 
 class NotFromGateway(NotAuthenticated):
-    """The same for a secret that is wrong and for none: nothing to learn by trying."""
+    """A wrong and a missing secret get the same error, so guessing reveals nothing."""
 
     default_detail = (
         "The request did not come through the gateway. Send it to the gateway's "
@@ -77,10 +77,7 @@ class TenantForbidden(PermissionDenied):
 
 
 class TenantHeaderAuthentication(BaseAuthentication):
-    """Trust the tenant that is named: in development, or by a gateway.
-
-    With a GATEWAY_SECRET only the gateway, which proves itself by it.
-    """
+    """Trusts X-Tenant-ID. If GATEWAY_SECRET is set, the request must contain it."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         sent = request.headers.get("X-Gateway-Secret", "")
@@ -91,11 +88,11 @@ class TenantHeaderAuthentication(BaseAuthentication):
         return _caller(request, tenant_id, actor=f"tenant:{tenant_id}"), None
 
     def authenticate_header(self, request: Request) -> str:
-        return "Gateway-Secret"  # a 401 must name a scheme; there is no registered one
+        return "Gateway-Secret"  # a 401 must name a scheme; none is registered
 
 
 class TenantTokenAuthentication(BaseAuthentication):
-    """Let the bearer of a verified token in, to the tenants that the token lists."""
+    """Accepts a verified bearer token, for the tenants that it lists."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         claims = verified_claims(bearer_token(request))
@@ -118,16 +115,16 @@ def _caller(request: Request, tenant_id: UUID, *, actor: str) -> Caller:
 
 
 def _tenants(claims: Mapping[str, Any]) -> set[UUID | None]:
-    """Read the tenant claim, which is one UUID or a list of them."""
+    """Return the tenants of the claim, which is one UUID or a list."""
     value = claims.get(settings.JWT_TENANT_CLAIM)
     listed = value if isinstance(value, list) else [value]
     return {parse_uuid(item) for item in listed if isinstance(item, str)}
 
 
 def _actor(claims: Mapping[str, Any]) -> str:
-    """Return the e-mail address, else the subject, else "", fit for the audit.
+    """Return the e-mail address, or else the subject, or else "", for the audit.
 
-    An address that the issuer says is not verified could be somebody else's.
+    An address that the issuer has not verified may belong to another person.
     """
     verified = claims.get("email_verified", True) in (True, "true")
     names = [claims.get("email") if verified else None, claims.get("sub")]
@@ -136,11 +133,11 @@ def _actor(claims: Mapping[str, Any]) -> str:
 
 
 def named_tenant(request: Request) -> UUID:
-    """Return the one tenant of the header X-Tenant-ID, the path and the query.
+    """Return the tenant that the header X-Tenant-ID, the path and the query name.
 
-    The path names it in the kwarg `tenant`, and then the header may be absent. Raises
-    TenantMissing and TenantMalformed (400) about the header, and NotFound (404) where
-    the path is no tenant's or two names differ.
+    The header may be absent if the path has the kwarg `tenant`. Raises TenantMissing
+    and TenantMalformed (400) for the header, and NotFound (404) if the path has no UUID
+    or if the names differ.
     """
     header = request.headers.get("X-Tenant-ID", "").strip()
     path = request.parser_context["kwargs"].get("tenant", "")
@@ -157,5 +154,5 @@ def named_tenant(request: Request) -> UUID:
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Read a UUID in its canonical form; None for anything else."""
+    """Return the UUID of a text in canonical form, None for any other text."""
     return UUID(text) if re.fullmatch(UUID_PATTERN, text) else None

@@ -1,4 +1,4 @@
-"""The one shape of every answer under /api/."""
+"""The shape of every response under /api/."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from killthenoise.api.request_id import current_request_id
 def success(
     data: Any, message: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
-    """Answer 200 with `{"success": true, "data": …, "message": …}`, and `more` keys."""
+    """Return 200 with `{"success": true, "data": …, "message": …}` and `more` keys."""
     body = {"success": True, "data": data, "message": message, **more}
     return Response(body, headers=dict(headers or {}))
 
@@ -23,7 +23,7 @@ def success_list(
     next_cursor: str | None = None,
     **more: Any,
 ) -> Response:
-    """Answer 200 with a list, its `count`, the `next_cursor`, and `more` keys."""
+    """Return 200 with a list, its `count`, the `next_cursor` and `more` keys."""
     return success(data, message, count=len(data), next_cursor=next_cursor, **more)
 
 
@@ -31,9 +31,9 @@ def success_list(
 class ErrorResponse:
     """An error as a client sees it.
 
-    `title` is short, `message` a sentence for a person: what happened and what to do.
-    `code` is a stable slug, `retry_after` in whole seconds, `fields` the sentences by
-    input field, `data` names a ticket that exists, `challenge` the scheme of a 401.
+    `title` is short. `message` tells a person what happened and what to do. `code` is a
+    stable slug. `retry_after` is in whole seconds. `fields` has the sentences by input
+    field. `data` names a ticket that exists. `challenge` is the scheme of a 401.
     """
 
     status: int
@@ -49,7 +49,7 @@ class ErrorResponse:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON object; optional keys are there only when they say something."""
+        """The JSON object; optional keys without a value are left out."""
         body: dict[str, Any] = {
             "success": False,
             "error": self.title,
@@ -68,10 +68,10 @@ class ErrorResponse:
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Retry-After` where waiting helps, `WWW-Authenticate` where a login does."""
+        """`Retry-After` and `WWW-Authenticate`, if they apply."""
         hints = {"Retry-After": self.retry_after, "WWW-Authenticate": self.challenge}
         return {name: str(value) for name, value in hints.items() if value is not None}
 
     def response(self) -> Response:
-        """Build the answer of a DRF view."""
+        """Return the response of a DRF view."""
         return Response(self.body, status=self.status, headers=self.headers)

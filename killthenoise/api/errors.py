@@ -1,10 +1,12 @@
-"""Expected errors, and those of Django and DRF, as HTTP responses."""
+"""Turns exceptions (ours, Django's and DRF's) into error responses."""
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.db import Error as AnyDatabaseError
@@ -13,6 +15,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from killthenoise import missing_tables
 from killthenoise.api.envelope import ErrorResponse
 from killthenoise.api.parsers import PayloadTooLarge
 from killthenoise.errors import ServiceError
@@ -25,20 +28,21 @@ NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 DATABASE_DOWN = ErrorResponse(
     status=500,
     title="Database error",
-    message="Our database did not answer. Send the same request again in a moment, "
-    "which is safe.",
+    message="Our database did not answer. Send the same request again in a moment; "
+    "this is safe.",
     code="database_error",
     retryable=True,
 )
 BUG = ErrorResponse(
     status=500,
     title="Internal error",
-    message="Something broke on our side. Try the same request again, which is safe; "
-    "if it fails again, tell us the request id.",
+    message="Something broke on our side. Send the same request again; this is safe. "
+    "If it fails again, tell us the request id.",
     code="internal_error",
     retryable=True,
 )
 
+METHOD_NOT_ALLOWED = "Method not allowed here. See the Allow header."
 _TITLES = {
     "malformed_json": "Malformed JSON",
     "not_an_object": "Not a JSON object",
@@ -48,13 +52,10 @@ _TITLES = {
 }
 _MESSAGES: dict[type[Exception], str] = {
     drf.NotFound: "There is nothing here for this tenant. Check the id and the tenant.",
-    drf.MethodNotAllowed: "This path does not take that method. The Allow header lists "
-    "those that it takes.",
+    drf.MethodNotAllowed: METHOD_NOT_ALLOWED,
     drf.UnsupportedMediaType: "Send the body as JSON, with the header Content-Type: "
     "application/json.",
-    drf.NotAcceptable: "The API answers JSON only. Send Accept: application/json.",
-    drf.Throttled: "Too many requests came in a short time, so this one did nothing. "
-    "Wait for the seconds that Retry-After tells, then send it again.",
+    drf.NotAcceptable: "The API returns JSON only. Send Accept: application/json.",
 }
 
 
@@ -65,7 +66,11 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     if known := framework_error_response(exc):
         return known.response()
     logger.error("unhandled %s", type(exc).__name__, exc_info=exc)
-    return (DATABASE_DOWN if isinstance(exc, AnyDatabaseError) else BUG).response()
+    if not isinstance(exc, AnyDatabaseError):
+        return BUG.response()
+    if settings.DEBUG and missing_tables.are_tables_missing(exc):
+        return replace(DATABASE_DOWN, message=missing_tables.MESSAGE).response()
+    return DATABASE_DOWN.response()
 
 
 def _service_error_response(exc: ServiceError) -> ErrorResponse:
@@ -83,7 +88,7 @@ def _service_error_response(exc: ServiceError) -> ErrorResponse:
 
 
 def framework_error_response(exc: Exception) -> ErrorResponse | None:
-    """Return the answer for an exception of Django or DRF, None for any other."""
+    """Return the response to an exception of Django or DRF, None for any other."""
     match exc:
         case Http404():
             exc = drf.NotFound()
@@ -111,10 +116,7 @@ def _invalid_input(exc: drf.ValidationError) -> ErrorResponse:
 def _flat(
     detail: Mapping[str, Any], above: str = ""
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield the sentences by field; one inside another is written `outer.inner`.
-
-    The third of a list is `outer.2.inner`.
-    """
+    """Yield each field with its sentences, such as `outer.inner` or `list.2.inner`."""
     for name, errors in detail.items():
         path = above if name == NON_FIELD and above else f"{above}.{name}".lstrip(".")
         if isinstance(errors, list) and any(isinstance(one, dict) for one in errors):
@@ -127,12 +129,17 @@ def _flat(
 
 def _api_exception(exc: drf.APIException) -> ErrorResponse:
     code = str(exc.get_codes())
+    wait = getattr(exc, "wait", None)  # of Throttled and AuthUnavailable, in seconds
+    message = _MESSAGES.get(type(exc), str(exc.detail))
+    if isinstance(exc, drf.Throttled):
+        time = "a moment" if wait is None else f"{wait} second{'s' * (wait != 1)}"
+        message = f"Too many requests. Try again in {time}."
     return ErrorResponse(
         status=exc.status_code,
         title=_TITLES.get(code, HTTPStatus(exc.status_code).phrase),
-        message=_MESSAGES.get(type(exc), str(exc.detail)),
+        message=message,
         code=code,
         retryable=exc.status_code in (429, 503),
-        retry_after=getattr(exc, "wait", None),  # of Throttled, in whole seconds
+        retry_after=wait,
         challenge=getattr(exc, "auth_header", None),  # set by the view, on 401
     )

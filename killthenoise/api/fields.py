@@ -1,4 +1,4 @@
-"""Fields of serializers that say in a sentence what is wrong."""
+"""Serializer fields whose errors are full sentences."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,17 +14,18 @@ _WRONG += ["max_length", "max_string_length", "overflow"]
 
 
 def must_be(sentence: str) -> dict[str, Any]:
-    """Return the error messages of a field that says the same whatever is wrong.
+    """Return error messages that are all this sentence.
 
-    DRF's own do not name the field, and `message` of an error is read without it.
+    DRF's own messages do not name the field, so they make no sense in `message`.
     """
     return dict.fromkeys(_WRONG, sentence)
 
 
 class TextField(serializers.CharField):
-    """Text from a person: strings only, cleaned before anything is checked.
+    """Text from a person: a string, which is cleaned before it is validated.
 
-    `name` is how sentences call it, `limit` its length in characters once it is clean.
+    Error messages use `name`. `limit` is the maximal length in characters after
+    cleaning.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class TextField(serializers.CharField):
         self.clean, self.limit = clean, limit
         a_name = f"{'an' if name[0] in 'aeiouA' else 'a'} {name}"
         super().__init__(
-            help_text=f"At most {limit} characters, without those that are removed: "
-            "control characters, and spaces around the text.",
+            trim_whitespace=False,  # `clean` trims; the first indent may stay
+            help_text=f"At most {limit} characters. Control characters and spaces "
+            "around the text are removed first.",
             error_messages={
                 "required": f"Enter {a_name}.",
                 "null": f"Enter {a_name}.",
@@ -75,7 +77,7 @@ class IdField(serializers.UUIDField):
 
 
 class NumberField(serializers.FloatField):
-    """JSON's numbers alone: "nan" must not be taken for one."""
+    """Accepts JSON numbers only, not the string "nan"."""
 
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, str | bool):
@@ -84,7 +86,7 @@ class NumberField(serializers.FloatField):
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """JSON's true and false alone: "no" must not be taken for a yes."""
+    """Accepts JSON's true and false only, not the string "no"."""
 
     def __init__(self, *, name: str, **options: Any) -> None:
         wrong = must_be(f"{name} must be true or false.")

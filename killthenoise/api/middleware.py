@@ -1,32 +1,37 @@
-"""Middleware: the request id, the client's address, what all answers have in common."""
+"""Middleware for the request id, the client's address, response headers and errors."""
 
 from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_address
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from killthenoise.api.envelope import ErrorResponse
+from killthenoise.api.errors import METHOD_NOT_ALLOWED
 from killthenoise.api.request_id import begin_request
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _MESSAGES = {
     404: "There is no {path} here. Check the path; /api/docs lists the API.",
-    405: "This path does not take that method. The Allow header lists those that it "
-    "takes.",
+    405: METHOD_NOT_ALLOWED,
     400: "The server could not read this request. Check its headers and try again.",
     500: "Something broke on our side. Nothing more is known; quote the request id.",
 }
+_WRONG_HOST = (
+    "This server does not answer to the name in Host. Use its public address; its "
+    "operator lists names in DJANGO_ALLOWED_HOSTS."
+)
 _OF_A_BODY = {"Content-Type", "Content-Length"}
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 _NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class RequestIdMiddleware:
-    """Echo a sane `X-Request-ID`, or make one; the log lines carry it too."""
+    """Echoes a valid `X-Request-ID` or creates one; log lines contain it too."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -39,36 +44,36 @@ class RequestIdMiddleware:
 
 
 class ClientAddressMiddleware:
-    """Let REMOTE_ADDR be the client's, behind `TRUSTED_PROXIES` routers.
+    """Sets REMOTE_ADDR to the client's address behind `TRUSTED_PROXIES` proxies.
 
-    Each router adds to X-Forwarded-For the address that it was called from. What stands
-    before those is what the client says, and is not believed.
+    Each proxy appends the address of its caller to X-Forwarded-For. Earlier entries
+    come from the client and are ignored.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if told := _told_by_routers(request, settings.TRUSTED_PROXIES):
-            request.META["REMOTE_ADDR"] = told
+        if address := _forwarded_address(request, settings.TRUSTED_PROXIES):
+            request.META["REMOTE_ADDR"] = address
         return self.get_response(request)
 
 
-def _told_by_routers(request: HttpRequest, routers: int) -> str | None:
-    """Return the address that the outermost router was called from, if it is one."""
+def _forwarded_address(request: HttpRequest, proxies: int) -> str | None:
+    """Return the address that called the outermost proxy, None if there is none."""
     path = request.headers.get("X-Forwarded-For", "").split(",")
-    if not 0 < routers <= len(path):
+    if not 0 < proxies <= len(path):
         return None
     try:
-        return str(ip_address(path[-routers].strip()))
+        return str(ip_address(path[-proxies].strip()))
     except ValueError:
         return None
 
 
 class ResponseHeadersMiddleware:
-    """Keep answers of the API out of caches, and all that is no page out of browsers.
+    """Forbids caching of API responses, and content in those that are not pages.
 
-    A policy for pages is in the settings (`CONTENT_SECURITY_POLICY`).
+    The policy for pages is the setting `CONTENT_SECURITY_POLICY`.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -85,7 +90,7 @@ class ResponseHeadersMiddleware:
 
 
 class JsonErrorsMiddleware:
-    """Put errors that no view made (URL map, hosts, crashes) into the envelope."""
+    """Puts errors from outside the views (URL map, hosts, crashes) in the envelope."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -100,15 +105,23 @@ class JsonErrorsMiddleware:
 
 
 def _enveloped(request: HttpRequest, response: HttpResponseBase) -> JsonResponse:
-    """Return the envelope with the headers that the answer already has."""
+    """Return the error in the envelope, with the headers of the response."""
     status = HTTPStatus(response.status_code)
-    message = _MESSAGES.get(status.value) or _MESSAGES[status.value // 100 * 100]
-    answer = ErrorResponse(
+    error = ErrorResponse(
         status=status.value,
         title=status.phrase,
-        message=message.format(path=request.path),
+        message=_message(request, status.value),
         code=status.name.lower(),
         retryable=status.value >= 500,
     )
     headers = {name: response[name] for name in response.headers.keys() - _OF_A_BODY}
-    return JsonResponse(answer.body, status=answer.status, headers=headers)
+    return JsonResponse(error.body, status=error.status, headers=headers)
+
+
+def _message(request: HttpRequest, status: int) -> str:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return _WRONG_HOST
+    message = _MESSAGES.get(status) or _MESSAGES[status // 100 * 100]
+    return message.format(path=request.path)

@@ -1,7 +1,7 @@
-"""How views say what they take and answer, for the OpenAPI document.
+"""How views describe their operations for the OpenAPI document.
 
-What an operation raises is written as error classes; `openapi_hooks` makes
-responses of them.
+A view lists the error classes that it raises; `openapi_hooks` turns them into responses
+and adds the recorded examples.
 """
 
 import inspect
@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import (
-    OpenApiExample,
     OpenApiParameter,
     extend_schema,
     extend_schema_field,
@@ -18,21 +17,10 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 from rest_framework.fields import Field
 
-from killthenoise.api.authentication import UUID_PATTERN
 from killthenoise.errors import ServiceError
 
-RAISES, LINKS = "x-raises", "x-leads-to"
+RAISES, LINKS, USES_DATABASE = "x-raises", "x-links", "x-uses-database"
 View = TypeVar("View", bound=Callable[..., Any])
-
-TENANT = {"type": "string", "pattern": f"^{UUID_PATTERN}$"}
-"""Not of the format uuid, since generators of clients send text in headers alone."""
-TENANT_HEADER = OpenApiParameter(
-    "X-Tenant-ID",
-    TENANT,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="The tenant.",
-)
 
 
 @extend_schema_field({"type": "boolean", "enum": [True]})
@@ -41,48 +29,53 @@ class TrueField(serializers.BooleanField):
 
 
 @extend_schema_field({"type": "null"})
-class NothingField(serializers.Field[None, Any, Any, Any]):
+class NullField(serializers.Field[None, Any, Any, Any]):
     """Always null."""
 
 
-def path_id(name: str, description: str) -> OpenApiParameter:
-    """Return a UUID in the path."""
-    kind = {"type": "string", "format": "uuid"}
+def path_id(name: str, description: str, example: str = "") -> OpenApiParameter:
+    """Return a UUID in the path; Swagger UI fills in the example."""
+    schema: dict[str, Any] = {"type": "string", "format": "uuid"}
     return OpenApiParameter(
-        name, kind, OpenApiParameter.PATH, required=True, description=description
+        name,
+        schema | ({"example": example} if example else {}),
+        OpenApiParameter.PATH,
+        required=True,
+        description=description,
     )
 
 
 def envelope(name: str, data: Field[Any, Any, Any, Any], **more: Any) -> Any:
     """Return the envelope of a success; `more` are fields beside `data`."""
     fields = {"success": TrueField(), "data": data, "message": serializers.CharField()}
-    return inline_serializer(f"{name}Answer", fields | more)
+    return inline_serializer(f"{name}Response", fields | more)
 
 
 def list_envelope(name: str, row: Field[Any, Any, Any, Any], **more: Any) -> Any:
-    """Return the envelope of a list of rows, which is made with `many=True`."""
-    counts = {
+    """Return the envelope of a list; `row` is a serializer with `many=True`."""
+    page = {
         "count": serializers.IntegerField(min_value=0),
         "next_cursor": serializers.CharField(allow_null=True),
     }
-    return envelope(name, row, **counts, **more)
+    return envelope(name, row, **page, **more)
 
 
 def operation(
     name: str,
     *,
-    answers: Any,
-    raises: Sequence[type[ServiceError]] = (),
-    takes: Any = None,
-    parameters: Sequence[Any] = (),
-    examples: Sequence[OpenApiExample] = (),
-    links: Mapping[str, Mapping[str, str]] | None = None,
     tag: str,
+    response: Any,
+    request: Any = None,
+    parameters: Sequence[Any] = (),
+    raises: Sequence[type[ServiceError]] = (),
+    links: Mapping[str, Mapping[str, str]] | None = None,
+    uses_database: bool = True,
 ) -> Callable[[View], View]:
-    """Describe a view's method; its summary and description are its docstring.
+    """Describe a view's method; its docstring becomes the summary and the description.
 
-    `answers` is the serializer of the success, `takes` that of the body. `links`
-    names operations that take something of the answer, and where their parameters are:
+    `request` and `response` are the serializers of the body and of the success.
+    `raises` lists error classes. `links` names operations that can follow, and which of
+    their parameters this response supplies:
     https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
     """
 
@@ -92,14 +85,14 @@ def operation(
             operation_id=name,
             summary=" ".join(summary.split()).rstrip("."),
             description=description,
-            request=takes,
-            responses={200: answers},
+            request=request,
+            responses={200: response},
             parameters=list(parameters),
-            examples=list(examples),
             tags=[tag],
             extensions={
                 RAISES: list(raises),
                 LINKS: links or {},
+                USES_DATABASE: uses_database,
             },
         )(view)
         return described

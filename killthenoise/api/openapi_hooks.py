@@ -1,14 +1,16 @@
-"""The OpenAPI document: what drf-spectacular finds, and the errors of every operation.
+"""Hooks that complete drf-spectacular's document: errors, security and examples.
 
+The examples are responses that the test suite recorded: `make schema` records them in
+docs/openapi_examples.json.
 https://drf-spectacular.readthedocs.io/en/latest/customization.html
 """
 
-import inspect
-from collections.abc import Callable
+import json
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 
+from django.conf import settings
 from rest_framework import exceptions as drf
 
 from killthenoise.api.authentication import (
@@ -16,9 +18,8 @@ from killthenoise.api.authentication import (
     TenantMalformed,
     TenantMissing,
 )
-from killthenoise.api.envelope import ErrorResponse
 from killthenoise.api.errors import BUG, DATABASE_DOWN, framework_error_response
-from killthenoise.api.openapi import LINKS, RAISES
+from killthenoise.api.openapi import LINKS, RAISES, USES_DATABASE
 from killthenoise.api.parsers import MalformedJSON, NotAnObject, PayloadTooLarge
 from killthenoise.api.tokens import (
     AuthUnavailable,
@@ -26,9 +27,10 @@ from killthenoise.api.tokens import (
     TokenInvalid,
     TokenMissing,
 )
-from killthenoise.errors import ServiceError
 
 Document = dict[str, Any]
+Error = tuple[int, str]
+"""A status and a code."""
 
 ERROR: Document = {
     "type": "object",
@@ -38,7 +40,7 @@ ERROR: Document = {
         "success": {"type": "boolean", "enum": [False]},
         "error": {"type": "string", "description": "A short title."},
         "message": {"type": "string", "description": "A sentence for a person."},
-        "code": {"type": "string", "description": "A stable slug."},
+        "code": {"$ref": "#/components/schemas/ErrorCode"},
         "retryable": {
             "type": "boolean",
             "description": "Whether the same request may succeed later.",
@@ -56,7 +58,7 @@ ERROR: Document = {
         },
     },
 }
-EVERYWHERE = [
+EVERY_OPERATION = [
     TokenMissing(),
     TokenExpired(),
     TokenInvalid(),
@@ -64,17 +66,18 @@ EVERYWHERE = [
     AuthUnavailable(),
     drf.NotFound(),
     drf.NotAcceptable(),
-    drf.Throttled(wait=5),
-    drf.ValidationError({"title": ["Enter a title."]}),
-    TenantMissing(),
+    drf.Throttled(),
     TenantMalformed(),
 ]
 WITH_BODY = [
-    MalformedJSON("The body is not valid JSON."),
+    MalformedJSON(),
     NotAnObject(),
     PayloadTooLarge(),
     drf.UnsupportedMediaType("text/plain"),
 ]
+BAD_REQUEST, VALIDATION_ERROR = (400, "bad_request"), (400, "validation_error")
+METHOD_NOT_ALLOWED = "method_not_allowed"
+"""The one code that belongs to no operation."""
 RETRY_AFTER = {
     "Retry-After": {
         "description": "Seconds to wait.",
@@ -87,77 +90,109 @@ REQUEST_ID = {
         "schema": {"type": "string"},
     }
 }
+TENANT_IN_PATH: list[Document] = [{"token": []}, {}]
+"""More ways to call an operation whose path names the tenant."""
 
 
-def canonical_paths(
+def remove_trailing_slashes(
     endpoints: list[tuple[Any, ...]], **_: Any
 ) -> list[tuple[Any, ...]]:
-    """Show each path without the slash that it takes at its end as well."""
+    """Show each path once, without the slash that may follow it."""
     return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
 
 
-def add_errors(result: Document, **_: Any) -> Document:
-    """Give each operation the answers of its errors, and headers to all answers."""
-    components = result["components"]
-    components["schemas"]["Error"] = ERROR
-    examples: Document = {}
-    for methods in result["paths"].values():
+def complete_document(result: Document, **_: Any) -> Document:
+    """Add to each operation its errors, links, security and examples."""
+    path = settings.BASE_DIR / "docs" / "openapi_examples.json"
+    examples: Document = json.loads(path.read_text(encoding="utf-8"))
+    codes = {METHOD_NOT_ALLOWED}
+    for path, methods in result["paths"].items():
         for operation in methods.values():
-            answers = _answers(operation)
-            examples |= {answer.code: {"value": _body(answer)} for answer in answers}
-            _add(operation["responses"], answers)
-            if links := operation.pop(LINKS, None):
-                operation["responses"]["200"]["links"] = {
-                    name: {"operationId": name, "parameters": dict(parameters)}
-                    for name, parameters in links.items()
-                }
-    components["examples"] = dict(sorted(examples.items()))
+            errors = _errors(operation, path)
+            codes |= {code for _, code in errors}
+            _add_errors(operation, errors, examples["errors"])
+            _add_links(operation)
+            _add_success_examples(operation, examples)
+            if "{tenant}" in path:
+                operation["security"] = [*operation["security"], *TENANT_IN_PATH]
+    schemas = result["components"]["schemas"]
+    schemas["Error"] = ERROR
+    schemas["ErrorCode"] = {"type": "string", "enum": sorted(codes)}
+    result["components"]["examples"] = {
+        name: {"value": body} for name, body in examples["errors"].items()
+    }
+    _describe_defaults(schemas)
     return result
 
 
-def _answers(operation: Document) -> list[ErrorResponse]:
-    """Return every error that the operation may answer with, by status."""
-    common = [*EVERYWHERE, *(WITH_BODY if "requestBody" in operation else [])]
-    answers = [DATABASE_DOWN, BUG, *filter(None, map(framework_error_response, common))]
-    answers += [_answer(kind) for kind in operation.pop(RAISES, [])]
-    return sorted(answers, key=lambda answer: answer.status)
+def _errors(operation: Document, path: str) -> list[Error]:
+    """Return every error that the operation may respond with, by status."""
+    takes_body = "requestBody" in operation
+    takes_query = any(p["in"] == "query" for p in operation.get("parameters", []))
+    framework = [
+        *EVERY_OPERATION,
+        *([] if "{tenant}" in path else [TenantMissing()]),
+        *(WITH_BODY if takes_body else []),
+    ]
+    responses = [BUG, *map(framework_error_response, framework)]
+    errors = {(one.status, one.code) for one in responses if one} | {BAD_REQUEST}
+    if operation.pop(USES_DATABASE):
+        errors.add((DATABASE_DOWN.status, DATABASE_DOWN.code))
+    if takes_body or takes_query:
+        errors.add(VALIDATION_ERROR)
+    errors |= {(kind.http_status, kind.code) for kind in operation.pop(RAISES)}
+    return sorted(errors)
 
 
-def _answer(kind: type[ServiceError]) -> ErrorResponse:
-    """Return the answer with the error's own sentence, if that is always the same."""
-    make: Callable[..., Exception] = kind
-    try:
-        message = str(make())
-    except TypeError:
-        message = inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]
-    return ErrorResponse(
-        status=kind.http_status,
-        title=kind.title,
-        message=message,
-        code=kind.code,
-        retryable=kind.retryable,
-        ticket_may_exist=kind.ticket_may_exist,
-    )
-
-
-def _body(answer: ErrorResponse) -> Document:
-    return answer.body | {"request_id": "5f0c1d2e3a4b5c6d7e8f901234567890"}
-
-
-def _add(responses: Document, answers: list[ErrorResponse]) -> None:
-    for status, group in groupby(answers, key=lambda answer: answer.status):
-        responses[str(status)] = _response(status, [answer.code for answer in group])
+def _add_errors(operation: Document, errors: list[Error], examples: Document) -> None:
+    """Describe each status; an operation may have an example of its own for a code."""
+    responses = operation["responses"]
+    for status, group in groupby(errors, key=lambda error: error[0]):
+        codes = [code for _, code in group]
+        own = {code: f"{operation['operationId']}.{status}.{code}" for code in codes}
+        names = {code: own[code] if own[code] in examples else code for code in codes}
+        responses[str(status)] = {
+            "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Error"},
+                    "examples": {
+                        code: {"$ref": f"#/components/examples/{name}"}
+                        for code, name in names.items()
+                        if name in examples
+                    },
+                }
+            },
+            "headers": RETRY_AFTER if status in (409, 429, 500, 503) else {},
+        }
     for response in responses.values():
         response["headers"] = response.get("headers", {}) | REQUEST_ID
 
 
-def _response(status: int, codes: list[str]) -> Document:
-    examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
-    schema = {"$ref": "#/components/schemas/Error"}
-    response: Document = {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
-        "content": {"application/json": {"schema": schema, "examples": examples}},
-    }
-    if status in (409, 429, 500, 503):
-        response["headers"] = RETRY_AFTER
-    return response
+def _add_links(operation: Document) -> None:
+    if links := operation.pop(LINKS, None):
+        operation["responses"]["200"]["links"] = {
+            name: {"operationId": name, "parameters": dict(parameters)}
+            for name, parameters in links.items()
+        }
+
+
+def _add_success_examples(operation: Document, examples: Document) -> None:
+    """Show a request and its response, both as recorded."""
+    name = operation["operationId"]
+    for place, recorded in (
+        (operation.get("requestBody"), examples["requests"]),
+        (operation["responses"]["200"], examples["responses"]),
+    ):
+        if place and name in recorded:
+            place["content"]["application/json"]["example"] = recorded[name]
+
+
+def _describe_defaults(schemas: Document) -> None:
+    """Say defaults in words: generated clients require each field with a `default`."""
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if "default" in field:
+                default = json.dumps(field.pop("default"))
+                said = [field.get("description"), f"Default: {default}."]
+                field["description"] = " ".join(filter(None, said))

@@ -1,21 +1,21 @@
-"""What OPTIONS answers where no browser asks for another origin."""
+"""The response to OPTIONS requests that are not CORS preflights."""
 
 from typing import TYPE_CHECKING, Any
 
 from rest_framework.metadata import BaseMetadata
 from rest_framework.request import Request
 
-if TYPE_CHECKING:  # its module imports the metadata of the settings, which are these
+if TYPE_CHECKING:  # importing it here would be circular
     from rest_framework.views import APIView
 
 
 class MethodsMetadata(BaseMetadata):
-    """The methods of a path, in the envelope; the OpenAPI document tells the rest."""
+    """Lists the methods of a path; the OpenAPI document has the rest."""
 
     def determine_metadata(self, request: Request, view: "APIView") -> dict[str, Any]:
-        """Return the body of the answer."""
+        """Return the body of the response."""
         return {
             "success": True,
             "data": {"methods": view.allowed_methods},
-            "message": "The methods of this path; /api/docs tells what they take",
+            "message": "The methods of this path; /api/docs describes them",
         }

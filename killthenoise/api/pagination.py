@@ -1,4 +1,8 @@
-"""Pages by keyset: where a page ended, not how many rows came before."""
+"""Keyset pagination: a cursor holds the last row of a page, by time and by id.
+
+DRF's CursorPagination orders by one field. It steps over rows with equal timestamps by
+an offset, so an insert among them makes a client miss rows or see them twice.
+"""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,14 +23,14 @@ T = TypeVar("T", bound=models.Model)
 
 @dataclass(frozen=True)
 class Cursor:
-    """The place of a row in a list, newest first."""
+    """The position of a row in a list, newest first."""
 
     moment: datetime
     pk: UUID
 
     def __str__(self) -> str:
-        place = json.dumps([self.moment.isoformat(), str(self.pk)])
-        return urlsafe_b64encode(place.encode()).decode("ascii").rstrip("=")
+        position = json.dumps([self.moment.isoformat(), str(self.pk)])
+        return urlsafe_b64encode(position.encode()).decode("ascii").rstrip("=")
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
@@ -37,18 +41,18 @@ class Cursor:
             cursor = cls(datetime.fromisoformat(moment), UUID(pk))
         except (TypeError, AttributeError, RecursionError) as exc:
             raise ValueError("no cursor") from exc
-        if cursor.moment.utcoffset() != timedelta():  # which databases may not take
+        if cursor.moment.utcoffset() != timedelta():  # a database may reject it
             raise ValueError("no cursor")
         return cursor
 
 
 @extend_schema_field({"type": "string"})
 class CursorField(serializers.Field[Cursor | None, str, str, Any]):
-    """A cursor as `next_cursor` gave it; "" begins anew."""
+    """A cursor from `next_cursor`; "" stands for the first page."""
 
     default_error_messages = {
-        "invalid": "The cursor is not one of ours. Send next_cursor of the last page, "
-        "or none to begin."
+        "invalid": "Invalid cursor. Use `next_cursor` from the previous page, or omit "
+        "it."
     }
 
     def to_internal_value(self, data: str) -> Cursor | None:
@@ -73,10 +77,10 @@ class PageSerializer(serializers.Serializer[dict[str, Any]]):
 def paginate(
     rows: models.QuerySet[T], by: str, *, limit: int, cursor: Cursor | None
 ) -> tuple[list[T], str | None]:
-    """Return the page after `cursor`, newest `by` first, and the cursor of the next.
+    """Return the page after `cursor`, newest `by` first, and the next page's cursor.
 
-    Rows that are inserted while a client walks the pages make it miss none and see
-    none twice.
+    A client misses no row and sees none twice, even if rows are inserted while it reads
+    the pages.
     """
     if cursor:
         older = Q((f"{by}__lt", cursor.moment)) | Q(pk__lt=cursor.pk)

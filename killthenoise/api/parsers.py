@@ -1,4 +1,4 @@
-"""What the API reads: one JSON object of bounded size."""
+"""Parses request bodies: one JSON object of limited size."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class NotAnObject(ParseError):
 
 
 class JSONBodyParser(JSONParser):
-    """Parses one JSON object of at most 1 MiB, in UTF-8 whatever charset is named.
+    """Parses one JSON object of at most 1 MiB, always as UTF-8.
 
     Raises PayloadTooLarge (413), MalformedJSON and NotAnObject (400).
     """
@@ -51,10 +51,10 @@ class JSONBodyParser(JSONParser):
 
 
 def read_json(raw: bytes) -> Any:
-    """Read JSON in UTF-8: it knows no other encoding (RFC 8259).
+    """Parse JSON strictly. Raises ValueError and RecursionError.
 
-    Some of Python's codecs unpack what they read. Strict: no NaN, no key twice, of
-    which another reader may take the other. Raises ValueError and RecursionError.
+    The encoding is UTF-8 (RFC 8259); some of Python's other codecs decompress. NaN is
+    rejected, and so are duplicate keys, of which another parser may use the other one.
     """
     return json.loads(
         raw.decode("utf-8-sig"),
@@ -66,5 +66,5 @@ def read_json(raw: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key appears twice")
     return found

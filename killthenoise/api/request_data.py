@@ -1,4 +1,4 @@
-"""What a view takes from a request."""
+"""Reads validated data from a request."""
 
 import re
 from typing import Any, cast
@@ -9,12 +9,12 @@ from rest_framework.request import Request
 
 from killthenoise.api.authentication import Caller
 
-_KEY_RULE = "Idempotency-Key takes 1 to 255 printable ASCII characters."
+_KEY_RULE = "Idempotency-Key must have 1 to 255 printable ASCII characters."
 _printable_ascii = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 def get_caller(request: Request) -> Caller:
-    """Return who calls."""
+    """Return the authenticated caller."""
     return cast(Caller, request.user)
 
 
@@ -37,7 +37,7 @@ def validated_query(
 
 
 def idempotency_key(request: Request) -> str:
-    """Return the header Idempotency-Key, "" without one. Raises ValidationError."""
+    """Return the header Idempotency-Key, "" if absent. Raises ValidationError."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return ""

@@ -1,4 +1,4 @@
-"""The id of the request at hand, for answers, logs and records."""
+"""The id of the current request, for responses, logs and the audit."""
 
 import logging
 import re
@@ -10,19 +10,19 @@ _acceptable = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 def begin_request(offered: str) -> str:
-    """Take the caller's id if it is fit for a log line, else make one."""
+    """Use the caller's id if it is safe in a log line; otherwise create one."""
     request_id = offered if _acceptable.fullmatch(offered) else uuid4().hex
     _current.set(request_id)
     return request_id
 
 
 def current_request_id() -> str:
-    """Return the id of the request that this thread serves, "" outside of one."""
+    """Return the id of the current request, "" outside a request."""
     return _current.get()
 
 
 class RequestIdFilter(logging.Filter):
-    """Give every log record a `request_id`, "-" outside a request."""
+    """Adds `request_id` to every log record, "-" outside a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current_request_id() or "-"

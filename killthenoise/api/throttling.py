@@ -1,7 +1,7 @@
-"""How often one tenant, and one address, may ask. README.md names the rates.
+"""Limits the requests per tenant and per address. README.md lists the rates.
 
-The counts are DRF's, in the cache `throttles`: one for all processes with REDIS_URL,
-else each process counts for itself.
+DRF counts in the cache `throttles`. With REDIS_URL all processes share it; otherwise
+each process counts on its own.
 """
 
 import logging
@@ -17,22 +17,22 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from killthenoise.api.request_data import get_caller
 
-if TYPE_CHECKING:  # its module imports the throttles of the settings, which are these
+if TYPE_CHECKING:  # importing it here would be circular
     from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
 
 
 class OpenThrottle(SimpleRateThrottle):
-    """DRF's, which lets everybody through while the cache is down: tickets matter more.
+    """DRF's throttle, but requests pass while the cache is down.
 
-    A rate of None switches it off.
+    A rate of None means no limit.
     """
 
     cache: Any = ConnectionProxy(caches, "throttles")
 
     def get_rate(self) -> str | None:
-        """Read the setting when it is needed; DRF does so once, at import."""
+        """Return the rate of the settings; DRF would read it once, at import."""
         rates = cast(dict[str, str | None], api_settings.DEFAULT_THROTTLE_RATES)
         return rates[self.scope or ""]
 
@@ -44,7 +44,7 @@ class OpenThrottle(SimpleRateThrottle):
             return True
 
     def key_of(self, ident: str) -> str:
-        """Return the key under which DRF counts for a tenant or an address."""
+        """Return the cache key for a tenant or an address."""
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
 
@@ -52,19 +52,19 @@ class TenantThrottle(OpenThrottle):
     scope = "tenant"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str | None:
-        if request.user is None:  # where anybody may ask
+        if request.user is None:  # a view without authentication
             return None
         return self.key_of(str(get_caller(request).tenant_id))
 
 
 class AddressThrottle(OpenThrottle):
-    """Counts what one client has at its command: an IPv4 address, or an IPv6 /64."""
+    """Counts by IPv4 address or by IPv6 /64, which one client usually controls."""
 
     scope = "address"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str | None:
         text = request.META.get("REMOTE_ADDR")
-        if not text:  # from a Unix socket, which does not tell the clients apart
+        if not text:  # a Unix socket, where all clients look the same
             return None
         address = ip_address(text)
         address = getattr(address, "ipv4_mapped", None) or address

@@ -1,6 +1,6 @@
-"""Bearer tokens: JWTs that a configured issuer signed for this API.
+"""Verifies bearer tokens: JWTs that the configured issuer signed for this API.
 
-A token is a secret: neither it nor a part of it is ever logged or answered.
+A token is a secret: no part of it is ever logged or returned.
 """
 
 import logging
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 FETCH_TIMEOUT_S = 5
 FETCH_PAUSE_S = 5  # after a failure
-GUESSING_PAUSE_S = 30  # between fetches, once a token came with a key id that is none
+GUESSING_PAUSE_S = 30  # between fetches, after a token with an unknown key id
 
 
 class TokenMissing(NotAuthenticated):
@@ -63,7 +63,7 @@ def bearer_token(request: Request) -> str:
 
 
 def verified_claims(token: str) -> dict[str, Any]:
-    """Return the claims of a token that was signed by the issuer, for us, and is valid.
+    """Return the claims of a valid token from the issuer for this API.
 
     Raises TokenExpired and TokenInvalid (401), and AuthUnavailable (503).
     """
@@ -92,32 +92,34 @@ def _key(token: str) -> jwt.PyJWK | str:
 
 @lru_cache
 def signing_keys(url: str) -> "SigningKeys":
-    """Return the keys of this process, which are fetched when first needed."""
+    """Return the process's keys, which are fetched at their first use."""
     return SigningKeys(url, timeout=FETCH_TIMEOUT_S, cooldown_duration=0)
 
 
 class SigningKeys(jwt.PyJWKClient):
     """The issuer's public keys, cached for five minutes.
 
-    An unknown key id fetches them once more, since the issuer may have a new key.
+    An unknown key id causes one more fetch, since the issuer may have a new key.
     https://pyjwt.readthedocs.io/en/stable/api.html#jwt.PyJWKClient
     """
 
     _failed_at = float("-inf")
 
     def get_signing_key(self, kid: str) -> jwt.PyJWK:
-        """Return the key. Raises PyJWKClientError if there is none of that id."""
+        """Return the key with the id. Raises PyJWKClientError if there is none."""
         try:
             return super().get_signing_key(kid)
         except jwt.PyJWKClientError:
-            self.cooldown_duration = GUESSING_PAUSE_S  # else each guess is a fetch
+            self.cooldown_duration = (
+                GUESSING_PAUSE_S  # or each guessed id would cause a fetch
+            )
             raise
 
     def fetch_data(self) -> Any:
         """Fetch the keys. Raises AuthUnavailable.
 
-        Requests wait in line for a fetch: after a failure they fail at once for a
-        while, or each in turn would wait for its own timeout.
+        Requests wait for each other here. After a failure they fail at once for
+        FETCH_PAUSE_S; otherwise each in turn would wait for a timeout.
         """
         if time.monotonic() - self._failed_at < FETCH_PAUSE_S:
             raise AuthUnavailable

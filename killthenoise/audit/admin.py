@@ -1,4 +1,4 @@
-"""The audit to read, and the admin's own changes as events of it."""
+"""Shows the audit in the admin, and records changes that are made in the admin."""
 
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from killthenoise.audit.models import AuditEvent
 
 
 class AuditAdmin(admin.ModelAdmin):
-    """Rows to read: they cannot be added, changed or deleted."""
+    """A read-only admin: rows cannot be added, changed or deleted."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -28,7 +28,7 @@ class AuditAdmin(admin.ModelAdmin):
 
 
 class AuditedAdmin(admin.ModelAdmin):
-    """What is added, changed and deleted here is recorded, once it is committed."""
+    """Records each addition, change and deletion after it is committed."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         transaction.on_commit(_event(Action.ADMIN_ADD, request, obj))
@@ -39,7 +39,7 @@ class AuditedAdmin(admin.ModelAdmin):
         transaction.on_commit(_event(Action.ADMIN_CHANGE, request, obj, detail=detail))
         return super().log_change(request, obj, message)
 
-    # Not log_deletions, which comes before, and for a selection not in a transaction.
+    # log_deletions runs before the deletion, and not always in a transaction.
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         event = _event(Action.ADMIN_DELETE, request, obj)
         super().delete_model(request, obj)
@@ -55,7 +55,7 @@ class AuditedAdmin(admin.ModelAdmin):
 def _event(
     action: Action, request: HttpRequest, obj: Model, **facts: Any
 ) -> partial[None]:
-    """Return the recording of what is about to be done to `obj`."""
+    """Return a function that records the event, with the id that `obj` has now."""
     return partial(
         record,
         action,
@@ -80,12 +80,12 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class AuditedUserAdmin(AuditedAdmin, UserAdmin):
-    """Django's, audited."""
+    """Django's admin, audited."""
 
 
 @admin.register(Group)
 class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
-    """Django's, audited."""
+    """Django's admin, audited."""
 
 
 @admin.register(AuditEvent)
@@ -103,6 +103,6 @@ class AuditEventAdmin(AuditAdmin):
     ]
     list_filter = ["action", "outcome", "object_type", "created_at"]
     search_fields = ["actor", "object_id", "tenant_id", "request_id", "detail"]
-    search_help_text = "Who, id of the object, tenant, request id, ticket key"
+    search_help_text = "Actor, object ID, tenant, request ID or ticket key"
     date_hierarchy = "created_at"
     ordering = ["-created_at"]

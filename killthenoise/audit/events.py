@@ -1,6 +1,6 @@
-"""Recording: each event is one line in the log `audit` and one row in the database.
+"""Records audit events. Each is a line of the log `audit` and a row in the database.
 
-What a view does, what a command does, and what was done:
+In a view, in a command, and after the fact:
 
     with audited(request, Action.TICKET_LINK, AIIssueGroup, group_id) as event:
         ...
@@ -35,9 +35,10 @@ logger = logging.getLogger(__name__)
 
 
 def record(action: Action, *, actor: str, **facts: Any) -> None:
-    """Record what was done; `facts` are the other fields of the event.
+    """Record an event; `facts` are its other fields.
 
-    Inside a transaction the row is part of it, and a failing insert does not break it.
+    Inside a transaction the row is part of it: a rollback removes both, and a failed
+    insert does not break it.
     """
     with recording(action, actor=actor, **facts):
         pass
@@ -45,9 +46,9 @@ def record(action: Action, *, actor: str, **facts: Any) -> None:
 
 @contextmanager
 def recording(action: Action, *, actor: str, **facts: Any) -> Iterator[AuditEvent]:
-    """Record what the block does when it has ended, or the code of what it raises.
+    """Record an event after the block, with the code of the error if it raises one.
 
-    The block may add to the event. Recording itself never raises.
+    The block may change the event. Recording itself never raises.
     """
     request_id = current_request_id()
     event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
@@ -67,9 +68,9 @@ def audited(
     object_id: str = "",
     **detail: str,
 ) -> AbstractContextManager[AuditEvent]:
-    """Record what the block does for the caller of a view, as `recording` does.
+    """Like `recording`, for the caller of a view.
 
-    `object_id` and `detail` are as the caller sent them.
+    `object_id` and `detail` may come straight from the request.
     """
     caller = get_caller(request)
     return recording(
@@ -88,11 +89,11 @@ def _fit(text: str) -> str:
 
 
 def _code_of(exc: BaseException) -> str:
-    """Return the code that the answer to the caller has."""
+    """Return the code of the response that the caller gets."""
     if isinstance(exc, AnyDatabaseError):
         return "database_error"
-    if isinstance(exc, Exception) and (answer := framework_error_response(exc)):
-        return answer.code
+    if isinstance(exc, Exception) and (response := framework_error_response(exc)):
+        return response.code
     code = getattr(exc, "code", None)  # of a ServiceError or JiraError
     return code if isinstance(code, str) else "internal_error"
 
@@ -104,5 +105,5 @@ def _keep(event: AuditEvent) -> None:
         lines.info(json.dumps(shown, cls=DjangoJSONEncoder))
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
             event.save(force_insert=True)
-    except Exception:  # whatever it is: what was done is done, and must be answered
+    except Exception:  # the action is done, so its response must be sent
         logger.critical("audit event %s is not stored", event.pk, exc_info=True)

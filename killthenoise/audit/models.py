@@ -1,4 +1,4 @@
-"""What the audit keeps: one row for each thing that was done, or refused."""
+"""The audit: one row for each action, successful or not."""
 
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class AppendOnly(Exception):
-    """Events are added and never changed or deleted."""
+    """Audit events cannot be changed or deleted."""
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
@@ -20,10 +20,11 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
 
 class AuditEvent(models.Model):
-    """Somebody did something, or was refused it. No secret is ever in it.
+    """An action of a person or a command, successful or not. It contains no secret.
 
-    `outcome` is ok, replayed, or the code of the error; `object_type` a model such as
-    integrations.integration; `detail` a few names, never what people wrote.
+    `outcome` is ok, replayed, or the code of the error. `object_type` is a model such
+    as integrations.integration. `detail` has keys and field names, never text that
+    people wrote.
     """
 
     class Action(models.TextChoices):
@@ -65,7 +66,7 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.outcome} by {self.actor}"
 
-    # Overridden only to refuse early and in words what the triggers refuse anyway.
+    # These fail earlier and with a clearer error than the triggers would.
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise AppendOnly

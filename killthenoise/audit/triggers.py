@@ -1,6 +1,6 @@
-"""Triggers that keep the table of events append-only, by any road to the database.
+"""Database triggers that keep the table of audit events append-only.
 
-The owner of the table can still drop them: let the product connect as another role.
+The table's owner can drop them, so the application should connect as another role.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ POSTGRESQL = (
             USING ERRCODE = 'restrict_violation';
     END $$
     """,
-    # For each statement, since a TRUNCATE has no rows.
+    # For each statement, because TRUNCATE affects no rows.
     """
     CREATE TRIGGER audit_auditevent_append_only
         BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_auditevent
@@ -29,7 +29,7 @@ SQLITE = (
     CREATE TRIGGER audit_auditevent_no_delete BEFORE DELETE ON audit_auditevent
     BEGIN SELECT RAISE(ABORT, 'DELETE refused: the audit is append-only'); END
     """,
-    # INSERT OR REPLACE deletes without the trigger for deletions.
+    # INSERT OR REPLACE deletes without firing the trigger for deletions.
     """
     CREATE TRIGGER audit_auditevent_no_replace BEFORE INSERT ON audit_auditevent
     WHEN EXISTS (SELECT 1 FROM audit_auditevent WHERE id = NEW.id)
@@ -37,7 +37,7 @@ SQLITE = (
     """,
 )
 GUARD = {"postgresql": POSTGRESQL, "sqlite": SQLITE}
-"""Makes the triggers, by the database's vendor."""
+"""Creates the triggers, by database vendor."""
 LIFT = {
     "postgresql": ("DROP FUNCTION audit_auditevent_refuse CASCADE",),
     "sqlite": (
@@ -46,16 +46,16 @@ LIFT = {
         "DROP TRIGGER audit_auditevent_no_replace",
     ),
 }
-"""Drops them."""
+"""Drops the triggers, by database vendor."""
 
 
 def guard(apps: Any, schema_editor: Any) -> None:
-    """Make the triggers; a migration runs this."""
+    """Create the triggers; the migration runs this."""
     for statement in GUARD[schema_editor.connection.vendor]:
         schema_editor.execute(statement, params=None)
 
 
 def lift(apps: Any, schema_editor: Any) -> None:
-    """Drop the triggers; undoing the migration runs this."""
+    """Drop the triggers; reversing the migration runs this."""
     for statement in LIFT[schema_editor.connection.vendor]:
         schema_editor.execute(statement, params=None)

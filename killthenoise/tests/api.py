@@ -1,4 +1,4 @@
-"""The API as its clients see it: over HTTP."""
+"""A client of the API, over HTTP."""
 
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,7 @@ def assert_error(response: requests.Response, status: int, code: str) -> dict[st
     assert body["error"]
     assert body["message"].endswith((".", "{}."))
     assert body["retryable"] in (True, False)
+    assert body["retryable"] or "Try again" not in body["message"]
     assert body["request_id"] == response.headers["X-Request-ID"]
     assert not any(word in response.text for word in ("Traceback", "SELECT", "INSERT"))
     return body

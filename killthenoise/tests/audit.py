@@ -1,4 +1,4 @@
-"""The audit as tests look at it."""
+"""Reads audit events in tests."""
 
 import json
 
@@ -9,7 +9,7 @@ from killthenoise.audit.models import AuditEvent
 
 
 def only_event(caplog: pytest.LogCaptureFixture) -> AuditEvent:
-    """Check that there is one row, and one line that says the same; return the row."""
+    """Check that there is one row and one equal log line; return the row."""
     [line] = lines(caplog)
     row = AuditEvent.objects.values().get()
     assert line == json.dumps(row, cls=DjangoJSONEncoder)
@@ -17,5 +17,5 @@ def only_event(caplog: pytest.LogCaptureFixture) -> AuditEvent:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the log `audit` has."""
+    """Return the lines of the log `audit`."""
     return [record.getMessage() for record in caplog.records if record.name == "audit"]

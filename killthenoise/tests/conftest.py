@@ -1,4 +1,4 @@
-"""The API over HTTP, as a tenant."""
+"""Fixtures for tests of the API over HTTP."""
 
 from uuid import UUID
 
@@ -10,5 +10,5 @@ from killthenoise.tests.api import Api
 
 @pytest.fixture
 def api(live_server: LiveServer, tenant_id: UUID) -> Api:
-    """The API over real HTTP; with `pytest.mark.urls`, the routes of `tests.urls`."""
+    """A client of the API over HTTP, as the tenant."""
     return Api(live_server.url, tenant_id)

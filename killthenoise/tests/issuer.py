@@ -20,14 +20,14 @@ AUDIENCE = "killthenoise"
 
 @cache
 def private_key(name: str) -> PrivateKey:
-    """Return the private key of that name; they are slow to make, so only once."""
+    """Return the private key with the name. Making one is slow, so they are cached."""
     if name.startswith("ec"):
         return ec.generate_private_key(ec.SECP256R1())
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def claims_of(tenant: UUID | str | list[str], **changed: Any) -> dict[str, Any]:
-    """Return the claims of a good token; a claim of None is left out.
+    """Return the claims of a valid token; a claim of None is left out.
 
     The numbers of exp, nbf and iat are seconds from now.
     """
@@ -41,7 +41,7 @@ def claims_of(tenant: UUID | str | list[str], **changed: Any) -> dict[str, Any]:
 
 
 def jwks_of(*names: str) -> dict[str, Any]:
-    """Return the public halves of keys as a JSON Web Key Set."""
+    """Return public keys as a JSON Web Key Set."""
     return {"keys": [public_jwk(name) for name in names]}
 
 
@@ -53,7 +53,7 @@ def public_jwk(name: str) -> dict[str, Any]:
 
 
 class Issuer:
-    """Serves `jwks`, or else `body`, at `url` and counts how often it was asked."""
+    """Serves `body`, or else `jwks`, at `url` and counts the requests."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -81,7 +81,7 @@ class Issuer:
     def __enter__(self) -> "Issuer":
         from killthenoise.api.tokens import signing_keys
 
-        signing_keys.cache_clear()  # an issuer of before may have had our port
+        signing_keys.cache_clear()  # an earlier issuer may have used this port
         self.thread.start()
         return self
 
@@ -98,7 +98,7 @@ class Issuer:
         header: dict[str, Any] | None = None,
         **claims: Any,
     ) -> str:
-        """Sign a token, good but for what is changed."""
+        """Sign a token that is valid except for the given changes."""
         payload = json.dumps(claims_of(tenant, **claims)).encode()
         algorithm = "ES256" if key.startswith("ec") else "RS256"
         return jwt.api_jws.encode(

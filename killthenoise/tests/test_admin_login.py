@@ -1,4 +1,4 @@
-"""Guessing passwords of the admin is slow, and a login does not last."""
+"""Login to the admin: lockout after wrong passwords, and short sessions."""
 
 from datetime import timedelta
 from typing import Any
@@ -37,7 +37,7 @@ def guess(times: int) -> None:
         log_in("ann", f"wrong-{n}")
 
 
-def test_guessing_locks_the_user_out_at_that_address_alone() -> None:
+def test_guessing_locks_only_that_user_at_that_address() -> None:
     guess(GUESSES)
 
     assert log_in("ann", "right-password").status_code == 429
@@ -45,24 +45,24 @@ def test_guessing_locks_the_user_out_at_that_address_alone() -> None:
     assert log_in("bob", "right-password").status_code == 302
 
 
-def test_saying_to_be_elsewhere_does_not_help() -> None:
+def test_forged_x_forwarded_for_does_not_unlock_a_user() -> None:
     guess(GUESSES)
     form = {"username": "ann", "password": "right-password"}
 
-    answer = Client(REMOTE_ADDR=HOME).post(
+    response = Client(REMOTE_ADDR=HOME).post(
         reverse("admin:login"), form, headers={"X-Forwarded-For": "198.51.100.7"}
     )
 
-    assert answer.status_code == 429
+    assert response.status_code == 429
 
 
-def test_mistyping_a_few_times_is_forgiven_by_a_login() -> None:
+def test_successful_login_resets_the_count_of_wrong_passwords() -> None:
     for _ in range(2):
         guess(GUESSES - 1)
         assert log_in("ann", "right-password").status_code == 302
 
 
-def test_the_lock_opens_by_itself() -> None:
+def test_lock_ends_after_fifteen_minutes() -> None:
     guess(GUESSES)
     past = F("attempt_time") - timedelta(minutes=16)
     AccessAttempt.objects.update(attempt_time=past)
@@ -70,7 +70,9 @@ def test_the_lock_opens_by_itself() -> None:
     assert log_in("ann", "right-password").status_code == 302
 
 
-def test_guessed_passwords_are_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_passwords_are_not_stored_or_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     guess(GUESSES)
 
     (kept,) = AccessAttempt.objects.values()
@@ -79,16 +81,16 @@ def test_guessed_passwords_are_not_kept(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_session_ends_with_the_browser_or_after_eight_hours() -> None:
-    answer = log_in("ann", "right-password")
+    response = log_in("ann", "right-password")
 
-    cookie = answer.cookies["sessionid"]
+    cookie = response.cookies["sessionid"]
     assert (cookie["expires"], cookie["max-age"]) == ("", "")
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
-    assert answer.client.session.get_expiry_age() == 8 * 3600
+    assert response.client.session.get_expiry_age() == 8 * 3600
 
 
-def test_password_of_less_than_twelve_characters_is_refused() -> None:
+def test_password_of_fewer_than_twelve_characters_is_rejected() -> None:
     validate_password("q8#vbn2!kx0p")
     with pytest.raises(ValidationError, match="12 characters"):
         validate_password("q8#vbn2!kx0")

@@ -1,4 +1,4 @@
-"""Whose address a request has: the one that trusted routers saw."""
+"""The client's address behind trusted proxies."""
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -26,7 +26,7 @@ def address(request: HttpRequest) -> HttpResponse:
         (1, "", "10.0.0.1"),
     ],
 )
-def test_address_is_that_which_the_outermost_trusted_router_saw(
+def test_address_is_the_one_that_the_outermost_trusted_proxy_saw(
     settings: Settings, routers: int, forwarded: str | None, seen: str
 ) -> None:
     settings.TRUSTED_PROXIES = routers

@@ -1,4 +1,4 @@
-"""The front end's origin may call the API with credentials; others may not."""
+"""CORS: only the front end's origin may call the API with credentials."""
 
 import pytest
 import requests
@@ -27,14 +27,14 @@ def preflight(server: LiveServer, origin: str, *headers: str) -> requests.Respon
 def test_front_end_may_send_its_headers(live_server: LiveServer) -> None:
     wanted = ["content-type", "x-tenant-id", "idempotency-key", "authorization"]
 
-    answer = preflight(live_server, OURS, *wanted)
+    response = preflight(live_server, OURS, *wanted)
 
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == OURS
-    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    allowed = answer.headers["Access-Control-Allow-Headers"].split(", ")
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == OURS
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"
+    allowed = response.headers["Access-Control-Allow-Headers"].split(", ")
     assert set(wanted) <= set(allowed)
-    assert "DELETE" in answer.headers["Access-Control-Allow-Methods"]
+    assert "DELETE" in response.headers["Access-Control-Allow-Methods"]
 
 
 @pytest.mark.parametrize(
@@ -46,31 +46,33 @@ def test_front_end_may_send_its_headers(live_server: LiveServer) -> None:
         "null",
     ],
 )
-def test_other_origins_may_not(live_server: LiveServer, origin: str) -> None:
-    answer = preflight(live_server, origin, "x-tenant-id")
+def test_other_origins_get_no_cors_headers(
+    live_server: LiveServer, origin: str
+) -> None:
+    response = preflight(live_server, origin, "x-tenant-id")
 
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 @pytest.mark.parametrize(
     ("path", "status"), [(URL, 400), ("/api/nowhere", 404), ("/api/schema", 200)]
 )
-def test_every_answer_can_be_read_by_the_front_end(
+def test_front_end_can_read_every_response(
     live_server: LiveServer, path: str, status: int
 ) -> None:
     headers = {"Origin": OURS, "Accept": "application/json"}
 
-    answer = requests.get(live_server.url + path, headers=headers, timeout=30)
+    response = requests.get(live_server.url + path, headers=headers, timeout=30)
 
-    assert answer.status_code == status
-    assert answer.headers["Access-Control-Allow-Origin"] == OURS
-    exposed = answer.headers["Access-Control-Expose-Headers"].split(", ")
+    assert response.status_code == status
+    assert response.headers["Access-Control-Allow-Origin"] == OURS
+    exposed = response.headers["Access-Control-Expose-Headers"].split(", ")
     assert {"X-Request-ID", "Retry-After", "Idempotency-Replayed"} <= set(exposed)
 
 
-def test_admin_is_not_for_other_origins(live_server: LiveServer) -> None:
-    answer = requests.get(
+def test_admin_sends_no_cors_headers(live_server: LiveServer) -> None:
+    response = requests.get(
         f"{live_server.url}/admin/login/", headers={"Origin": OURS}, timeout=30
     )
 
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "Access-Control-Allow-Origin" not in response.headers

@@ -1,4 +1,4 @@
-"""The table of errors is whole."""
+"""Each error class has what a response needs."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from killthenoise.errors import ServiceError
 
 
 def leaves(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
-    """Walk to the classes that nothing inherits from: those that are raised."""
+    """Yield the classes without subclasses, which are those that are raised."""
     if not kind.__subclasses__():
         yield kind
     for child in kind.__subclasses__():

@@ -1,4 +1,4 @@
-"""Tokens that nobody of ours signed: every known way to forge one is refused."""
+"""Forged tokens: every known way to forge one is rejected."""
 
 import hmac
 import json
@@ -12,7 +12,6 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from killthenoise.tests.api import Api
-from killthenoise.tests.asking import ask, assert_refused
 from killthenoise.tests.issuer import (
     Issuer,
     claims_of,
@@ -20,6 +19,7 @@ from killthenoise.tests.issuer import (
     private_key,
     public_jwk,
 )
+from killthenoise.tests.whoami import ask, assert_token_rejected
 
 pytestmark = pytest.mark.urls("killthenoise.tests.urls")
 
@@ -27,7 +27,7 @@ TENANT = UUID("550e8400-e29b-41d4-a716-446655440000")
 
 
 def by_hand(header: dict[str, Any], secret: bytes | None = None) -> str:
-    """Put a token together, one that PyJWT would refuse to sign."""
+    """Build a token that PyJWT would refuse to sign."""
     parts = [json.dumps(part).encode() for part in (header, claims_of(TENANT))]
     signed = b".".join(map(segment, parts))
     signature = hmac.digest(secret, signed, "sha256") if secret else b""
@@ -101,21 +101,23 @@ FORGERIES: dict[str, Callable[[Issuer], str]] = {
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
-def test_forged_token_is_refused(
+def test_forged_token_is_rejected(
     api: Api, issuer: Issuer, forge: Callable[[Issuer], str]
 ) -> None:
     issuer.jwks = jwks_of("rsa-1", "ec-1")
 
-    assert_refused(ask(api, forge(issuer)))
+    assert_token_rejected(ask(api, forge(issuer)))
 
 
 @pytest.mark.parametrize("name", ["jku", "x5u"])
-def test_keys_are_fetched_from_no_address_in_a_token(
+def test_keys_are_never_fetched_from_an_address_in_a_token(
     api: Api, issuer: Issuer, name: str
 ) -> None:
     with Issuer() as evil:
         evil.jwks = jwks_of("rsa-evil")
         header = {name: evil.url}
 
-        assert_refused(ask(api, evil.token(TENANT, key="rsa-evil", header=header)))
+        assert_token_rejected(
+            ask(api, evil.token(TENANT, key="rsa-evil", header=header))
+        )
         assert evil.fetches == 0

@@ -1,4 +1,4 @@
-"""TENANT_AUTH=header: who names a tenant is believed, or only the gateway."""
+"""TENANT_AUTH=header: any caller may name a tenant, or only the gateway."""
 
 from uuid import UUID
 
@@ -15,22 +15,22 @@ SECRET = "between the gateway and us"
 def test_without_a_gateway_secret_the_header_is_trusted(
     api: Api, tenant_id: UUID
 ) -> None:
-    answer = api.request("GET", "/api/who")
+    response = api.request("GET", "/api/who")
 
-    assert answer.json() == {
+    assert response.json() == {
         "tenant_id": str(tenant_id),
         "actor": f"tenant:{tenant_id}",
     }
 
 
-def test_gateway_that_proves_itself_is_trusted(
+def test_gateway_with_the_secret_is_trusted(
     api: Api, tenant_id: UUID, settings: Settings
 ) -> None:
     settings.GATEWAY_SECRET = SECRET
 
-    answer = api.request("GET", "/api/who", headers={"X-Gateway-Secret": SECRET})
+    response = api.request("GET", "/api/who", headers={"X-Gateway-Secret": SECRET})
 
-    assert answer.json()["tenant_id"] == str(tenant_id)
+    assert response.json()["tenant_id"] == str(tenant_id)
 
 
 @pytest.mark.parametrize("tenant", ["550e8400-e29b-41d4-a716-446655440000", "", "acme"])
@@ -38,17 +38,17 @@ def test_gateway_that_proves_itself_is_trusted(
     "sent",
     [None, "", "wrong", SECRET[:-1], SECRET + "x", f"{SECRET}, {SECRET}", "käse"],
 )
-def test_wrong_and_missing_secrets_are_refused_in_the_same_words(
+def test_wrong_and_missing_secrets_get_the_same_response(
     api: Api, settings: Settings, tenant: str, sent: str | None
 ) -> None:
     settings.GATEWAY_SECRET = SECRET
     secret = None if sent is None else sent.encode()
     headers = {"X-Tenant-ID": tenant, "X-Gateway-Secret": secret}
 
-    answer = api.request("GET", "/api/who", headers=headers)
+    response = api.request("GET", "/api/who", headers=headers)
 
-    body = assert_error(answer, 401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Gateway-Secret"
+    body = assert_error(response, 401, "not_authenticated")
+    assert response.headers["WWW-Authenticate"] == "Gateway-Secret"
     assert body | {"request_id": ""} == {
         "success": False,
         "error": "Unauthorized",

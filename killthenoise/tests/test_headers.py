@@ -1,4 +1,4 @@
-"""The headers that tell browsers what they may do with our answers."""
+"""Security and cache headers of responses."""
 
 from uuid import UUID
 
@@ -17,8 +17,8 @@ EVERYWHERE = {
 }
 
 
-def assert_headers(answer: HttpResponseBase, headers: dict[str, str]) -> None:
-    assert {name: answer.headers.get(name) for name in headers} == headers
+def assert_headers(response: HttpResponseBase, headers: dict[str, str]) -> None:
+    assert {name: response.headers.get(name) for name in headers} == headers
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def assert_headers(answer: HttpResponseBase, headers: dict[str, str]) -> None:
     ],
 )
 @pytest.mark.parametrize("debug", [True, False])
-def test_answers_of_the_api_are_no_pages_and_are_not_kept(
+def test_api_responses_forbid_content_and_caching(
     client: Client,
     tenant_id: UUID,
     settings: Settings,
@@ -41,11 +41,11 @@ def test_answers_of_the_api_are_no_pages_and_are_not_kept(
 ) -> None:
     settings.DEBUG = debug
 
-    answer = client.get(path, headers={"X-Tenant-ID": str(tenant_id)})
+    response = client.get(path, headers={"X-Tenant-ID": str(tenant_id)})
 
-    assert answer.status_code == status
+    assert response.status_code == status
     assert_headers(
-        answer,
+        response,
         EVERYWHERE
         | {"Content-Security-Policy": NO_PAGE, "Cache-Control": "no-store"}
         | {"Content-Type": "application/json"},
@@ -53,26 +53,26 @@ def test_answers_of_the_api_are_no_pages_and_are_not_kept(
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/api/docs", "/healthz", "/no"])
-def test_pages_run_scripts_and_styles_of_files_of_ours_alone(
+def test_pages_load_scripts_and_styles_only_from_our_files(
     client: Client, path: str
 ) -> None:
-    answer = client.get(path)
+    response = client.get(path)
 
     policy = dict(
         directive.split(" ", 1)
-        for directive in answer["Content-Security-Policy"].split("; ")
+        for directive in response["Content-Security-Policy"].split("; ")
     )
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == "'self'"
-    assert "camera=()" in answer["Permissions-Policy"]
-    assert_headers(answer, EVERYWHERE)
+    assert "camera=()" in response["Permissions-Policy"]
+    assert_headers(response, EVERYWHERE)
 
 
 @pytest.mark.parametrize("path", ["/api/schema", "/static/admin/css/base.css"])
-def test_document_and_static_files_may_be_kept(client: Client, path: str) -> None:
-    answer = client.get(path)
+def test_document_and_static_files_may_be_cached(client: Client, path: str) -> None:
+    response = client.get(path)
 
-    assert answer.status_code == 200
-    assert "no-store" not in answer["Cache-Control"]
-    assert "max-age" in answer["Cache-Control"]
-    answer.close()
+    assert response.status_code == 200
+    assert "no-store" not in response["Cache-Control"]
+    assert "max-age" in response["Cache-Control"]
+    response.close()

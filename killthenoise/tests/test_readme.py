@@ -67,7 +67,6 @@ def documented_errors() -> list[tuple[int, str]]:
     return [
         (int(status), code)
         for status, codes, _ in table("Status")
-        if "with `fields`" not in codes
         for code in names(codes)
     ]
 

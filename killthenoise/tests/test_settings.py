@@ -1,10 +1,15 @@
-"""Starting with too little or with nonsense: refused, and every fault named."""
+"""Invalid settings stop the start, and all of them are listed."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from django.conf import settings
+
+from killthenoise import missing_tables
 
 PRODUCTION = {
     "DJANGO_SECRET_KEY": "no secret, but long enough for the check to be content",
@@ -31,13 +36,13 @@ import logging
 from killthenoise.wsgi import application
 from django.test import Client
 logging.disable()
-answer = Client(SERVER_NAME="localhost").get("/api/issues/ai")
-print(answer.status_code, answer.headers["WWW-Authenticate"])
+response = Client(SERVER_NAME="localhost").get("/api/issues/ai")
+print(response.status_code, response.headers["WWW-Authenticate"])
 """
 
 
 def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in an environment of just these variables."""
+    """Run Python with only these environment variables."""
     environment = {"PATH": os.environ["PATH"], **variables}
     return subprocess.run(  # noqa: S603
         [sys.executable, *command],
@@ -52,7 +57,7 @@ def start_wsgi(**variables: str) -> subprocess.CompletedProcess[str]:
     return run("-c", "import killthenoise.wsgi", **variables)
 
 
-def test_wsgi_with_nothing_set_names_everything_it_lacks() -> None:
+def test_wsgi_without_variables_lists_all_missing_ones() -> None:
     started = start_wsgi()
 
     assert started.returncode != 0
@@ -100,7 +105,7 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("JIRA_ALLOWED_HOSTS", "https://example.atlassian.net"),
     ],
 )
-def test_wrong_value_stops_the_start_with_the_name_of_its_variable(
+def test_invalid_value_stops_the_start_and_names_its_variable(
     name: str, value: str
 ) -> None:
     started = start_wsgi(**PRODUCTION | {name: value})
@@ -110,7 +115,7 @@ def test_wrong_value_stops_the_start_with_the_name_of_its_variable(
 
 
 @pytest.mark.parametrize("auth", [BY_KEYS, BY_SECRET], ids=["keys", "secret"])
-def test_with_tokens_the_start_and_the_deployment_check_are_clean(
+def test_deployment_check_passes_with_tokens(
     auth: dict[str, str],
 ) -> None:
     variables = PRODUCTION | {"GATEWAY_SECRET": ""} | auth
@@ -120,14 +125,14 @@ def test_with_tokens_the_start_and_the_deployment_check_are_clean(
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_with_tokens_every_view_asks_for_one() -> None:
+def test_views_require_a_token_with_tenant_auth_jwt() -> None:
     asked = run("-c", ASK_WITHOUT_A_TOKEN, DJANGO_DEBUG="true", **BY_KEYS)
 
     assert (asked.stdout, asked.stderr) == ("401 Bearer\n", "")
 
 
 @pytest.mark.parametrize("auth", [BY_KEYS, BY_SECRET], ids=["keys", "secret"])
-def test_with_tokens_everything_that_is_missing_is_named_at_once(
+def test_all_missing_token_variables_are_listed_at_once(
     auth: dict[str, str],
 ) -> None:
     needed = [name for name in auth if name not in ("TENANT_AUTH", "JWT_ALGORITHM")]
@@ -159,7 +164,7 @@ def test_with_tokens_everything_that_is_missing_is_named_at_once(
         ({}, "JWT_ISSUER", "https://login.example.com/"),
     ],
 )
-def test_wrong_and_contradictory_variables_of_tokens_stop_the_start(
+def test_invalid_and_unused_token_variables_stop_the_start(
     auth: dict[str, str], name: str, value: str
 ) -> None:
     mode = {"GATEWAY_SECRET": ""} | auth if auth else {}
@@ -170,7 +175,7 @@ def test_wrong_and_contradictory_variables_of_tokens_stop_the_start(
     assert name in started.stderr
 
 
-def test_deployment_check_refuses_tenants_that_are_taken_on_trust() -> None:
+def test_deployment_check_fails_if_any_caller_can_claim_any_tenant() -> None:
     checked = run(
         "manage.py", "check", "--deploy", **PRODUCTION | {"GATEWAY_SECRET": ""}
     )
@@ -188,7 +193,9 @@ LLM = {
 
 
 @pytest.mark.parametrize("name", LLM)
-def test_half_a_language_model_stops_the_start_with_what_is_missing(name: str) -> None:
+def test_incomplete_language_model_stops_the_start_and_lists_what_is_missing(
+    name: str,
+) -> None:
     alone = start_wsgi(**PRODUCTION, **{name: LLM[name]})
     without = start_wsgi(**PRODUCTION, **LLM | {name: ""})
 
@@ -199,21 +206,21 @@ def test_half_a_language_model_stops_the_start_with_what_is_missing(name: str) -
         assert LLM["LLM_API_KEY"] not in started.stderr
 
 
-def test_throttles_take_rates_or_nothing() -> None:
+def test_throttles_accept_a_rate_none_or_an_empty_value() -> None:
     rates = {"THROTTLE_TENANT": "5/hour", "THROTTLE_ADDRESS": "none"}
     started = start_wsgi(**PRODUCTION, **rates, THROTTLE_CONNECT="")
 
     assert started.returncode == 0, started.stderr
 
 
-def test_admin_moves_to_its_path() -> None:
+def test_admin_is_served_at_admin_path() -> None:
     command = "from django.urls import reverse; print(reverse('admin:index'))"
     printed = run("manage.py", "shell", "-v0", "-c", command, ADMIN_PATH="back/door/")
 
     assert printed.stdout.strip() == "/back/door/", printed.stderr
 
 
-def test_deployment_check_is_clean_with_production_variables() -> None:
+def test_deployment_check_passes_with_a_gateway_secret() -> None:
     checked = run(
         "manage.py", "check", "--deploy", "--fail-level", "INFO", **PRODUCTION
     )
@@ -221,7 +228,49 @@ def test_deployment_check_is_clean_with_production_variables() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_commands_work_with_nothing_set() -> None:
+@pytest.mark.parametrize(
+    ("variables", "printed"),
+    [
+        ({"DJANGO_DEBUG": "true"}, "https://from-the-file.example"),
+        (
+            {"DJANGO_DEBUG": "true", "FRONTEND_URL": "https://set.example"},
+            "https://set.example",
+        ),
+        (PRODUCTION, ""),
+    ],
+)
+def test_dotenv_file_is_read_in_development_and_overrides_nothing(
+    tmp_path: Path, variables: dict[str, str], printed: str
+) -> None:
+    shutil.copytree(settings.BASE_DIR / "killthenoise", tmp_path / "killthenoise")
+    (tmp_path / ".env").write_text("FRONTEND_URL=https://from-the-file.example\n")
+    command = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "from killthenoise import settings; print(settings.FRONTEND_URL)"
+    )
+    started = run("-c", command, **variables)
+
+    assert started.stdout.strip() == printed, started.stderr
+
+
+@pytest.mark.parametrize("command", ["reconcile_tickets", "rotate_keys"])
+def test_command_before_migrate_says_to_migrate(tmp_path: Path, command: str) -> None:
+    done = run("manage.py", command, DATABASE_URL=f"sqlite:///{tmp_path / 'empty'}")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == missing_tables.MESSAGE
+    assert "Traceback" not in done.stderr
+
+
+def test_command_without_django_says_to_activate_the_environment() -> None:
+    done = run("-I", "-S", "manage.py", "runserver")
+
+    assert done.returncode == 1
+    assert "Activate the virtual environment" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_commands_work_without_variables() -> None:
     checked = run("manage.py", "check")
 
     assert checked.returncode == 0, checked.stderr

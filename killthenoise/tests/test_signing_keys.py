@@ -1,4 +1,4 @@
-"""The issuer's keys: fetched seldom, renewed when they change, 503 without them."""
+"""The issuer's keys: cached, fetched again when they change, 503 without them."""
 
 import socket
 import time
@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from killthenoise.api import tokens
 from killthenoise.tests.api import Api, assert_error
-from killthenoise.tests.asking import ask, assert_refused
 from killthenoise.tests.issuer import Issuer, jwks_of
+from killthenoise.tests.whoami import ask, assert_token_rejected
 
 pytestmark = pytest.mark.urls("killthenoise.tests.urls")
 
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.urls("killthenoise.tests.urls")
 def test_keys_are_fetched_once_for_many_requests(
     api: Api, issuer: Issuer, tenant_id: UUID
 ) -> None:
-    answers = [ask(api, issuer.token(tenant_id)).status_code for _ in range(3)]
+    responses = [ask(api, issuer.token(tenant_id)).status_code for _ in range(3)]
 
-    assert (answers, issuer.fetches) == ([200] * 3, 1)
+    assert (responses, issuer.fetches) == ([200] * 3, 1)
 
 
-def test_new_key_is_taken_and_the_old_one_refused_at_once(
+def test_new_key_is_accepted_and_the_old_one_rejected_at_once(
     api: Api, issuer: Issuer, tenant_id: UUID
 ) -> None:
     old, new = (issuer.token(tenant_id, key=key) for key in ("rsa-1", "rsa-2"))
@@ -33,15 +33,15 @@ def test_new_key_is_taken_and_the_old_one_refused_at_once(
     issuer.jwks = jwks_of("rsa-2")
 
     assert ask(api, new).status_code == 200
-    assert_refused(ask(api, old))
+    assert_token_rejected(ask(api, old))
 
 
-def test_guessed_key_ids_do_not_flood_the_issuer(
+def test_guessed_key_ids_cause_few_fetches(
     api: Api, issuer: Issuer, tenant_id: UUID
 ) -> None:
     for guess in range(5):
         token = issuer.token(tenant_id, header={"kid": f"guess-{guess}"})
-        assert_refused(ask(api, token))
+        assert_token_rejected(ask(api, token))
 
     assert issuer.fetches == 2
     assert ask(api, issuer.token(tenant_id)).status_code == 200
@@ -59,30 +59,30 @@ def test_guessed_key_ids_do_not_flood_the_issuer(
         (200, None),
     ],
 )
-def test_keys_that_cannot_be_had_are_our_trouble_and_not_the_tokens(
+def test_unavailable_keys_give_503_and_not_401(
     api: Api, issuer: Issuer, tenant_id: UUID, status: int, jwks: Any
 ) -> None:
     issuer.status, issuer.jwks = status, jwks
 
-    answer = ask(api, issuer.token(tenant_id))
+    response = ask(api, issuer.token(tenant_id))
 
-    body = assert_error(answer, 503, "auth_unavailable")
+    body = assert_error(response, 503, "auth_unavailable")
     assert body["retryable"] is True
     assert "Try again" in body["message"]
-    assert answer.headers["Retry-After"] == "5"
+    assert response.headers["Retry-After"] == "5"
 
 
-def test_page_instead_of_keys_is_our_trouble_too(
+def test_html_instead_of_keys_gives_503(
     api: Api, issuer: Issuer, tenant_id: UUID
 ) -> None:
     issuer.body = b"<html>"
 
-    answer = ask(api, issuer.token(tenant_id))
+    response = ask(api, issuer.token(tenant_id))
 
-    assert_error(answer, 503, "auth_unavailable")
+    assert_error(response, 503, "auth_unavailable")
 
 
-def test_issuer_that_is_down_is_not_asked_by_every_request_and_asked_again_later(
+def test_failed_fetch_is_repeated_only_after_a_pause(
     api: Api, issuer: Issuer, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issuer.status = 500
@@ -96,7 +96,7 @@ def test_issuer_that_is_down_is_not_asked_by_every_request_and_asked_again_later
     assert ask(api, issuer.token(tenant_id)).status_code == 200
 
 
-def test_known_keys_serve_on_while_the_issuer_is_down(
+def test_cached_keys_work_while_the_issuer_is_down(
     api: Api, issuer: Issuer, tenant_id: UUID
 ) -> None:
     assert ask(api, issuer.token(tenant_id)).status_code == 200
@@ -108,7 +108,7 @@ def test_known_keys_serve_on_while_the_issuer_is_down(
     assert ask(api, issuer.token(tenant_id)).status_code == 200
 
 
-def test_silent_issuer_is_given_up_after_the_timeout(
+def test_fetch_from_a_silent_issuer_times_out(
     api: Api,
     issuer: Issuer,
     tenant_id: UUID,
@@ -120,7 +120,7 @@ def test_silent_issuer_is_given_up_after_the_timeout(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.JWT_JWKS_URL = f"http://127.0.0.1:{silent.getsockname()[1]}/"
 
-        answer = ask(api, issuer.token(tenant_id))
+        response = ask(api, issuer.token(tenant_id))
 
-    assert_error(answer, 503, "auth_unavailable")
+    assert_error(response, 503, "auth_unavailable")
     assert time.monotonic() - started < 10

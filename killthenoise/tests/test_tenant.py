@@ -1,4 +1,4 @@
-"""The tenant of a request: header, path and query must name one."""
+"""The tenant of a request: header, path and query must name the same one."""
 
 from uuid import UUID, uuid4
 
@@ -12,22 +12,22 @@ pytestmark = pytest.mark.urls("killthenoise.tests.urls")
 @pytest.mark.parametrize(
     "path", ["", "/{}", "?tenant_id=", "?tenant_id={}", "/{}?tenant_id={}"]
 )
-def test_tenant_may_be_named_again_and_in_capitals(
+def test_tenant_may_be_repeated_and_in_capitals(
     api: Api, tenant_id: UUID, path: str
 ) -> None:
     again = path.format(*[str(tenant_id).upper()] * 2)
 
-    answer = api.request("GET", f"/api/who{again}")
+    response = api.request("GET", f"/api/who{again}")
 
-    assert answer.json()["tenant_id"] == str(tenant_id)
+    assert response.json()["tenant_id"] == str(tenant_id)
 
 
-def test_path_alone_names_the_tenant(api: Api) -> None:
+def test_path_alone_is_enough_to_name_the_tenant(api: Api) -> None:
     other = str(uuid4())
 
-    answer = api.request("GET", f"/api/who/{other}", headers={"X-Tenant-ID": None})
+    response = api.request("GET", f"/api/who/{other}", headers={"X-Tenant-ID": None})
 
-    assert answer.json()["tenant_id"] == other
+    assert response.json()["tenant_id"] == other
 
 
 @pytest.mark.parametrize(
@@ -41,46 +41,48 @@ def test_path_alone_names_the_tenant(api: Api) -> None:
         f"/{uuid4()}?tenant_id={{}}",
     ],
 )
-def test_another_tenant_than_the_headers_is_not_found(
+def test_tenant_that_differs_from_the_header_is_not_found(
     api: Api, tenant_id: UUID, path: str
 ) -> None:
-    answer = api.request("GET", "/api/who" + path.format(tenant_id))
+    response = api.request("GET", "/api/who" + path.format(tenant_id))
 
-    assert_error(answer, 404, "not_found")
+    assert_error(response, 404, "not_found")
 
 
 @pytest.mark.parametrize("header", [None, "550e8400-e29b-41d4-a716-446655440000"])
 @pytest.mark.parametrize("path", ["acme", "550e8400e29b41d4a716446655440000", "%20"])
-def test_path_that_is_no_uuid_is_not_found(
+def test_path_without_a_uuid_is_not_found(
     api: Api, header: str | None, path: str
 ) -> None:
-    answer = api.request("GET", f"/api/who/{path}", headers={"X-Tenant-ID": header})
+    response = api.request("GET", f"/api/who/{path}", headers={"X-Tenant-ID": header})
 
-    assert_error(answer, 404, "not_found")
+    assert_error(response, 404, "not_found")
 
 
-def test_query_does_not_contradict_the_path(api: Api, tenant_id: UUID) -> None:
+def test_query_that_differs_from_the_path_is_not_found(
+    api: Api, tenant_id: UUID
+) -> None:
     path = f"/api/who/{tenant_id}?tenant_id={uuid4()}"
 
-    answer = api.request("GET", path, headers={"X-Tenant-ID": None})
+    response = api.request("GET", path, headers={"X-Tenant-ID": None})
 
-    assert_error(answer, 404, "not_found")
+    assert_error(response, 404, "not_found")
 
 
-def test_query_alone_names_no_tenant(api: Api, tenant_id: UUID) -> None:
+def test_query_alone_does_not_name_the_tenant(api: Api, tenant_id: UUID) -> None:
     path = f"/api/who?tenant_id={tenant_id}"
 
-    answer = api.request("GET", path, headers={"X-Tenant-ID": None})
+    response = api.request("GET", path, headers={"X-Tenant-ID": None})
 
-    assert_error(answer, 400, "tenant_missing")
+    assert_error(response, 400, "tenant_missing")
 
 
 @pytest.mark.parametrize("header", ["acme", f"{uuid4()}, {uuid4()}"])
-def test_malformed_header_is_told_of_even_where_the_path_names_the_tenant(
+def test_malformed_header_is_rejected_even_if_the_path_names_the_tenant(
     api: Api, tenant_id: UUID, header: str
 ) -> None:
     path = f"/api/who/{tenant_id}"
 
-    answer = api.request("GET", path, headers={"X-Tenant-ID": header})
+    response = api.request("GET", path, headers={"X-Tenant-ID": header})
 
-    assert_error(answer, 400, "tenant_malformed")
+    assert_error(response, 400, "tenant_malformed")

@@ -1,4 +1,4 @@
-"""Who asks too often is told to wait; a cache that is down stops nobody."""
+"""Throttles, which let requests pass while their cache is down."""
 
 import socket
 import time
@@ -22,7 +22,7 @@ HOME = "192.0.2.1"
 
 
 class Rates:
-    """The throttles; all are off until one is set."""
+    """The rates of the throttles; each is off until it is set."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -51,19 +51,19 @@ def connect(tenant: object, address: str = HOME) -> Any:
     )
 
 
-def test_tenant_that_asks_too_often_is_told_how_long_to_wait(rates: Rates) -> None:
+def test_throttled_tenant_is_told_how_long_to_wait(rates: Rates) -> None:
     rates.set(tenant="2/min")
     tenant, other = uuid4(), uuid4()
 
-    answers = [ask(tenant, address) for address in (HOME, "192.0.2.2", "192.0.2.3")]
+    responses = [ask(tenant, address) for address in (HOME, "192.0.2.2", "192.0.2.3")]
 
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert assert_error(answers[2], 429, "throttled")["retryable"] is True
-    assert 1 <= int(answers[2]["Retry-After"]) <= 60
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert assert_error(responses[2], 429, "throttled")["retryable"] is True
+    assert 1 <= int(responses[2]["Retry-After"]) <= 60
     assert ask(other).status_code == 200
 
 
-def test_who_waits_as_long_as_told_is_served(
+def test_request_after_the_wait_is_served(
     rates: Rates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates.set(tenant="1/min")
@@ -79,12 +79,12 @@ def test_who_waits_as_long_as_told_is_served(
     assert ask(tenant).status_code == 200
 
 
-def test_address_is_counted_whatever_tenant_it_names(rates: Rates) -> None:
+def test_address_is_counted_across_tenants(rates: Rates) -> None:
     rates.set(address="2/min")
 
-    answers = [ask(uuid4()) for _ in range(3)]
+    responses = [ask(uuid4()) for _ in range(3)]
 
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [response.status_code for response in responses] == [200, 200, 429]
     assert ask(uuid4(), "192.0.2.2").status_code == 200
 
 
@@ -98,7 +98,7 @@ def test_address_is_counted_whatever_tenant_it_names(rates: Rates) -> None:
         ("", "", 200),  # Unix sockets
     ],
 )
-def test_an_address_is_what_one_client_has(
+def test_ipv6_addresses_are_counted_by_network(
     rates: Rates, one: str, other: str, status: int
 ) -> None:
     rates.set(address="1/min")
@@ -107,12 +107,12 @@ def test_an_address_is_what_one_client_has(
     assert ask(uuid4(), other).status_code == status
 
 
-def test_nobody_gets_another_address_by_saying_so(rates: Rates) -> None:
+def test_forged_x_forwarded_for_does_not_change_the_address(rates: Rates) -> None:
     rates.set(address="1/min")
 
-    answers = [ask(uuid4(), **{"X-Forwarded-For": f"192.0.2.{n}"}) for n in (7, 8)]
+    responses = [ask(uuid4(), **{"X-Forwarded-For": f"192.0.2.{n}"}) for n in (7, 8)]
 
-    assert [answer.status_code for answer in answers] == [200, 429]
+    assert [response.status_code for response in responses] == [200, 429]
 
 
 def test_connecting_is_counted_by_tenant_and_by_address(rates: Rates) -> None:
@@ -122,8 +122,8 @@ def test_connecting_is_counted_by_tenant_and_by_address(rates: Rates) -> None:
     attempts = [connect(tenant, f"198.51.100.{n}") for n in range(3)]
     spread = [connect(uuid4()) for _ in range(3)]
 
-    for answers in (attempts, spread):
-        assert [answer.status_code for answer in answers] == [400, 400, 429]
+    for responses in (attempts, spread):
+        assert [response.status_code for response in responses] == [400, 400, 429]
     assert connect(uuid4(), "203.0.113.1").status_code == 400
     looked = Client().get(f"/api/jira/integrations/{tenant}")
     assert looked.status_code == 200
@@ -131,7 +131,7 @@ def test_connecting_is_counted_by_tenant_and_by_address(rates: Rates) -> None:
 
 @pytest.fixture
 def redis(settings: Settings) -> Iterator[Redis]:
-    """A Redis over TCP, in which the throttles count."""
+    """A Redis server in which the throttles count."""
     with TcpFakeServer(("127.0.0.1", 0)) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -149,7 +149,7 @@ def use_redis(settings: Settings, url: str) -> None:
     settings.CACHES = settings.CACHES | {"throttles": throttles}
 
 
-def test_counts_are_in_redis_for_all_processes(redis: Redis, rates: Rates) -> None:
+def test_counts_are_stored_in_redis(redis: Redis, rates: Rates) -> None:
     rates.set(tenant="1/min")
     tenant = uuid4()
 

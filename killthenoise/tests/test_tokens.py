@@ -1,4 +1,4 @@
-"""TENANT_AUTH=jwt: whom a token lets in, where to, and under which name."""
+"""TENANT_AUTH=jwt: which tenants a token gives access to, and as which actor."""
 
 import logging
 from typing import Any
@@ -9,8 +9,8 @@ import pytest
 from pytest_django import Settings
 
 from killthenoise.tests.api import Api, assert_error
-from killthenoise.tests.asking import ask, assert_refused
 from killthenoise.tests.issuer import Issuer, claims_of, jwks_of
+from killthenoise.tests.whoami import ask, assert_token_rejected
 
 pytestmark = pytest.mark.urls("killthenoise.tests.urls")
 
@@ -23,12 +23,12 @@ SECRET = "shared with the issuer, 32 bytes or more"
 @pytest.mark.parametrize(
     "tenants", [TENANT, [str(TENANT)], [OTHER, str(TENANT).upper()]]
 )
-def test_token_lets_into_each_tenant_that_it_lists(
+def test_token_gives_access_to_each_tenant_that_it_lists(
     api: Api, issuer: Issuer, tenants: Any
 ) -> None:
-    answer = ask(api, issuer.token(tenants))
+    response = ask(api, issuer.token(tenants))
 
-    assert answer.json() == {"tenant_id": str(TENANT), "actor": "user-7"}
+    assert response.json() == {"tenant_id": str(TENANT), "actor": "user-7"}
 
 
 @pytest.mark.parametrize(
@@ -40,37 +40,39 @@ def test_token_lets_into_each_tenant_that_it_lists(
         {"nbf": -10, "iat": -10},
     ],
 )
-def test_clocks_may_differ_a_little_and_the_audience_be_one_of_many(
+def test_small_clock_differences_and_several_audiences_are_accepted(
     api: Api, issuer: Issuer, changed: dict[str, Any]
 ) -> None:
     assert ask(api, issuer.token(TENANT, **changed)).status_code == 200
 
 
-def test_scheme_may_be_in_small_letters(api: Api, issuer: Issuer) -> None:
+def test_scheme_may_be_lower_case(api: Api, issuer: Issuer) -> None:
     header: dict[str, str | None] = {"Authorization": f"bearer {issuer.token(TENANT)}"}
 
-    answer = ask(api, "", headers=header)
+    response = ask(api, "", headers=header)
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
-def test_elliptic_curves_sign_too(api: Api, issuer: Issuer, settings: Settings) -> None:
+def test_es256_tokens_are_accepted(
+    api: Api, issuer: Issuer, settings: Settings
+) -> None:
     settings.JWT_ALGORITHM = "ES256"
     issuer.jwks = jwks_of("rsa-1", "ec-1")
 
     assert ask(api, issuer.token(TENANT, key="ec-1")).status_code == 200
-    assert_refused(ask(api, issuer.token(TENANT, key="rsa-1")))
+    assert_token_rejected(ask(api, issuer.token(TENANT, key="rsa-1")))
 
 
-def test_shared_secret_signs_too_and_no_keys_are_fetched(
+def test_hs256_tokens_are_accepted_without_fetching_keys(
     api: Api, issuer: Issuer, settings: Settings
 ) -> None:
     settings.JWT_ALGORITHM, settings.JWT_SECRET = "HS256", SECRET
     good, bad = (jwt.encode(claims_of(TENANT), s) for s in (SECRET, SECRET + "!"))
 
     assert ask(api, good).status_code == 200
-    assert_refused(ask(api, bad))
-    assert_refused(ask(api, issuer.token(TENANT)))
+    assert_token_rejected(ask(api, bad))
+    assert_token_rejected(ask(api, issuer.token(TENANT)))
     assert issuer.fetches == 0
 
 
@@ -91,16 +93,16 @@ def test_shared_secret_signs_too_and_no_keys_are_fetched(
         {"sub": 7},
     ],
 )
-def test_claims_that_are_not_for_here_and_now_are_refused(
+def test_invalid_claims_are_rejected(
     api: Api, issuer: Issuer, changed: dict[str, Any]
 ) -> None:
-    assert_refused(ask(api, issuer.token(TENANT, **changed)))
+    assert_token_rejected(ask(api, issuer.token(TENANT, **changed)))
 
 
-def test_expired_token_is_told_apart_to_be_renewed(api: Api, issuer: Issuer) -> None:
+def test_expired_token_has_its_own_code(api: Api, issuer: Issuer) -> None:
     expired = issuer.token(TENANT, exp=-60)
 
-    assert_refused(ask(api, expired), "token_expired")
+    assert_token_rejected(ask(api, expired), "token_expired")
 
 
 @pytest.mark.parametrize(
@@ -117,15 +119,15 @@ def test_expired_token_is_told_apart_to_be_renewed(api: Api, issuer: Issuer) -> 
     ],
 )
 @pytest.mark.parametrize("tenant", [str(TENANT), None, "acme"])
-def test_without_a_bearer_token_the_caller_is_told_to_sign_in(
+def test_missing_token_is_rejected_with_the_advice_to_sign_in(
     api: Api, issuer: Issuer, header: str | None, tenant: str | None
 ) -> None:
     sent = header and header.format(token=issuer.token(TENANT))
 
-    answer = ask(api, "", headers={"Authorization": sent, "X-Tenant-ID": tenant})
+    response = ask(api, "", headers={"Authorization": sent, "X-Tenant-ID": tenant})
 
-    assert "Sign in" in assert_error(answer, 401, "not_authenticated")["message"]
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert "Sign in" in assert_error(response, 401, "not_authenticated")["message"]
+    assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("path", ["/api/who", f"/api/who/{TENANT}"])
@@ -135,14 +137,14 @@ def test_without_a_bearer_token_the_caller_is_told_to_sign_in(
 def test_tenant_that_the_token_does_not_list_is_forbidden(
     api: Api, issuer: Issuer, tenants: Any, path: str
 ) -> None:
-    answer = ask(api, issuer.token(tenants), path)
+    response = ask(api, issuer.token(tenants), path)
 
-    body = assert_error(answer, 403, "tenant_forbidden")
+    body = assert_error(response, 403, "tenant_forbidden")
     assert "Choose a tenant that you belong to" in body["message"]
-    assert "WWW-Authenticate" not in answer.headers
+    assert "WWW-Authenticate" not in response.headers
 
 
-def test_tenant_of_the_path_alone_is_held_against_the_token_too(
+def test_tenant_of_the_path_is_checked_against_the_token(
     api: Api, issuer: Issuer
 ) -> None:
     token = issuer.token(TENANT)
@@ -154,13 +156,13 @@ def test_tenant_of_the_path_alone_is_held_against_the_token_too(
     assert_error(ask(api, token, f"/api/who/{OTHER}"), 404, "not_found")
 
 
-def test_token_chooses_no_tenant_by_itself(api: Api, issuer: Issuer) -> None:
-    answer = ask(api, issuer.token(TENANT), headers=UNNAMED)
+def test_token_alone_does_not_choose_the_tenant(api: Api, issuer: Issuer) -> None:
+    response = ask(api, issuer.token(TENANT), headers=UNNAMED)
 
-    assert_error(answer, 400, "tenant_missing")
+    assert_error(response, 400, "tenant_missing")
 
 
-def test_claim_of_the_tenants_has_the_configured_name(
+def test_tenant_claim_has_the_configured_name(
     api: Api, issuer: Issuer, settings: Settings
 ) -> None:
     settings.JWT_TENANT_CLAIM = "https://example.com/tenants"
@@ -184,22 +186,22 @@ def test_claim_of_the_tenants_has_the_configured_name(
         ({"sub": None}, ""),
     ],
 )
-def test_actor_is_the_address_or_the_subject_fit_for_the_audit(
+def test_actor_is_the_cleaned_email_or_subject(
     api: Api, issuer: Issuer, claims: dict[str, Any], actor: str
 ) -> None:
     assert ask(api, issuer.token(TENANT, **claims)).json()["actor"] == actor
 
 
 @pytest.mark.parametrize("key", ["rsa-1", "rsa-evil"])
-def test_token_is_neither_logged_nor_answered(
+def test_token_is_neither_logged_nor_returned(
     api: Api, issuer: Issuer, caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     token = issuer.token(TENANT, key=key, header={"kid": "rsa-1"})
 
-    answer = ask(api, token)
+    response = ask(api, token)
 
     parts = token.split(".")
-    assert not any(part in answer.text for part in parts)
+    assert not any(part in response.text for part in parts)
     assert not any(part in caplog.text for part in parts)
     assert ("InvalidSignatureError" in caplog.text) is (key == "rsa-evil")

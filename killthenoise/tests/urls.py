@@ -1,4 +1,4 @@
-"""Routes that answer who calls, one as most are and one that names the tenant."""
+"""Routes that return the caller; one has the tenant in its path."""
 
 from django.urls import path
 from rest_framework.request import Request
@@ -9,7 +9,7 @@ from killthenoise.api.request_data import get_caller
 
 
 class WhoView(APIView):
-    """GET: the tenant and the actor that the request was taken to be of."""
+    """GET: the tenant and the actor of the request."""
 
     def get(self, request: Request, tenant: str = "") -> Response:
         caller = get_caller(request)

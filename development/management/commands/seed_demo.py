@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 "base_url": options["jira_url"].rstrip("/"),
                 "email": options["jira_email"],
                 "api_token": options["jira_token"],
-                "cloud_id": None,
+                "uses_gateway": False,
                 "project_key": "SCRUM",
             },
         )

@@ -3,6 +3,7 @@
 import os
 import sys
 from argparse import ArgumentParser
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def read_lines(stream: IO[bytes]) -> Iterator[Line]:
     """Yield each line that is not blank, parsed and validated."""
     serializer = ImportGroupSerializer()  # one for all: building it is slow
     for number, (raw, size) in enumerate(split_lines(stream), start=1):
-        if not raw.strip():
+        if not raw.strip().removeprefix(BOM_UTF8).strip():
             continue
         try:
             yield Line(number, size, group=parse_group(raw, serializer))

@@ -1,4 +1,4 @@
-"""Changes of users in the admin are events, and events are there to read."""
+"""The admin records its changes as events, and shows events read-only."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ PASSWORD = "a-canary-password"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_user_that_is_added_is_an_event_without_the_password(
+def test_adding_a_user_is_recorded_without_the_password(
     admin_client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     form = {"username": "jane", "password1": PASSWORD, "password2": PASSWORD}
@@ -35,7 +35,7 @@ def test_user_that_is_added_is_an_event_without_the_password(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_new_password_is_an_event_without_it(
+def test_changing_a_password_is_recorded_without_it(
     admin_client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = User.objects.create_user("jane")
@@ -51,7 +51,7 @@ def test_new_password_is_an_event_without_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_of_a_deleted_selection_is_an_event(admin_client: Client) -> None:
+def test_each_deletion_of_a_selection_is_recorded(admin_client: Client) -> None:
     pks = [Group.objects.create(name=name).pk for name in ("one", "two")]
     form = {"action": "delete_selected", "_selected_action": pks, "post": "yes"}
 
@@ -65,7 +65,7 @@ def test_each_of_a_deleted_selection_is_an_event(admin_client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", ["delete", "changelist"])
-def test_deletion_that_the_database_refuses_is_no_event(
+def test_failed_deletion_is_not_recorded(
     admin_client: Client, caplog: pytest.LogCaptureFixture, page: str
 ) -> None:
     pk = Group.objects.create(name="one").pk
@@ -85,7 +85,7 @@ def test_deletion_that_the_database_refuses_is_no_event(
 
 
 @pytest.mark.parametrize("query", ["jane", "click-1", "SCRUM-7", "group-1"])
-def test_events_are_found(admin_client: Client, query: str) -> None:
+def test_events_can_be_searched(admin_client: Client, query: str) -> None:
     event = AuditEvent.objects.create(
         action=AuditEvent.Action.TICKET_LINK,
         actor="jane",
@@ -100,7 +100,7 @@ def test_events_are_found(admin_client: Client, query: str) -> None:
     assert [row.pk for row in found.context["cl"].queryset] == [event.pk]
 
 
-def test_events_are_filtered_by_action(admin_client: Client) -> None:
+def test_events_can_be_filtered_by_action(admin_client: Client) -> None:
     for action in AuditEvent.Action:
         AuditEvent.objects.create(action=action, actor="jane")
 
@@ -117,7 +117,7 @@ def test_events_cannot_be_added_changed_or_deleted(admin_client: Client) -> None
         reverse("admin:audit_auditevent_delete", args=[event.pk]),
     ]
 
-    answers = [admin_client.post(page, {"post": "yes"}) for page in pages]
+    responses = [admin_client.post(page, {"post": "yes"}) for page in pages]
 
-    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert [response.status_code for response in responses] == [403, 403, 403]
     assert AuditEvent.objects.get().actor == "jane"

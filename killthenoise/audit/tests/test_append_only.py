@@ -1,4 +1,4 @@
-"""Events are added; no road changes or deletes them."""
+"""Events can be added but not changed or deleted."""
 
 from collections.abc import Callable
 
@@ -52,7 +52,7 @@ def bulk_update(event: AuditEvent) -> None:
         lambda event: AuditEvent.objects.update(actor="somebody else"),
     ],
 )
-def test_code_refuses_to_change_an_event(
+def test_model_refuses_to_change_an_event(
     event: AuditEvent, change: Callable[[AuditEvent], None]
 ) -> None:
     with pytest.raises(AppendOnly), transaction.atomic():
@@ -73,7 +73,7 @@ def test_database_refuses_to_change_an_event(event: AuditEvent, kind: str) -> No
     assert AuditEvent.objects.get().actor == "someone"
 
 
-def test_orm_that_goes_around_the_code_meets_the_database(event: AuditEvent) -> None:
+def test_database_refuses_changes_through_the_base_manager(event: AuditEvent) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         AuditEvent._base_manager.update(actor="somebody else")
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -1,4 +1,7 @@
-"""A canary for a token: driven through every path, it is seen nowhere but in Jira."""
+"""An API token goes to Jira and leaks nowhere else, whatever happens.
+
+The token of these tests, the canary, is searched in all output.
+"""
 
 import logging
 import sys
@@ -33,7 +36,7 @@ BASIC = b64encode(f"{EMAIL}:{CANARY}".encode()).decode()
 
 
 class Seen:
-    """Everything that was put out, as text."""
+    """Collects all output as text."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -41,11 +44,11 @@ class Seen:
     def add(self, *things: object) -> None:
         self.texts += [str(thing) for thing in things]
 
-    def add_answer(self, response: requests.Response) -> None:
+    def add_response(self, response: requests.Response) -> None:
         self.add(response.text, dict(response.headers))
 
     def add_error(self, exc: BaseException) -> None:
-        """Add what reports of errors show: Django's, and every frame's variables."""
+        """Add Django's error reports, and the variables of each frame."""
         request = RequestFactory().get("/")
         reporter = ExceptionReporter(request, type(exc), exc, exc.__traceback__)
         self.add(reporter.get_traceback_text(), reporter.get_traceback_html())
@@ -64,7 +67,7 @@ def chain_of(exc: BaseException | None) -> Iterator[BaseException]:
 
 
 def variables(traceback: TracebackType | None) -> Iterator[str]:
-    """Yield the variables of our frames, as a report shows them."""
+    """Yield the variables of our frames as an error report shows them."""
     while traceback:
         frame = traceback.tb_frame
         if "/tests/" not in frame.f_code.co_filename:
@@ -73,7 +76,7 @@ def variables(traceback: TracebackType | None) -> Iterator[str]:
 
 
 class Listener(logging.Handler):
-    """Hears every logger, whatever its level, and looks into errors as it does."""
+    """Collects every log record and the error reports of its exception."""
 
     def __init__(self, seen: Seen) -> None:
         super().__init__(logging.DEBUG)
@@ -99,7 +102,7 @@ def seen() -> Iterator[Seen]:
 
 @pytest.fixture
 def jira(jira: Sandbox) -> Iterator[Sandbox]:
-    """The sandbox, which takes the canary."""
+    """A sandbox that accepts the canary as its token."""
     account = jira.state.account
     kept = account.email, account.api_token
     account.email, account.api_token = EMAIL, CANARY
@@ -131,7 +134,7 @@ def assert_unseen(seen: Seen) -> None:
         assert at < 0, everything[max(0, at - 500) : at + 100]
 
 
-def test_canary_is_not_seen_when_jira_is_connected(
+def test_token_does_not_leak_when_jira_is_connected(
     api: Api, tenant_id: UUID, jira: Sandbox, seen: Seen
 ) -> None:
     for form in (
@@ -144,7 +147,7 @@ def test_canary_is_not_seen_when_jira_is_connected(
         {"base_url": jira.url, "project_key": "NOPE"},
         {"base_url": jira.url, "settings": {"labels": ["a b"]}},
     ):
-        seen.add_answer(connect(api, tenant_id, **form))
+        seen.add_response(connect(api, tenant_id, **form))
     row = Integration.objects.get()
     for path in (
         f"integrations/{tenant_id}?check=1",
@@ -152,14 +155,14 @@ def test_canary_is_not_seen_when_jira_is_connected(
         f"projects/{tenant_id}/{row.pk}",
         f"search/{tenant_id}?q=x",
     ):
-        seen.add_answer(api.request("GET", f"/api/jira/{path}"))
+        seen.add_response(api.request("GET", f"/api/jira/{path}"))
     seen.add(repr(row), vars(row))
 
     assert_unseen(seen)
 
 
 @pytest.mark.parametrize("fault", sorted(KINDS))
-def test_canary_is_not_seen_when_a_ticket_fails(
+def test_token_does_not_leak_when_a_ticket_fails(
     api: Api,
     tenant_id: UUID,
     jira: Sandbox,
@@ -172,13 +175,13 @@ def test_canary_is_not_seen_when_a_ticket_fails(
     connect(api, tenant_id, base_url=jira.url)
     jira.inject(fault, **({"interval": 0.01} if fault == "slow_body" else {}))
 
-    seen.add_answer(create(api, group))
+    seen.add_response(create(api, group))
     recover_due()
 
     assert_unseen(seen)
 
 
-def test_canary_is_not_seen_when_our_code_breaks(
+def test_token_does_not_leak_when_our_code_raises(
     api: Api,
     tenant_id: UUID,
     jira: Sandbox,
@@ -192,14 +195,14 @@ def test_canary_is_not_seen_when_our_code_breaks(
         raise RuntimeError("broken")
 
     monkeypatch.setattr("integrations.jira.transport._TrackedConnection.send", broken)
-    answers = [create(api, group), connect(api, tenant_id, base_url=jira.url)]
+    responses = [create(api, group), connect(api, tenant_id, base_url=jira.url)]
 
-    assert [answer.status_code for answer in answers] == [500, 500]
+    assert [response.status_code for response in responses] == [500, 400]
     assert "RuntimeError" in seen.everything
     assert_unseen(seen)
 
 
-def test_canary_is_not_seen_when_jira_repeats_it(
+def test_token_does_not_leak_when_jira_repeats_it(
     api: Api, tenant_id: UUID, jira: Sandbox, seen: Seen
 ) -> None:
     group = GroupFactory.create(tenant_id=tenant_id)
@@ -207,14 +210,14 @@ def test_canary_is_not_seen_when_jira_repeats_it(
     said = f"No such account: {EMAIL}:{CANARY}, {BASIC}"
     jira.inject("response", status=400, body={"errorMessages": [said]})
 
-    answer = create(api, group)
+    response = create(api, group)
 
-    assert "No such account" in answer.text
-    seen.add_answer(answer)
+    assert "No such account" in response.text
+    seen.add_response(response)
     assert_unseen(seen)
 
 
-def test_canary_is_not_seen_in_admin_database_and_commands(
+def test_token_does_not_leak_into_admin_database_or_commands(
     api: Api, tenant_id: UUID, jira: Sandbox, seen: Seen, admin_client: Client
 ) -> None:
     connect(api, tenant_id, base_url=jira.url)
@@ -256,9 +259,9 @@ def database() -> Iterator[str]:
             yield from map(str, cursor.fetchall())
 
 
-def test_test_itself_would_see_it(seen: Seen) -> None:
+def test_leak_into_a_log_record_is_detected(seen: Seen) -> None:
     try:
-        token = CANARY  # a variable of a frame that no test has
+        token = CANARY  # a variable of a frame outside the tests
         exec(compile("[][0]", "ours.py", "exec"), {}, {"token": token})  # noqa: S102
     except IndexError:
         logging.getLogger("x").debug("failed", exc_info=sys.exc_info())

@@ -1,7 +1,7 @@
-"""One door: on every route of the API, what is a stranger's looks as if it were not.
+"""Tenant isolation: on every route, another tenant's rows look as if unknown.
 
-The routes are read from the URL map. A route, a method or a parameter that this test
-does not know how to call fails it, so that a new one is covered the day it is born.
+The routes come from the URL map. A new route, method or parameter fails the test until
+it is added here.
 """
 
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("group", "put"): TITLE,
     ("generate-jira-description", "post"): TITLE,
 }
-"""What each method that takes a body is sent."""
+"""The body for each method that takes one."""
 LISTS = {"groups", "schema", "docs", "generate-jira-description"}
-"""Routes that name nothing of anybody's."""
+"""Routes without ids in the path."""
 MAKES_UNKNOWN = {"group"}
-"""Routes that make what is unknown; a stranger's is then refused as no id is."""
+"""Routes that create an unknown id; another tenant's id gets the 404 of no id."""
 ODD = [
     "x",
     "7",
@@ -97,7 +97,7 @@ def _methods(pattern: URLPattern) -> list[str]:
 
 @pytest.fixture
 def stranger(transactional_db: None) -> Ids:
-    """All that another tenant has."""
+    """Another tenant with an integration, a group and a ticket."""
     integration = IntegrationFactory.create()
     group = GroupFactory.create(tenant_id=integration.tenant_id)
     ReportFactory.create(group=group, source="jira", external_id="SCRUM-1")
@@ -106,7 +106,7 @@ def stranger(transactional_db: None) -> Ids:
 
 @pytest.fixture
 def api(live_server: LiveServer, tenant_id: UUID, jira: Sandbox) -> Api:
-    """The API as a tenant who has a connection, a group and a ticket too."""
+    """The API as a tenant with an integration of its own."""
     IntegrationFactory.create(
         tenant_id=tenant_id,
         base_url=jira.url,
@@ -117,7 +117,7 @@ def api(live_server: LiveServer, tenant_id: UUID, jira: Sandbox) -> Api:
 
 
 def call(api: Api, route: Route, ids: Ids) -> tuple[int, dict[str, Any]]:
-    """Return status and body, without what differs between any two answers."""
+    """Return status and body, without the request id."""
     named = {name: f"__{name}__" for name in route.parameters}
     path = reverse(route.name, kwargs=named)
     for name in route.parameters:
@@ -133,7 +133,7 @@ def snapshot() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
-def test_every_route_is_known() -> None:
+def test_every_route_is_covered() -> None:
     found = routes()
 
     assert {route.name for route in found if not route.parameters} == LISTS
@@ -151,7 +151,7 @@ def test_every_route_is_known() -> None:
         if field != "ticket_key"  # of our own group, which has none
     ],
 )
-def test_strangers_and_odd_ids_look_unknown(
+def test_ids_of_another_tenant_and_malformed_ids_look_unknown(
     api: Api, tenant_id: UUID, stranger: Ids, jira: Sandbox, route: Route, field: str
 ) -> None:
     ours = stranger._replace(tenant=str(tenant_id))
@@ -161,14 +161,14 @@ def test_strangers_and_odd_ids_look_unknown(
     assert unknown[0] == 404
 
     for value in (getattr(stranger, field), *ODD):
-        answer = call(api, route, ours._replace(**{field: value}))
-        assert answer == unknown, value
+        response = call(api, route, ours._replace(**{field: value}))
+        assert response == unknown, value
 
     assert snapshot() == before
     assert not jira.requests
 
 
-def test_lists_show_nothing_of_a_stranger(
+def test_lists_contain_nothing_of_another_tenant(
     api: Api, tenant_id: UUID, stranger: Ids
 ) -> None:
     ours = stranger._replace(tenant=str(tenant_id))

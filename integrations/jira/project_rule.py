@@ -1,0 +1,24 @@
+"""The rule for a project that does not exist, for reads and for new tickets alike."""
+
+from integrations.jira.access_rules import auth_failed
+from integrations.jira.errors import JiraError, JiraProjectInvalid
+from integrations.jira.failed_request import FailedRequest
+
+
+def unknown_project(failed: FailedRequest) -> JiraError | None:
+    response = failed.response
+    not_found = response.status == 404 and response.messages
+    if not not_found and "project" not in response.errors:
+        return None
+    if not failed.is_signed_in():
+        return auth_failed(failed)
+    project = failed.project_key and f"project {failed.project_key}"
+    return project_invalid(project or failed.result + ": it")
+
+
+def project_invalid(subject: str) -> JiraProjectInvalid:
+    return JiraProjectInvalid(
+        f"Jira {subject} does not exist, or the connected account cannot see it. "
+        "Choose another one in the Jira integration, or ask a Jira administrator for "
+        "access."
+    )

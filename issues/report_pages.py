@@ -1,0 +1,92 @@
+"""Pages of a group's reports: tickets first, then newest first."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from issues.models import AIIssueGroup, Report
+from killthenoise.api.fields import must_be
+from killthenoise.api.pagination import Cursor, CursorField
+
+MAX_REPORTS = 1000
+"""Rows of a page if the client sets no limit."""
+TICKET, OTHER = "t", "o"
+
+
+@dataclass(frozen=True)
+class ReportCursor:
+    """The place of a report in the list: among the tickets or after them."""
+
+    kind: str
+    place: Cursor
+
+    def __str__(self) -> str:
+        return f"{self.kind}{self.place}"
+
+    @classmethod
+    def of(cls, report: Report) -> "ReportCursor":
+        """Return the place of a report."""
+        kind = TICKET if report.source == Report.JIRA else OTHER
+        return cls(kind, Cursor(report.created_at, report.pk))
+
+    @classmethod
+    def parse(cls, text: str) -> "ReportCursor":
+        """Read what `str()` made. Raises ValueError."""
+        kind = text[:1]
+        if kind not in (TICKET, OTHER):
+            raise ValueError("no cursor")
+        return cls(kind, Cursor.parse(text[1:]))
+
+    @property
+    def later(self) -> Q:
+        """The condition for the reports after this place, in tickets_first."""
+        moment, pk = self.place.moment, self.place.pk
+        older = Q(created_at__lt=moment) | Q(pk__lt=pk)
+        if self.kind == TICKET:
+            return Q(place=1) | Q(older, created_at__lte=moment)
+        return Q(older, place=1, created_at__lte=moment)
+
+
+@extend_schema_field({"type": "string"})
+class ReportCursorField(serializers.Field[ReportCursor | None, str, str, Any]):
+    """A cursor as `next_cursor` gave it; "" begins anew."""
+
+    default_error_messages = CursorField.default_error_messages
+
+    def to_internal_value(self, data: str) -> ReportCursor | None:
+        try:
+            return ReportCursor.parse(data) if data else None
+        except ValueError:
+            self.fail("invalid")
+
+
+class ReportPageSerializer(serializers.Serializer[dict[str, Any]]):
+    """`?limit=20&cursor=…`. Without a limit, a page has up to 1,000 reports."""
+
+    limit = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text=f"Without it, up to {MAX_REPORTS:,} reports are returned.",
+        error_messages=must_be("The limit must be a whole number from 1 to 100."),
+    )
+    cursor = ReportCursorField(default=None)
+
+
+def paginate_reports(
+    group: AIIssueGroup, *, cursor: ReportCursor | None, limit: int = MAX_REPORTS
+) -> tuple[list[Report], str | None]:
+    """Return the page after `cursor`, tickets first, and the cursor of the next.
+
+    Reports that are added or removed while a client walks the pages make it miss no
+    other one and see none twice.
+    """
+    reports = group.reports.tickets_first()
+    if cursor:
+        reports = reports.filter(cursor.later)
+    found = list(reports[: limit + 1])
+    page = found[:limit]
+    return page, str(ReportCursor.of(page[-1])) if len(found) > limit else None
