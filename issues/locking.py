@@ -25,10 +25,11 @@ def lock_group(group_id: UUID) -> datetime | None:
     return next(iter(groups.annotate(now=Now()).values_list("now", flat=True)), None)
 
 
-def lock_request(request: TicketRequest) -> Any:
+def lock_request(request: TicketRequest, **annotations: Any) -> Any:
     """Lock and return the row, with the database's time as `now`; None if gone."""
     rows = TicketRequest.objects.for_tenant(request.tenant_id).filter(pk=request.pk)
-    return next(iter(rows.select_for_update().annotate(now=Now())), None)
+    locked = rows.select_for_update().annotate(now=Now(), **annotations)
+    return next(iter(locked), None)
 
 
 def atomically(work: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from integrations.jira.errors import JiraError, MayExist
@@ -18,6 +19,16 @@ from killthenoise.audit.events import Action, record
 
 logger = logging.getLogger(__name__)
 State = TicketRequest.State
+
+GOT_OTHER_TICKET = Exists(
+    TicketRequest.objects.created()
+    .filter(group=OuterRef("group"), finished_at__gte=OuterRef("created_at"))
+    .exclude(pk=OuterRef("pk"))
+)
+"""Whether the group got another ticket while a request was open.
+
+None was sent meanwhile, so it is the ticket of a request that was given up or lost.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +71,7 @@ def _record_created(
     request: TicketRequest, ticket: JiraTicket, actor: str, evidence: dict[str, Any]
 ) -> None:
     group_exists = lock_group(request.group_id) is not None
-    row = lock_request(request)
+    row = lock_request(request, got_other_ticket=GOT_OTHER_TICKET)
     if not (row and row.is_open) and _is_recorded(request, ticket):
         return
     outcome = {
@@ -75,14 +86,14 @@ def _record_created(
     }
     if row and row.is_open:
         settle(row, {"attempts": request.attempts, **outcome})
-        recorded, duplicate_of = row.pk, _recorded_since(row, ticket)
+        recorded, expected = row.pk, not row.got_other_ticket
     else:
-        recorded = _insert_late(row, request, outcome)
-        duplicate_of = _other_tickets(request.group_id, ticket)
+        recorded, expected = _insert_late(row, request, outcome), False
     if settings.FRONTEND_URL:
         RemoteLink.objects.get_or_create(request_id=recorded)
-    if duplicate_of:  # in this transaction, so that no crash comes between
-        _report_duplicate(request, ticket, duplicate_of, actor or request.actor)
+    if not expected and (others := _other_tickets(request.group_id, ticket)):
+        # In this transaction, so that no crash comes between.
+        _report_duplicate(request, ticket, others, actor or request.actor)
 
 
 def _is_recorded(request: TicketRequest, ticket: JiraTicket) -> bool:
@@ -128,18 +139,6 @@ def _other_tickets(group_id: UUID, ticket: JiraTicket) -> list[str]:
     others = Report.objects.jira().filter(group=group_id)
     others = others.exclude(jira_issue_id=ticket.issue_id)
     return list(others.values_list("external_id", flat=True))
-
-
-def _recorded_since(row: TicketRequest, ticket: JiraTicket) -> list[str]:
-    """Return the keys of tickets that the group got while the request was open.
-
-    No other request of the group can be sent then: their own requests had been given
-    up, or their rows were gone.
-    """
-    of_group = TicketRequest.objects.created().filter(group=row.group_id)
-    since = of_group.filter(finished_at__gte=row.created_at).exclude(pk=row.pk)
-    others = since.exclude(jira_issue_id=ticket.issue_id)
-    return list(others.values_list("ticket_key", flat=True))
 
 
 def _report_duplicate(
