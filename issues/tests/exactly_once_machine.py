@@ -201,7 +201,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Settle as a person does who sees all tickets that exist by now."""
         for row in TicketRequest.objects.open().filter(group=group.pk):
             ticket = self.jira.find(str(row.pk))
-            with suppress(CannotSettle):
+            with suppress(CannotSettle, TicketRequest.DoesNotExist):
                 settlement.settle_ticket_request(
                     request_id=row.pk,
                     ticket_key=ticket.key if ticket else "",
