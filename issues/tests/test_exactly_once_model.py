@@ -129,3 +129,16 @@ def test_permission_given_back_at_any_step_of_recovery_loses_no_ticket() -> None
         model.run(Action(creation))
         model.no_group_has_too_many_tickets()
         model.teardown()
+
+
+def test_process_killed_at_any_step_of_a_sweep_leaves_no_duplicate_unreported() -> None:
+    too_late = CreateTicket(0, "Export", "", "arrives too late, timeout")
+    again = CreateTicket(0, "Export", "", "created")
+    for step in range(1, 30):
+        model = ExactlyOnce()
+        for operation in (too_late, Wait(LEASE_S + HORIZON_S), Recover(), again):
+            model.run(Action(operation))
+        model.run(Action(Wait(300)))
+        model.run(Action(Sweep(since=True), killed_before=step))
+        assert model.duplicates_of(model.groups[0]) == 1
+        model.teardown()
