@@ -79,6 +79,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.caller = Caller(tenant_id, "someone", None, "click")
         self.jira = FakeJira(self.run_interleaved)
         self.running: list[RunningAction] = []
+        self.errors: list[Exception] = []
         self.unlinks: Counter[Any] = Counter()
         self.unlinked: frozenset[str] = frozenset()  # ids of tickets
         self.broken: set[UUID] = self.jira.broken
@@ -123,6 +124,9 @@ class ExactlyOnce(RuleBasedStateMachine):
         try:
             with suppress(ProcessKilled, ServiceError):
                 self._run(action.operation)
+        except Exception as exc:
+            self.errors.append(exc)
+            raise
         finally:
             self.running.pop()
 
@@ -302,6 +306,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let recovery and the sweep finish, and check that no ticket is lost."""
         try:
+            self.assert_no_action_failed()
             self.jira.search_state, self.jira.lags_beyond_horizon = "ok", False
             for group in self.groups:
                 self._send_group(group)
@@ -315,6 +320,11 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.assert_duplicates_are_flagged()
         finally:
             self.patches.close()
+
+    def assert_no_action_failed(self) -> None:
+        """An action that runs inside another one's request would hide its error."""
+        for error in self.errors:
+            raise error
 
     def assert_everything_is_settled_and_linked(self) -> None:
         assert not TicketRequest.objects.open().exists()

@@ -142,3 +142,12 @@ def test_process_killed_at_any_step_of_a_sweep_leaves_no_duplicate_unreported() 
         model.run(Action(Sweep(since=True), killed_before=step))
         assert model.duplicates_of(model.groups[0]) == 1
         model.teardown()
+
+
+def test_claim_that_is_deleted_while_a_second_click_waits_for_it_is_no_error() -> None:
+    creation = CreateTicket(0, "Export", "", "created")
+    second = Action(creation, interleaved=((8, Action(DeleteClaim(0))),))
+    for step in range(1, 12):
+        model = ExactlyOnce()
+        model.create_ticket(Action(creation, interleaved=((step, second),)))
+        model.teardown()
