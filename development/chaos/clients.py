@@ -12,6 +12,7 @@ import requests
 from tqdm import tqdm
 
 from development.chaos.environment import Environment
+from development.chaos.faults import CLOCK, Faults
 from issues.models import AIIssueGroup
 
 CLIENTS = 64
@@ -23,15 +24,17 @@ class Clients:
     """Many clients at the same time. Each creates one ticket after another.
 
     `received_keys` has the ticket keys that clients received, by title; `responses`
-    counts the responses by status and code.
+    counts the responses by status and code. `refused` has the titles of tickets that
+    a client could not know as its own: the group had a ticket already.
     """
 
-    def __init__(self, environment: Environment, seed: int) -> None:
-        self.environment, self.seed = environment, seed
+    def __init__(self, environment: Environment, faults: Faults, seed: int) -> None:
+        self.environment, self.faults, self.seed = environment, faults, seed
         self.received_keys: dict[str, set[str]] = {
             title: set() for title in environment.groups
         }
         self.responses: Counter[str] = Counter()
+        self.refused: set[str] = set()
         self._lock = threading.Lock()
 
     def create_tickets(self) -> None:
@@ -47,33 +50,41 @@ class Clients:
     def _create_ticket(self, title: str, group: AIIssueGroup) -> None:
         """Create one ticket with one click or two, possibly during an outage."""
         chance = random.Random(f"{self.seed} {title}")  # noqa: S311 # nosec B311
-        self.environment.cause_outages(chance)
+        self.faults.cause_outages(chance)
         key = f"{self.seed} {title}" if chance.random() < 0.3 else ""
         clicks = 2 if chance.random() < 0.2 else 1
         with ThreadPoolExecutor(clicks) as pool:
             for future in [
-                pool.submit(self._retry, title, group, key, _timeouts(chance))
-                for _ in range(clicks)
+                pool.submit(self._retry, title, group, key, random.Random(seed))  # noqa: S311 # nosec B311
+                for seed in [chance.random() for _ in range(clicks)]
             ]:
                 future.result()
 
     def _retry(
-        self, title: str, group: AIIssueGroup, key: str, timeouts: Iterator[float]
+        self, title: str, group: AIIssueGroup, key: str, chance: random.Random
     ) -> None:
-        """Send the same request until the response has a ticket."""
+        """Send the same request, to any server, until the response has a ticket."""
         deadline = time.monotonic() + CLIENT_DEADLINE_S
+        timeouts, servers = _timeouts(chance), list(self.environment.servers)
         while time.monotonic() < deadline:
+            server = chance.choice(servers)
+            if server == self.environment.url_of_clock_ahead:
+                self.faults.met[CLOCK] += 1
             try:
-                response = self.environment.post(group, title, key, next(timeouts))
+                response = self.environment.post(
+                    server, group, title, key, next(timeouts)
+                )
                 body = response.json()
             except (requests.RequestException, ValueError) as exc:
                 self._count(type(exc).__name__)
                 time.sleep(0.1)
                 continue
             self._count(f"{response.status_code} {body.get('code', '')}")
-            if response.ok:
+            refused = body.get("code") == "ticket_exists"
+            if response.ok or refused:
                 with self._lock:
                     self.received_keys[title].add(body["data"]["ticket_key"])
+                    self.refused |= {title} if refused else set()
                 return
             time.sleep(0.3)
 

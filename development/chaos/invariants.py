@@ -1,74 +1,177 @@
-"""The invariants: each requested ticket exists once, is linked and was returned."""
+"""The invariants: each requested ticket exists, is linked, and was reported; once.
+
+A ticket may exist twice only if it met a fault that breaks an assumption of the
+protocol on purpose. Then both are linked, and an audit event reports the duplicate.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+from development.chaos.clients import Clients
 from development.chaos.environment import Environment
+from development.chaos.faults import BREAKING, LAG, LATE, TOO_LATE_S, Faults
 from issues.models import Report, TicketRequest
+from issues.recovery import LOST
+from killthenoise.audit.models import AuditEvent
+
+UNEXPLAINED = "given up although its ticket existed"
+MISSING = "ticket missing in Jira"
+NOT_LINKED = "ticket not linked"
+DUPLICATE = "duplicate ticket without a broken assumption"
+NOT_FLAGGED = "duplicate ticket without an audit event"
+SETTLING = timedelta(seconds=2)
+"""From the last response of a search to the row that it settles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What there is of one requested ticket.
+
+    `tickets`, `linked`, `received` and `flagged` are keys: in Jira, of the group's
+    reports, in responses to clients, in audit events. `refused` tells whether a client
+    was told that its ticket is another one's. `broken` names the faults that broke an
+    assumption.
+    """
+
+    tickets: list[str]
+    created: list[TicketRequest]
+    linked: list[str]
+    received: set[str]
+    refused: bool = False
+    flagged: set[str] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class InvariantResult:
-    """`violations` are pairs of a problem and a title; `states` counts requests."""
+    """`violations` are pairs of a problem and a title; `states` counts requests.
+
+    `duplicates` and `flagged` count duplicate tickets by the fault that explains them.
+    """
 
     violations: list[tuple[str, str]]
     states: Counter[str]
+    duplicates: Counter[str]
+    flagged: Counter[str]
 
 
 def check_invariants(
-    environment: Environment, received_keys: Mapping[str, set[str]]
+    environment: Environment, faults: Faults, clients: Clients
 ) -> InvariantResult:
     """Compare the groups with Jira's tickets, our rows, and the clients' responses."""
-    tickets: defaultdict[str, list[str]] = defaultdict(list)
-    for ticket in environment.list_tickets():
-        tickets[ticket["fields"]["summary"]].append(ticket["key"])
+    tickets = environment.list_tickets()
     requests = TicketRequest.objects.filter(title__in=environment.groups)
+    given_up = explain_given_up(tickets, requests.filter(error_code=LOST), faults)
+    found = _find(environment, faults, tickets, given_up, clients)
+    violations = [
+        (problem, title)
+        for title, one in found.items()
+        for problem in find_problems(one)
+    ]
+    violations += [("request still open", row.title) for row in requests.open()]
+    violations += [(UNEXPLAINED, title) for title in given_up[UNEXPLAINED]]
+    unrequested = {_title(ticket) for ticket in tickets} - set(environment.groups)
+    violations += [("ticket that was not requested", title) for title in unrequested]
+    duplicates: Counter[str] = Counter()
+    flagged: Counter[str] = Counter()
+    for one in found.values():
+        cause = one.broken[0] if one.broken else DUPLICATE
+        duplicates[cause] += max(0, len(one.tickets) - 1)
+        flagged[cause] += len(one.flagged & set(one.tickets[1:]))
+    states = Counter(requests.values_list("state", flat=True))
+    return InvariantResult(violations, states, duplicates, flagged)
+
+
+def _find(
+    environment: Environment,
+    faults: Faults,
+    tickets: list[dict[str, Any]],
+    given_up: Mapping[str, set[str]],
+    clients: Clients,
+) -> dict[str, Found]:
+    keys: defaultdict[str, list[str]] = defaultdict(list)
+    for ticket in tickets:
+        keys[_title(ticket)].append(ticket["key"])
     created: defaultdict[tuple[str, Any], list[TicketRequest]] = defaultdict(list)
-    for row in requests.filter(state="created").select_related("report"):
+    rows = TicketRequest.objects.created().filter(title__in=environment.groups)
+    for row in rows.select_related("report").order_by("created_at"):
         created[row.title, row.group_id].append(row)
     linked: defaultdict[Any, list[str]] = defaultdict(list)
     for report in Report.objects.jira():
         linked[report.group_id].append(report.external_id)
-    violations = [
-        (problem, title)
-        for title, group in environment.groups.items()
-        for problem in find_problems(
-            tickets[title],
-            created[title, group.pk],
-            linked[group.pk],
-            received_keys[title],
+    flagged: defaultdict[str, set[str]] = defaultdict(set)
+    for event in AuditEvent.objects.filter(action="ticket.duplicate"):
+        flagged[event.object_id] |= set(event.detail["ticket_keys"])
+    return {
+        title: Found(
+            tickets=keys[title],
+            created=created[title, group.pk],
+            linked=linked[group.pk],
+            received=clients.received_keys[title],
+            refused=title in clients.refused,
+            flagged=flagged[str(group.pk)],
+            broken=[
+                name
+                for name in BREAKING
+                if title in faults.broken[name] | given_up.get(name, set())
+            ],
         )
-    ]
-    violations += [("request still open", row.title) for row in requests.open()]
-    unrequested = set(tickets) - set(environment.groups)
-    violations += [("ticket that was not requested", title) for title in unrequested]
-    states = Counter(requests.values_list("state", flat=True))
-    return InvariantResult(violations, states)
+        for title, group in environment.groups.items()
+    }
 
 
-def find_problems(
-    tickets: list[str],
-    created: list[TicketRequest],
-    linked: list[str],
-    received: set[str],
-) -> list[str]:
-    """Return what is wrong with one requested ticket.
+def explain_given_up(
+    tickets: list[dict[str, Any]], given_up: Any, faults: Faults
+) -> dict[str, set[str]]:
+    """Return the titles of requests that were given up, but have a ticket, by reason.
 
-    `tickets`, `linked` and `received` are keys: in Jira, of the group's reports, and
-    in responses to clients.
+    Their POST arrived far too late, or the index lagged when they were given up.
     """
+    rows = {str(row.pk): row for row in given_up}
+    titles: dict[str, set[str]] = {LATE: set(), LAG: set(), UNEXPLAINED: set()}
+    for ticket in tickets:
+        row = rows.get(ticket["properties"]["killthenoise"]["request_id"])
+        if row is None:
+            continue
+        took = datetime.fromisoformat(ticket["created"]) - row.created_at
+        lagged = any(
+            lag.start <= row.finished_at <= lag.end + SETTLING for lag in faults.lags
+        )
+        if took >= timedelta(seconds=TOO_LATE_S):
+            titles[LATE].add(row.title)
+        else:
+            titles[LAG if lagged else UNEXPLAINED].add(row.title)
+    return titles
+
+
+def find_problems(found: Found) -> list[str]:
+    """Return what is wrong with one requested ticket."""
+    tickets = found.tickets
     if not tickets:
-        return ["ticket missing in Jira"]
+        return [MISSING]
+    is_single = len(tickets) == 1
     holds = {
-        "duplicate ticket": len(tickets) == 1,
-        "ticket not linked": sorted(linked) == sorted(tickets),
-        "not exactly one created request": [r.ticket_key for r in created] == tickets,
+        DUPLICATE: is_single or bool(found.broken),
+        NOT_FLAGGED: is_single or found.flagged == set(tickets),
+        "audit event without a duplicate": not (is_single and found.flagged),
+        NOT_LINKED: sorted(found.linked) == sorted(tickets),
+        "not exactly one created request for each ticket": sorted(
+            row.ticket_key for row in found.created
+        )
+        == sorted(tickets),
         "request without its report": all(
-            row.report and row.report.external_id == row.ticket_key for row in created
+            row.report and row.report.external_id == row.ticket_key
+            for row in found.created
         ),
-        "client received another key": received <= set(tickets),
-        "client received no key": bool(received),
+        "client received another key": found.received <= set(tickets),
+        "same request refused as another": bool(found.broken) or not found.refused,
+        "client received no key": bool(found.received),
     }
     return [problem for problem, is_well in holds.items() if not is_well]
+
+
+def _title(ticket: dict[str, Any]) -> str:
+    return str(ticket["fields"]["summary"])

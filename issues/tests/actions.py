@@ -28,10 +28,65 @@ class Recover:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """The sweep runs, if it is due; with `since` it compares everything."""
+
+    since: bool
+
+
+@dataclass(frozen=True)
 class Unlink:
     """A person unlinks the group's tickets, which allows one more."""
 
     group: int
+
+
+@dataclass(frozen=True)
+class LinkByHand:
+    """A person links a ticket: the newest of the group's own, or one made by hand."""
+
+    group: int
+    own: bool
+
+
+@dataclass(frozen=True)
+class Settle:
+    """A person looks in Jira for the ticket of the open request, and settles it."""
+
+    group: int
+
+
+@dataclass(frozen=True)
+class DeleteGroup:
+    """The group is deleted."""
+
+    group: int
+
+
+@dataclass(frozen=True)
+class SendGroup:
+    """The pipeline sends the group, perhaps after it was deleted."""
+
+    group: int
+
+
+@dataclass(frozen=True)
+class DeleteClaim:
+    """The database loses the pending request of the group."""
+
+    group: int
+
+
+@dataclass(frozen=True)
+class RestoreBackup:
+    """The database is as it was `age` actions ago."""
+
+    age: int
+
+
+@dataclass(frozen=True)
+class ReplaceAccount:
+    """The tenant connects the other of its two accounts."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +103,29 @@ class SetSearchState:
     state: str
 
 
-Operation = CreateTicket | Recover | Unlink | Wait | SetSearchState
+@dataclass(frozen=True)
+class SetLag:
+    """Jira's search index lags beyond the horizon, or has caught up."""
+
+    beyond_horizon: bool
+
+
+Operation = (
+    CreateTicket
+    | Recover
+    | Sweep
+    | Unlink
+    | LinkByHand
+    | Settle
+    | DeleteGroup
+    | SendGroup
+    | DeleteClaim
+    | RestoreBackup
+    | ReplaceAccount
+    | Wait
+    | SetSearchState
+    | SetLag
+)
 
 
 @dataclass(frozen=True)
@@ -91,11 +168,21 @@ creations = st.builds(
     st.sampled_from(["", "", "key"]),
     st.sampled_from(list(CREATE_OUTCOMES)),
 )
-recoveries = st.just(Recover())
+recoveries = st.just(Recover()) | st.builds(Sweep, st.booleans())
 waits = st.builds(Wait, st.sampled_from([5, RECOVERY_S + 1, LEASE_S + 1, 100, 300]))
-unlinks = st.builds(Unlink, groups)
+by_people = (
+    st.builds(Unlink, groups)
+    | st.builds(LinkByHand, groups, st.booleans())
+    | st.builds(Settle, groups)
+)
+of_groups = st.builds(DeleteGroup, groups) | st.builds(SendGroup, groups)
 often_ok = st.sampled_from(["ok", *SEARCH_STATES])  # "ok" is twice as likely
-search_states = st.builds(SetSearchState, often_ok)
+changes_in_jira = st.builds(SetSearchState, often_ok) | st.just(ReplaceAccount())
+losses = (
+    st.builds(DeleteClaim, groups)
+    | st.builds(RestoreBackup, st.integers(1, 3))
+    | st.builds(SetLag, st.booleans())
+)
 steps = st.integers(1, 10)
 
 
@@ -107,7 +194,7 @@ def actions(
         return st.builds(Action, operations)
     killed_before = st.sampled_from([*[0] * 36, *range(1, 13)])
     works = actions(creations | recoveries, depth - 1)
-    others = works | st.builds(Action, waits | unlinks | search_states)
+    others = works | st.builds(Action, waits | by_people | changes_in_jira | losses)
     interleaved = st.lists(st.tuples(steps, others), max_size=3).map(tuple)
     pause = st.builds(pause_before, steps, waits, works)
     return st.builds(Action, operations, killed_before, interleaved | pause)

@@ -7,18 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import requests
 from django.conf import settings
 from requests_mock import Mocker
 
 from integrations.jira.transport import _tracked
-from issues.models import TicketRequest
 from issues.tests.recovery_helpers import age_requests
 
 URL = "https://example.atlassian.net"
 PAGE_SIZE = 2
 DELAY_S = 20
+TOO_LATE_S = 300
+BEYOND_HORIZON_S = 100_000
 MARGIN_S = 10
 """Seconds of the horizon that are left for the run time of the test itself."""
 
@@ -49,6 +51,9 @@ CREATE_OUTCOMES = {
     "created, client killed": CreateOutcome(True, ProcessKilled),
     "delayed, timeout": CreateOutcome(True, requests.ReadTimeout, delay=DELAY_S),
     "delayed, client killed": CreateOutcome(True, ProcessKilled, delay=DELAY_S),
+    "arrives too late, timeout": CreateOutcome(
+        True, requests.ReadTimeout, delay=TOO_LATE_S
+    ),
     "lost, reset": CreateOutcome(False, requests.ConnectionError),
     "lost, 500": CreateOutcome(False, 500),
     "lost, client killed": CreateOutcome(False, ProcessKilled),
@@ -71,13 +76,17 @@ SEARCH_STATES = [
 
 @dataclass
 class Ticket:
-    """A ticket, the request in its marker, and that request's group."""
+    """A ticket, the request in its marker, and that request's group.
+
+    A ticket that a person made in Jira has no marker.
+    """
 
     key: str
     id: str
     group_id: Any
     marker: str
     created: datetime
+    creator: str = ""
 
 
 @dataclass
@@ -86,7 +95,9 @@ class FakeJira:
 
     `run_interleaved` is called whenever others may act: before a request is sent, while
     Jira handles it, and before its response arrives. `outcomes` holds those of the
-    POSTs under way; the last one is that of the newest.
+    POSTs under way; the last one is that of the newest. `sending` has the markers of
+    these POSTs. `broken` has the groups whose ticket Jira created too late, or showed
+    too late.
     """
 
     run_interleaved: Callable[[], None]
@@ -95,6 +106,9 @@ class FakeJira:
     outcomes: list[CreateOutcome] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
     clock_offset: timedelta = timedelta()
+    lags_beyond_horizon: bool = False
+    sending: list[str] = field(default_factory=list)
+    broken: set[UUID] = field(default_factory=set)
     _deadlines: list[datetime] = field(default_factory=list)
 
     def now(self) -> datetime:
@@ -117,6 +131,7 @@ class FakeJira:
         api = f"{URL}/rest/api/3"
         mock.post(f"{api}/issue", text=self._create)
         mock.post(f"{api}/search/jql", text=self._search)
+        mock.get(re.compile(f"{api}/issue/"), text=self._get)
         mock.get(f"{api}/mypermissions", text=self._permissions)
         mock.get(f"{api}/myself", text="{}")
 
@@ -126,9 +141,9 @@ class FakeJira:
         if outcome.response is requests.ConnectTimeout:
             raise requests.ConnectTimeout
         _tracked.get().before_send()  # as our connections do before the first byte
-        with self._deadline(outcome):
+        with self._deadline(outcome), self._send(request):
             self.run_interleaved()
-            body = self._add_ticket(request.json(), outcome) if outcome.creates else {}
+            body = self._add_ticket(request, outcome) if outcome.creates else {}
         self.run_interleaved()
         if not isinstance(outcome.response, int):
             raise outcome.response
@@ -140,24 +155,64 @@ class FakeJira:
     def _deadline(self, outcome: CreateOutcome) -> Iterator[None]:
         """Keep the clock from passing the moment when the ticket must be created."""
         horizon = settings.RECONCILE_HORIZON_S
-        seconds = horizon - self.index_lag - outcome.delay - MARGIN_S
+        delay = 0 if outcome.delay == TOO_LATE_S else outcome.delay
+        seconds = horizon - self.index_lag - delay - MARGIN_S
         self._deadlines.append(self.now() + timedelta(seconds=seconds))
         try:
             yield
         finally:
             self._deadlines.pop()
 
-    def _add_ticket(self, body: Any, outcome: CreateOutcome) -> dict[str, str]:
+    @contextmanager
+    def _send(self, request: Any) -> Iterator[None]:
+        """Keep the marker of the POST while Jira may still create its ticket."""
+        self.sending.append(_marker(request)["request_id"])
+        try:
+            yield
+        finally:
+            self.sending.pop()
+
+    def add_by_hand(self, group_id: UUID) -> Ticket:
+        """Create a ticket without a marker, as a person does for this group."""
+        return self._add(group_id, "", self.now(), "a person")
+
+    def find(self, marker: str) -> Ticket | None:
+        """Return the ticket of a request, if Jira has created it by now."""
+        now = self.now()
+        found = (t for t in self.tickets if t.marker == marker and t.created <= now)
+        return next(found, None)
+
+    def _add_ticket(self, request: Any, outcome: CreateOutcome) -> dict[str, str]:
         """Create the ticket, and return the body of the response."""
-        [marker] = body["properties"]
-        row = TicketRequest.objects.get(pk=marker["value"]["request_id"])
-        number = len(self.tickets) + 1
+        marker = _marker(request)
+        group_id = UUID(marker["group_id"])
+        if self.lags_beyond_horizon or outcome.delay == TOO_LATE_S:
+            self.broken.add(group_id)
         created = self.now() + timedelta(seconds=outcome.delay)
-        ticket = Ticket(
-            f"SCRUM-{number}", str(number), row.group_id, str(row.pk), created
-        )
-        self.tickets.append(ticket)
+        creator = request.headers["Authorization"]
+        ticket = self._add(group_id, marker["request_id"], created, creator)
         return {"id": ticket.id, "key": ticket.key}
+
+    def _add(
+        self, group_id: UUID, marker: str, created: datetime, creator: str
+    ) -> Ticket:
+        number = len(self.tickets) + 1
+        key = f"SCRUM-{number}"
+        ticket = Ticket(key, str(number), group_id, marker, created, creator)
+        self.tickets.append(ticket)
+        return ticket
+
+    def _get(self, request: Any, context: Any) -> str:
+        """Return a ticket by its key."""
+        self.run_interleaved()
+        key = request.path.rpartition("/")[2].upper()
+        found = (t for t in self.tickets if t.key == key and t.created <= self.now())
+        ticket = next(found, None)
+        if ticket is None:
+            context.status_code = 404
+            return "{}"
+        fields = {"summary": "x", "project": {"key": "SCRUM"}}
+        return json.dumps({"id": ticket.id, "key": ticket.key, "fields": fields})
 
     def _search(self, request: Any, context: Any) -> str:
         self.run_interleaved()
@@ -165,7 +220,7 @@ class FakeJira:
         start = int(query.get("nextPageToken", 0))
         if failure := self._fail_search(start, context):
             return failure
-        found = self._find(query["jql"])
+        found = self._find(query["jql"], request.headers["Authorization"])
         self.run_interleaved()
         end = start + PAGE_SIZE
         page: dict[str, Any] = {"issues": found[start:end], "isLast": True}
@@ -188,11 +243,13 @@ class FakeJira:
             return ""
         return json.dumps({"issues": [], "isLast": True})
 
-    def _find(self, jql: str) -> list[dict[str, Any]]:
+    def _find(self, jql: str, account: str) -> list[dict[str, Any]]:
         """Return tickets without a marker, then those of ours that are indexed."""
+        lag = BEYOND_HORIZON_S if self.lags_beyond_horizon else self.index_lag
+        own = "creator = currentUser()" in jql
         [minutes] = re.findall(r'created >= "-(\d+)m"', jql)
         oldest = self.now() - timedelta(minutes=int(minutes))
-        newest = self.now() - timedelta(seconds=self.index_lag)
+        newest = self.now() - timedelta(seconds=lag)
         if before := re.search(r'created <= "-(\d+)m"', jql):
             newest = min(newest, self.now() - timedelta(minutes=int(before[1])))
         others = [{"id": str(n), "key": f"SCRUM-{n}"} for n in (901, 902, 903)]
@@ -201,14 +258,27 @@ class FakeJira:
                 "id": ticket.id,
                 "key": ticket.key,
                 "fields": {"created": (ticket.created - self.clock_offset).isoformat()},
-                "properties": {"killthenoise": {"request_id": ticket.marker}},
+                "properties": {
+                    "killthenoise": {
+                        "request_id": ticket.marker,
+                        "group_id": str(ticket.group_id),
+                    }
+                },
             }
-            for ticket in self.tickets
+            for ticket in sorted(self.tickets, key=lambda ticket: ticket.created)
             if oldest <= ticket.created <= newest
+            if ticket.marker and (not own or ticket.creator == account)
         ]
 
     def _permissions(self, request: Any, context: Any) -> str:
+        self.run_interleaved()
         if self.search_state == "anonymous":
             context.headers = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
         permission = {"havePermission": self.search_state != "no permission"}
         return json.dumps({"permissions": {"BROWSE_PROJECTS": permission}})
+
+
+def _marker(request: Any) -> dict[str, str]:
+    [marker] = request.json()["properties"]
+    value: dict[str, str] = marker["value"]
+    return value

@@ -18,6 +18,7 @@ def age_requests(seconds: float) -> None:
         created_at=F("created_at") - ago,
         lease_until=F("lease_until") - ago,
         recovering_until=F("recovering_until") - ago,
+        finished_at=F("finished_at") - ago,
     )
     Sweep.objects.update(
         swept_until=F("swept_until") - ago,

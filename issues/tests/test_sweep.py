@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
@@ -16,6 +17,7 @@ from issues.models import AIIssueGroup, Report, Sweep, TicketRequest
 from issues.recovery import recover_due
 from issues.sweep import sweep_due
 from issues.tests.api import CONTENT, Api, assert_error
+from issues.tests.database_failures import database_down
 from issues.tests.factories import GroupFactory
 from issues.tests.recovery_helpers import CREATE, SEARCH, age_requests, assert_linked
 from killthenoise.audit.models import AuditEvent
@@ -258,3 +260,36 @@ def test_sweep_under_way_is_not_run_twice(jira: Sandbox) -> None:
 
     assert sweep_due() == {}
     assert jira.count("POST", SEARCH) == 1
+
+
+def test_duplicate_is_reported_if_the_other_ticket_was_found_first(
+    api: Api, group: AIIssueGroup, jira: Sandbox, unknown_request: TicketRequest
+) -> None:
+    """The row of SCRUM-1 is lost. The same click is open when the sweep finds it."""
+    TicketRequest.objects.all().delete()
+    jira.inject("reset_after_create")
+    api.create(group)
+    second = jira.state.by_creation.pop()  # not in the index yet
+    sweep_due()
+    jira.state.by_creation.append(second)
+
+    recover_due()
+
+    event = AuditEvent.objects.get(action="ticket.duplicate")
+    assert event.object_id == str(group.pk)
+    assert event.detail["ticket_keys"] == ["SCRUM-1", "SCRUM-2"]
+
+
+def test_sweep_that_the_database_stops_misses_no_ticket(
+    jira: Sandbox, group: AIIssueGroup
+) -> None:
+    for age in (7200, 60):
+        jira.state.add_many(1, "SCRUM", {}, marker(uuid4(), group.pk), age_s=age)
+    with database_down('INSERT INTO "issues_report"'):
+        sweep_due()
+    assert not Report.objects.exists()
+    Sweep.objects.update(due_at=Now())
+
+    sweep_due()
+
+    assert Report.objects.count() == 2
