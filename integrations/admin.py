@@ -1,6 +1,5 @@
 """Integrations in the admin. The API token can be set here but never read."""
 
-import json
 from copy import copy
 from typing import Any
 
@@ -19,24 +18,10 @@ from integrations.preflight import check_integration, run_preflight
 from integrations.site_url import NOT_A_SITE, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.audit.admin import AuditedAdmin
+from killthenoise.json_form_field import JsonFormField
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
-
-
-class SettingsField(forms.JSONField):
-    """JSON whose error says where it is wrong."""
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(value)
-        except forms.ValidationError as exc:
-            if not isinstance(exc.__context__, json.JSONDecodeError):
-                raise
-            error = exc.__context__
-            where = f"line {error.lineno} column {error.colno}"
-            reason = error.msg[0].lower() + error.msg[1:]
-            raise forms.ValidationError(f"Not JSON: {reason}, {where}.") from error
 
 
 class IntegrationForm(forms.ModelForm):
@@ -45,7 +30,8 @@ class IntegrationForm(forms.ModelForm):
         required=False,
         strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Never shown. Leave empty to keep the stored token.",
+        help_text="Never shown. When you change an integration, leave it empty to "
+        "keep the stored token.",
     )
 
     class Meta:
@@ -60,9 +46,12 @@ class IntegrationForm(forms.ModelForm):
             "issue_type",
             "settings",
         ]
-        field_classes = {"settings": SettingsField}
+        field_classes = {"settings": JsonFormField}
         error_messages = {"base_url": {"required": NOT_A_SITE}}
         help_texts = {
+            "base_url": "The address of the Jira site, such as "
+            "https://example.atlassian.net.",
+            "project_key": "For example SCRUM, if tickets have keys such as SCRUM-7.",
             "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
             '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}. '

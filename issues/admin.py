@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -13,11 +13,14 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from rest_framework import serializers
 
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.serializers import TAGS_MUST_BE, PutGroupSerializer
 from issues.settlement import CannotSettle, settle_ticket_request
 from killthenoise.audit.admin import AuditAdmin, AuditedAdmin
 from killthenoise.errors import ServiceError
+from killthenoise.json_form_field import JsonFormField
 
 CANNOT_DELETE = (
     "This group cannot be deleted, because its reports, including links to Jira "
@@ -32,18 +35,45 @@ def external_link(url: str, text: str) -> str | SafeString:
     return format_html('<a href="{}" rel="noopener noreferrer">{}</a>', url, text)
 
 
-@admin.register(AIIssueGroup)
-class AIIssueGroupAdmin(AuditedAdmin):
-    form = forms.modelform_factory(
-        AIIssueGroup,
-        exclude=[],
-        labels={
+class GroupForm(forms.ModelForm):
+    class Meta:
+        model = AIIssueGroup
+        fields = [
+            "tenant_id",
+            "title",
+            "summary",
+            "severity",
+            "status",
+            "type",
+            "tags",
+            "team_id",
+            "ai_type_confidence",
+            "ai_type_reasoning",
+            "created_at",
+            "updated_at",
+        ]
+        field_classes = {"tags": JsonFormField}
+        help_texts = {"tags": 'A list of texts, for example ["export", "data-loss"].'}
+        labels = {
             "ai_type_confidence": "AI type confidence",
             "ai_type_reasoning": "AI type reasoning",
             "team_id": "Team ID",
             "tenant_id": "Tenant ID",
-        },
-    )
+        }
+
+    def clean_tags(self) -> list[str]:
+        """Accept the same tags as the API."""
+        tags: Any = self.cleaned_data["tags"] or []
+        try:
+            found: list[str] = PutGroupSerializer().fields["tags"].run_validation(tags)
+        except serializers.ValidationError as exc:
+            raise forms.ValidationError(TAGS_MUST_BE) from exc
+        return found
+
+
+@admin.register(AIIssueGroup)
+class AIIssueGroupAdmin(AuditedAdmin):
+    form = GroupForm
     list_display = ["title", "type", "severity", "status", "frequency", "updated_at"]
     list_filter = ["status", "type", "severity", "updated_at"]
     search_fields = ["title", "summary", "id", "tenant_id", "reports__external_id"]
@@ -146,6 +176,10 @@ class TicketRequestAdmin(AuditAdmin):
         if not request.user.has_perm("issues.change_ticketrequest"):
             raise PermissionDenied
         ticket_request = get_object_or_404(TicketRequest, pk=pk)
+        if request.method == "GET" and not ticket_request.is_open:
+            text = f"The ticket request is settled already: {ticket_request.state}."
+            self.message_user(request, text, messages.WARNING)
+            return redirect("admin:issues_ticketrequest_change", pk)
         form = SettleForm(request.POST or None)
         if form.is_valid() and form.settle(pk, request.user.get_username()):
             self.message_user(request, "The ticket request is settled.")

@@ -26,6 +26,9 @@ MAX_INTEGER = 2**31 - 1
 """The largest integer that the database stores."""
 
 
+TAGS_MUST_BE = "The tags must be a list of at most 100 texts."
+
+
 class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     """`{"title", "description", "allow_another"}`; other keys are ignored."""
 
@@ -238,7 +241,7 @@ class PutGroupSerializer(NullAsMissingSerializer):
         child=TextField(name="tag", clean=clean_title, limit=100),
         default=list,
         max_length=100,
-        error_messages=must_be("The tags must be a list of at most 100 texts."),
+        error_messages=must_be(TAGS_MUST_BE),
     )
     team_id = optional_text("team id", limit=100)
     ai_type_confidence = NumberField(
