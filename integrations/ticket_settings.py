@@ -124,8 +124,10 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     def to_internal_value(self, data: Any) -> Any:
         settings = super().to_internal_value(data)
         if unknown := sorted(set(data) - set(KEYS)):
-            sentence = f"No such setting. Known: {', '.join(KEYS)}."
-            raise serializers.ValidationError({name: [sentence] for name in unknown})
+            known = f"The settings are {', '.join(KEYS)}."
+            raise serializers.ValidationError(
+                {name: [f"“{name}” is not a setting. {known}"] for name in unknown}
+            )
         return settings
 
 

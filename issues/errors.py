@@ -69,8 +69,8 @@ class IdempotencyKeyReused(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key came before with another group, title or "
-            "description. Send a new key with each new request."
+            "This Idempotency-Key was used with another group, title or description. "
+            "Send a new key with each new request."
         )
 
 
