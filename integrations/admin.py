@@ -31,8 +31,9 @@ class IntegrationForm(forms.ModelForm):
         required=False,
         strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Never shown. Leave empty to keep the stored token. A change of the "
-        "tenant, the site or the e-mail needs the token again.",
+        help_text="Never shown. When you change an integration, leave it empty to keep "
+        "the stored token. A change of the tenant, the site or the e-mail needs the "
+        "token again.",
     )
 
     class Meta:
@@ -50,6 +51,9 @@ class IntegrationForm(forms.ModelForm):
         field_classes = {"settings": JSONField}
         error_messages = {"base_url": {"required": NOT_A_SITE}}
         help_texts = {
+            "base_url": "The address of the Jira site, such as "
+            "https://example.atlassian.net.",
+            "project_key": "For example SCRUM, if tickets have keys such as SCRUM-7.",
             "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
             '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}. '

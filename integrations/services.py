@@ -254,9 +254,15 @@ def find_ticket(*, integration: Integration, text: str) -> FoundTicket:
         with recording_auth_failures(integration):
             lookup, deadline = jira_client(integration).lookup, request_deadline()
             found = _find_in_project(lookup, project_key, named.key, deadline)
+    if not named.key:
+        raise TicketNotInJira(
+            f"“{text}” does not name one ticket. Enter a key such as {project_key}-7 "
+            "or the address of the ticket's page.",
+            field="ticket_key",
+        )
     if found is None:
         raise TicketNotInJira(
-            f"Jira project {project_key} has no ticket {named.key or text} that the "
+            f"Jira project {project_key} has no ticket {named.key} that the "
             "connected account can see. Search for it, or choose another one.",
             field="ticket_key",
         )

@@ -140,9 +140,14 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     def to_internal_value(self, data: Any) -> Any:
         settings = super().to_internal_value(data)
         if unknown := set(data) - set(KEYS):
-            sentence = f"No such setting. Known: {', '.join(KEYS)}."
+            known = f"The settings are {', '.join(KEYS)}."
             names = sorted(unknown)[: MAX_SENTENCES + 1]
-            raise serializers.ValidationError({name: [sentence] for name in names})
+            raise serializers.ValidationError(
+                {
+                    name: [f"“{name[:MAX_QUOTED]}” is not a setting. {known}"]
+                    for name in names
+                }
+            )
         return settings
 
 

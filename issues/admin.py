@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -171,6 +171,10 @@ class TicketRequestAdmin(AuditAdmin):
         if not request.user.has_perm("issues.change_ticketrequest"):
             raise PermissionDenied
         ticket_request = get_object_or_404(TicketRequest, pk=pk)
+        if request.method == "GET" and not ticket_request.is_open:
+            text = f"The ticket request is settled already: {ticket_request.state}."
+            self.message_user(request, text, messages.WARNING)
+            return redirect("admin:issues_ticketrequest_change", pk)
         form = SettleForm(request.POST or None)
         if form.is_valid() and form.settle(pk, request.user.get_username()):
             self.message_user(request, "The ticket request is settled.")

@@ -82,7 +82,9 @@ class GroupListView(APIView):
         page, next_cursor = paginate(groups, "updated_at", **query)
         context = get_sources_and_tickets(page)
         data = GroupSerializer(page, many=True, context=context).data
-        return success_list(data, "Issue groups, newest first", next_cursor)
+        return success_list(
+            data, "Issue groups, most recently updated first", next_cursor
+        )
 
 
 class GroupView(APIView):

@@ -178,7 +178,7 @@ class Faults:
         self.random = random.Random()  # noqa: S311 (chance, no secret) # nosec B311
         self.triggered: dict[str, int] = {}
 
-    def inject(self, kind: str, **given: Any) -> Fault:
+    def inject(self, kind: str = "", **given: Any) -> Fault:
         """Add a fault. Raises ValueError, which says what is allowed.
 
         Without `method` and `path` it affects the creation of tickets, and a fault

@@ -55,8 +55,11 @@ class Request:
         return f"{self.path}/".startswith("/_sandbox/")
 
     def json(self) -> Any:
-        """The body as JSON. Raises ValueError."""
-        return json.loads(self.body)
+        """The body as JSON. Raises ValueError, which says where it is wrong."""
+        try:
+            return json.loads(self.body)
+        except ValueError as exc:
+            raise ValueError(f"The body is not valid JSON: {exc}.") from exc
 
 
 @dataclass(frozen=True)

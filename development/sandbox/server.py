@@ -90,7 +90,7 @@ class Sandbox:
         """Return how many requests arrived, including those that a fault affected."""
         return self.state.arrived[method, path]
 
-    def inject(self, kind: str, **parameters: Any) -> Fault:
+    def inject(self, kind: str = "", **parameters: Any) -> Fault:
         """Add a fault; `faults.KINDS` lists the kinds. Raises ValueError."""
         return self.faults.inject(kind, **parameters)
 

@@ -83,7 +83,12 @@ def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
             "settings.labels",
             "Write “a-b”",
         ),
-        ({"settings": {"nope": 1}}, "validation_error", "settings.nope", "Known"),
+        (
+            {"settings": {"nope": 1}},
+            "validation_error",
+            "settings.nope",
+            "“nope” is not a setting",
+        ),
         ({"settings": 7}, "validation_error", "settings", "JSON object"),
         ({"access_token": ""}, "validation_error", "access_token", "an API token."),
     ],

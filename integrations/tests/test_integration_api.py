@@ -181,7 +181,7 @@ def test_changes_are_verified_and_stored(
         ({"settings": {"fields": {"x_1": 1}}}, "jira_field_rejected", "x_1"),
         ({"settings": None}, "validation_error", "The settings must be"),
         ({"is_active": "yes"}, "validation_error", "is_active must be true or false"),
-        ({"access_token": "x"}, "validation_error", "Nothing to change"),
+        ({"access_token": "x"}, "validation_error", "connect Jira again"),
         ({}, "validation_error", "Nothing to change"),
     ],
 )

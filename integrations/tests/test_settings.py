@@ -17,7 +17,7 @@ GOOD: list[dict[str, Any]] = [
 ]
 BAD: list[tuple[Any, str, str]] = [
     ([], "non_field_errors", "must be a JSON object"),
-    ({"label": ["x"]}, "label", "Known: labels, priority_by_severity, fields"),
+    ({"label": ["x"]}, "label", "“label” is not a setting. The settings are labels,"),
     ({"labels": None}, "labels", "leave it out"),
     ({"labels": "noise"}, "labels", "a list of strings"),
     ({"labels": [""]}, "labels", "not empty"),

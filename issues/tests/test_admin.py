@@ -3,6 +3,7 @@
 import json
 from html import unescape
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -256,6 +257,33 @@ def test_settled_request_cannot_be_settled_again(admin_client: Client) -> None:
 
     assert "Settle by hand" not in detail.content.decode()
     assert "settled already" in page.content.decode()
+
+
+def test_settled_request_has_no_page_to_settle_it(admin_client: Client) -> None:
+    request = TicketRequestFactory.create(created=True)
+
+    page = admin_client.get(admin_url(request, "settle", request.pk), follow=True)
+
+    assert page.redirect_chain[-1][0] == admin_url(request, "change", request.pk)
+    assert "The ticket request is settled already: created." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("tags", "sentence"),
+    [
+        ('"export"', "The tags must be a list of at most 100 texts."),
+        ("[[1]]", "The tags must be a list of at most 100 texts."),
+        ("{a", "Not JSON: expecting property name enclosed in double quotes"),
+    ],
+)
+def test_tags_of_a_group_are_a_list_of_texts(
+    admin_client: Client, tenant_id: UUID, tags: str, sentence: str
+) -> None:
+    url = reverse("admin:issues_aiissuegroup_add")
+
+    page = admin_client.post(url, {"tenant_id": tenant_id, "title": "A", "tags": tags})
+
+    assert sentence in page.content.decode()
 
 
 def test_staff_without_the_permission_cannot_settle(

@@ -46,7 +46,9 @@ BUG = ErrorResponse(
     retryable=True,
 )
 
-METHOD_NOT_ALLOWED = "Method not allowed here. See the Allow header."
+METHOD_NOT_ALLOWED = (
+    "This path does not support that method. Use one that the Allow header lists."
+)
 _TITLES = {
     "malformed_json": "Malformed JSON",
     "not_an_object": "Not a JSON object",

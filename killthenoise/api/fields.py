@@ -1,6 +1,6 @@
 """Serializer fields whose errors are full sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +24,18 @@ def must_be(sentence: str) -> dict[str, Any]:
 class TextField(serializers.CharField):
     """Text from a person: a string, which is cleaned before it is validated.
 
-    Error messages use `name`. `limit` is the maximal length in characters after
-    cleaning.
+    Error messages use `name`; `error_messages` replaces some of them. `limit` is the
+    maximal length in characters after cleaning.
     """
 
     def __init__(
-        self, *, name: str, clean: Callable[[str], str], limit: int, **options: Any
+        self,
+        *,
+        name: str,
+        clean: Callable[[str], str],
+        limit: int,
+        error_messages: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> None:
         self.clean, self.limit = clean, limit
         a_name = f"{'an' if name[0] in 'aeiouA' else 'a'} {name}"
@@ -44,6 +50,7 @@ class TextField(serializers.CharField):
                 "invalid": f"The {name} must be text (a JSON string).",
                 "max_length": f"The {name} is longer than {limit} characters. "
                 "Shorten it.",
+                **(error_messages or {}),
             },
             **options,
         )

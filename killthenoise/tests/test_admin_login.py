@@ -48,6 +48,16 @@ def test_guessing_locks_only_that_user_at_that_address() -> None:
     assert log_in("bob", "right-password").status_code == 302
 
 
+def test_locked_user_learns_how_long_to_wait(settings: Settings) -> None:
+    guess(GUESSES)
+
+    page = log_in("ann", "right-password").content.decode()
+
+    minutes = settings.AXES_COOLOFF_TIME.total_seconds() / 60
+    assert f"Wait {minutes:g} minutes" in page
+    assert "Account locked" in page
+
+
 def test_forged_x_forwarded_for_does_not_unlock_a_user() -> None:
     guess(GUESSES)
     form = {"username": "ann", "password": "right-password"}

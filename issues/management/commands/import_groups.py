@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from issues.group_import import GroupData, ImportOutcome, ImportResult, import_groups
 from issues.serializers import ImportGroupSerializer
+from killthenoise import missing_tables
 from killthenoise.api.errors import framework_error_response
 from killthenoise.api.parsers import MAX_BODY_BYTES, TooManyContainers, read_json
 
@@ -88,6 +89,8 @@ class Command(BaseCommand):
         try:
             return import_groups([line.group for line in batch if line.group])
         except AnyDatabaseError as exc:
+            if missing_tables.are_tables_missing(exc):
+                raise CommandError(missing_tables.MESSAGE) from exc
             raise CommandError(
                 f"The database failed at lines {batch[0].number} to "
                 f"{batch[-1].number}. None of them is imported; the lines before "

@@ -16,6 +16,7 @@ from django.db import close_old_connections
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
+from killthenoise import missing_tables
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
@@ -89,7 +90,9 @@ class Command(BaseCommand):
                 counts = task()
                 logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
             except AnyDatabaseError as exc:
-                logger.warning("%s waits for the database: %s", task.__name__, exc)
+                missing = missing_tables.are_tables_missing(exc)
+                reason = missing_tables.MESSAGE if missing else exc
+                logger.warning("%s waits for the database: %s", task.__name__, reason)
             except Exception:
                 logger.exception("%s failed; the next round follows", task.__name__)
 
