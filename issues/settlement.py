@@ -92,6 +92,12 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
             f"{request.base_url} has no ticket {key} that the connected account can "
             "see. Check the key."
         )
+    created = TicketRequest.objects.for_tenant(request.tenant_id).created()
+    others = created.filter(base_url=request.base_url, jira_issue_id=found.id)
+    if other := others.exclude(pk=request.pk).first():
+        raise CannotSettle(
+            f"{found.key} is the ticket of another request, {other.pk}. Check the key."
+        )
     return JiraTicket(
         base_url=request.base_url, issue_id=found.id, key=found.key, url=found.url
     )

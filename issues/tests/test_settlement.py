@@ -14,6 +14,7 @@ from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
 from issues.sweep import sweep_due
 from issues.tests.api import CONTENT, Api, assert_error
+from issues.tests.factories import GroupFactory
 from issues.tests.recovery_helpers import age_requests
 from killthenoise.audit.models import AuditEvent
 
@@ -159,6 +160,19 @@ def test_request_that_cannot_be_settled_says_why(
 
     with pytest.raises(CommandError, match=sentence):
         settle(unknown_request, *options)
+
+
+def test_ticket_of_another_request_is_not_taken(
+    api: Api, unknown_request: TicketRequest
+) -> None:
+    other = GroupFactory.create(tenant_id=unknown_request.tenant_id)
+    key = api.create(other).json()["data"]["ticket_key"]
+
+    with pytest.raises(CommandError, match=f"{key} is the ticket of another request"):
+        settle(unknown_request, "--ticket", key)
+
+    unknown_request.refresh_from_db()
+    assert unknown_request.state == "unknown"
 
 
 def test_request_in_progress_cannot_be_settled(unknown_request: TicketRequest) -> None:
