@@ -28,13 +28,14 @@ STARTUP_S = 60
 EXAMPLE_DATABASE = "postgres://killthenoise:password@db.example.com/killthenoise"
 REJECTED = 22  # curl's exit status for an error response, with fail-with-body
 
+INSTALLED = "the packages are installed already"
 NOT_RUN = {
     "make demo": "the demo runs already, started as `make demo` starts it",
     "python manage.py demo": "the demo runs already",
     "make test": "the first step of .ci/run",
     "pytest": "the same suite as `make test`",
-    "pip install --require-hashes -r requirements.txt": "the packages are installed already",
-    "pip install --require-hashes -r requirements/runtime.txt": "the packages are installed already",
+    "pip install --require-hashes -r requirements.txt": INSTALLED,
+    "pip install --require-hashes -r requirements/runtime.txt": INSTALLED,
 }
 CHANGED = {
     # The virtual environment exists already.

@@ -167,7 +167,8 @@ def test_unreachable_jira_is_recorded_as_failed_because_nothing_was_sent(
             "unknown name": "https://killthenoise.invalid",
             "not TLS": jira.url.replace("http:", "https:"),
         }
-        Integration.objects.update(base_url=addresses[address])
+        integration.base_url = addresses[address]
+        integration.save()
         body = assert_error(api.create(group), 500, "jira_unreachable")
 
     assert body["retryable"] is True
@@ -187,7 +188,8 @@ def test_connection_that_jira_never_accepts_times_out(
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         first.connect(full.getsockname())  # the backlog is full now
-        Integration.objects.update(base_url=f"http://127.0.0.1:{full.getsockname()[1]}")
+        integration.base_url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        integration.save()
         assert_error(api.create(group), 500, "jira_unreachable")
 
 

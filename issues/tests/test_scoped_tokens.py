@@ -16,9 +16,9 @@ GATEWAY_PATH = f"/ex/jira/{CLOUD_ID}"
 
 @pytest.fixture(autouse=True)
 def _scoped_token(integration: Integration, jira: Sandbox) -> None:
-    Integration.objects.update(
-        api_token=jira.scoped_token, cloud_id=CLOUD_ID, uses_gateway=True
-    )
+    integration.api_token, integration.cloud_id = jira.scoped_token, CLOUD_ID
+    integration.uses_gateway = True
+    integration.save()
 
 
 def test_ticket_is_created_at_the_gateway_and_linked_on_the_site(

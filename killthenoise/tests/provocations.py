@@ -161,6 +161,11 @@ def secret_unreadable(scene: Scene) -> HttpResponseBase:
     return scene.call()
 
 
+def site_not_allowed(scene: Scene) -> HttpResponseBase:
+    scene.settings.JIRA_ALLOW_INSECURE = False
+    return scene.call()
+
+
 def jira_auth_failed(scene: Scene) -> HttpResponseBase:
     if scene.name == "connectJira":
         return scene.send(access_token="an-expired-token")
@@ -272,6 +277,7 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "not_found": lambda scene: scene.call(query={"tenant_id": NOWHERE}),
     "payload_too_large": lambda scene: scene.call(body="x" * (MAX_BODY_BYTES + 1)),
     "secret_unreadable": secret_unreadable,
+    "site_not_allowed": site_not_allowed,
     "tenant_forbidden": lambda scene: with_token(scene, NOWHERE),
     "tenant_malformed": lambda scene: scene.call(X_Tenant_ID="acme"),
     "tenant_missing": lambda scene: scene.call(X_Tenant_ID=None),
