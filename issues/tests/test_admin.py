@@ -271,8 +271,8 @@ def test_settled_request_has_no_page_to_settle_it(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("tags", "sentence"),
     [
-        ('"export"', "The tags must be a list of at most 100 texts."),
-        ("[[1]]", "The tags must be a list of at most 100 texts."),
+        ('"export"', "The tags must be a list of at most 100 strings."),
+        ("[[1]]", "The tags must be a list of at most 100 strings."),
         ("{a", "Not JSON: expecting property name enclosed in double quotes"),
     ],
 )
@@ -319,10 +319,10 @@ def group_form(**changes: str) -> dict[str, str]:
         ({"summary": "x" * 32_768}, "The summary is longer than 32767 characters."),
         ({"severity": str(-(2**31))}, "The severity must be a whole number"),
         ({"ai_type_confidence": "2"}, "The confidence must be a number from 0 to 1."),
-        ({"tags": "7"}, "The tags must be a list of at most 100 texts."),
-        ({"tags": '{"a": 1}'}, "The tags must be a list of at most 100 texts."),
-        ({"tags": "[7, null]"}, "The tag must be a text (a JSON string)."),
-        ({"tags": json.dumps(["x"] * 101)}, "a list of at most 100 texts"),
+        ({"tags": "7"}, "The tags must be a list of at most 100 strings."),
+        ({"tags": '{"a": 1}'}, "The tags must be a list of at most 100 strings."),
+        ({"tags": "[7, null]"}, "The tag must be text (a JSON string)."),
+        ({"tags": json.dumps(["x"] * 101)}, "a list of at most 100 strings"),
         ({"tags": json.dumps(["x" * 101])}, "The tag is longer than 100 characters."),
         ({"tags": "[x"}, "Not JSON: expecting value, line 1 column 2."),
         ({"tags": "[" * 930 + "]" * 930}, "nested more than 64 levels deep"),

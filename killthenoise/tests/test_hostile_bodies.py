@@ -94,6 +94,6 @@ def test_list_that_is_too_long_is_one_error() -> None:
     response: Any = OPERATIONS["putGroup"].call(body=json.dumps(body))
 
     assert response.json()["fields"] == {
-        "tags": ["The tags must be a list of at most 100 texts."],
+        "tags": ["The tags must be a list of at most 100 strings."],
         "reports": ["The reports must be a list of at most 2000 objects."],
     }
