@@ -272,7 +272,7 @@ def test_settled_request_has_no_page_to_settle_it(admin_client: Client) -> None:
     ("tags", "sentence"),
     [
         ('"export"', "The tags must be a list of at most 100 strings."),
-        ("[[1]]", "The tags must be a list of at most 100 strings."),
+        ("[[1]]", "The tag must be text (a JSON string)."),
         ("{a", "Not JSON: expecting property name enclosed in double quotes"),
     ],
 )
