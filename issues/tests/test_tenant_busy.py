@@ -194,7 +194,8 @@ def test_other_tenants_and_health_checks_do_not_wait_for_a_tenant_with_a_slow_ji
         slow = create_server(("127.0.0.1", 0))
         running.enter_context(slow)
         host, port = slow.getsockname()
-        Integration.objects.update(base_url=f"http://{host}:{port}")
+        integration.base_url = f"http://{host}:{port}"
+        integration.save()
         processes = Processes(
             running, tmp_path, {"DATABASE_URL": database_url(), "WEB_THREADS": "4"}
         )
