@@ -146,7 +146,7 @@ def test_process_killed_at_any_step_of_a_sweep_leaves_no_duplicate_unreported() 
 
 def test_claim_that_is_deleted_while_a_second_click_waits_for_it_is_no_error() -> None:
     creation = CreateTicket(0, "Export", "", "created")
-    second = Action(creation, interleaved=((8, Action(DeleteClaim(0))),))
+    second = Action(creation, interleaved=((2, Action(DeleteClaim(0))),))
     for step in range(1, 12):
         model = ExactlyOnce()
         model.create_ticket(Action(creation, interleaved=((step, second),)))
