@@ -100,14 +100,20 @@ def test_repeated_click_finds_the_ticket_whatever_happened_during_the_first(
         model.teardown()
 
 
-@pytest.mark.parametrize("state", SEARCH_STATES)
-def test_no_search_failure_leads_to_a_second_ticket(state: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [*map(SetSearchState, SEARCH_STATES), ReplaceAccount()],
+    ids=repr,
+)
+def test_nothing_that_changes_in_jira_leads_to_a_second_ticket(
+    change: Operation,
+) -> None:
     model = ExactlyOnce()
     creation = CreateTicket(0, "Export", "", "created, reset")
     past_horizon = Wait(LEASE_S + HORIZON_S)
     for operation in (
         creation,
-        SetSearchState(state),
+        change,
         past_horizon,
         Recover(),
         creation,
