@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+  --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos schema lock
@@ -14,7 +16,7 @@ demo: $(INSTALLED) ## Run the product with a sandbox Jira; ONCE=1 ends after one
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
 
 test: $(INSTALLED) ## Run all tests on PostgreSQL, or on the database in DATABASE_URL.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 chaos: $(INSTALLED) ## Create N tickets (500) during faults, then check the invariants.
 	@$(BIN)/python -m development.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
@@ -24,17 +26,14 @@ schema: $(INSTALLED) ## Write docs/openapi.yaml and its examples after a change 
 	@RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q killthenoise/tests/test_openapi_examples.py
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-lock: $(INSTALLED) ## Pin the newest versions that requirements/*.in allow.
+lock: $(INSTALLED) ## Pin the newest versions that requirements/*.in allow, with hashes.
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	  --custom-compile-command "make lock" requirements/runtime.in -o requirements/runtime.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	  --custom-compile-command "make lock" requirements/test.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	  --custom-compile-command "make lock" requirements/lint.in -o requirements/lint.txt
+	$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
+	$(COMPILE) requirements/test.in -o requirements.txt
+	$(COMPILE) requirements/lint.in -o requirements/lint.txt
 
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "KillTheNoise needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@

@@ -1,8 +1,8 @@
 """Check the packages of production for known vulnerabilities; fail if there are any.
 
-If the vulnerability service is unreachable or does not know a package, the check says
-so loudly and does not fail: an outage must not block a change. Options are passed on
-to pip-audit.
+If the vulnerability service is unreachable or does not know a package, the check prints
+a warning and does not fail: an outage must not block a change. Options are passed on to
+pip-audit.
 """
 
 import json

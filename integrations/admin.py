@@ -1,6 +1,5 @@
 """Integrations in the admin. The API token can be set here but never read."""
 
-import json
 from copy import copy
 from typing import Any
 
@@ -18,25 +17,12 @@ from integrations.models import Integration
 from integrations.preflight import check_integration, run_preflight
 from integrations.site_url import NOT_A_SITE, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
+from killthenoise.admin_forms import JSONField
 from killthenoise.audit.admin import AuditedAdmin
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
+TOKEN_BELONGS_TO = ("tenant_id", "base_url", "email")
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
-
-
-class SettingsField(forms.JSONField):
-    """JSON whose error says where it is wrong."""
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(value)
-        except forms.ValidationError as exc:
-            if not isinstance(exc.__context__, json.JSONDecodeError):
-                raise
-            error = exc.__context__
-            where = f"line {error.lineno} column {error.colno}"
-            reason = error.msg[0].lower() + error.msg[1:]
-            raise forms.ValidationError(f"Not JSON: {reason}, {where}.") from error
 
 
 class IntegrationForm(forms.ModelForm):
@@ -45,7 +31,9 @@ class IntegrationForm(forms.ModelForm):
         required=False,
         strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Never shown. Leave empty to keep the stored token.",
+        help_text="Never shown. When you change an integration, leave it empty to keep "
+        "the stored token. A change of the tenant, the site or the e-mail needs the "
+        "token again.",
     )
 
     class Meta:
@@ -60,9 +48,12 @@ class IntegrationForm(forms.ModelForm):
             "issue_type",
             "settings",
         ]
-        field_classes = {"settings": SettingsField}
+        field_classes = {"settings": JSONField}
         error_messages = {"base_url": {"required": NOT_A_SITE}}
         help_texts = {
+            "base_url": "The address of the Jira site, such as "
+            "https://example.atlassian.net.",
+            "project_key": "For example SCRUM, if tickets have keys such as SCRUM-7.",
             "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
             '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}. '
@@ -93,6 +84,8 @@ class IntegrationForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """Reject credentials that Jira rejects, because the stored ones may be good."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            self._require_token_of_new_account(cleaned)
         if not self.errors and CREDENTIALS & set(self.changed_data):
             candidate = copy(self.instance)
             candidate.base_url, candidate.email = cleaned["base_url"], cleaned["email"]
@@ -104,6 +97,18 @@ class IntegrationForm(forms.ModelForm):
             if result.login_error:
                 self.add_error("new_api_token", str(result.login_error))
         return cleaned
+
+    def _require_token_of_new_account(self, cleaned: dict[str, Any]) -> None:
+        """Never send the stored token to another site, or for another tenant."""
+        stored = self.instance
+        if stored._state.adding or cleaned["new_api_token"]:
+            return
+        if any(getattr(stored, name) != cleaned[name] for name in TOKEN_BELONGS_TO):
+            self.add_error(
+                "new_api_token",
+                "Enter the API token again, because the tenant, the site or the e-mail "
+                "changes.",
+            )
 
     def save(self, commit: bool = True) -> Integration:
         if token := self.cleaned_data["new_api_token"]:
@@ -143,7 +148,7 @@ class IntegrationAdmin(AuditedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
         return super().get_queryset(request).defer("api_token")
 
-    @admin.action(description="Check with Jira")
+    @admin.action(description="Check against Jira", permissions=["change"])
     def check_jira(
         self, request: HttpRequest, integrations: QuerySet[Integration]
     ) -> None:

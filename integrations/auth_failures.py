@@ -1,8 +1,9 @@
-"""Whether Jira still takes an integration's credentials.
+"""Records whether Jira accepts an integration's credentials.
 
-Each call with a dead token brings the account nearer to a captcha, and with it the
-person who owns it. So after JIRA_AUTH_FAILURES_MAX refused logins in a row nothing is
-sent until somebody reconnects. What is noted here never fails the work it is about.
+After too many requests with an invalid token, Jira demands a captcha from the account,
+and so from the person who owns it. To prevent that, nothing is sent after
+JIRA_AUTH_FAILURES_MAX rejected logins in a row, until somebody reconnects. If the
+database cannot record a status, the work goes on.
 """
 
 import logging
@@ -24,13 +25,13 @@ Status = Integration.SyncStatus
 
 
 def record_success(integration: Integration) -> None:
-    """Note that all is well; where that is known already, nothing is written."""
+    """Record that Jira accepts the credentials, if the row does not say so already."""
     if integration.last_sync_status != Status.SUCCESS or integration.auth_failures:
         record_login(integration)
 
 
 def record_login(integration: Integration, *, problem: str = "") -> None:
-    """Note that Jira knew the account, where, and what is wrong all the same."""
+    """Record a login, whether it used the gateway, and any other `problem`."""
     _note(
         integration,
         cloud_id=integration.cloud_id,
@@ -43,7 +44,7 @@ def record_login(integration: Integration, *, problem: str = "") -> None:
 
 
 def record_auth_failure(integration: Integration, error: JiraAuthFailed) -> None:
-    """Note that Jira refused the credentials, which may pause the integration."""
+    """Record that Jira rejected the credentials, which may pause the integration."""
     last = integration.auth_failures + 1 >= settings.JIRA_AUTH_FAILURES_MAX
     _note(
         integration,
@@ -55,7 +56,7 @@ def record_auth_failure(integration: Integration, error: JiraAuthFailed) -> None
 
 @contextmanager
 def recording_auth_failures(integration: Integration) -> Iterator[None]:
-    """Note the refusal if Jira refuses the credentials inside the block."""
+    """Record it if Jira rejects the credentials inside the block."""
     try:
         yield
     except JiraAuthFailed as error:
@@ -64,11 +65,11 @@ def recording_auth_failures(integration: Integration) -> Iterator[None]:
 
 
 def _note(integration: Integration, **outcome: Any) -> None:
-    """Write it, unless the integration was changed since: it is not about that one."""
+    """Store the outcome, unless the integration has changed since it was read."""
     same = Integration.objects.filter(
         pk=integration.pk, updated_at=integration.updated_at
     )
     try:
         same.update(**outcome)
     except AnyDatabaseError:
-        logger.exception("the state of integration %s is not noted", integration.pk)
+        logger.exception("the status of integration %s is not recorded", integration.pk)

@@ -21,6 +21,7 @@ from integrations.auth_failures import record_auth_failure, record_login
 from integrations.errors import REFUSALS
 from integrations.models import Integration
 from integrations.preflight import Preflight, run_preflight
+from killthenoise.api.slots import outgoing_slot
 
 INPUT_FIELDS = {
     "site": "base_url",
@@ -67,8 +68,9 @@ def connect_jira(
     what is stored for this site. If no usable project is given or stored, the
     configured default is used if the account sees it, else the only project.
 
-    Raises IntegrationRefused if Jira rejects the credentials or a value of `target`.
-    Other problems, such as a missing project, are in the returned preflight.
+    Raises TenantBusy, and IntegrationRefused if Jira rejects the credentials or a value
+    of `target`. Other problems, such as a missing project, are in the returned
+    preflight.
     """
     deadline = request_deadline()
     changes = {"email": email, "api_token": access_token, **target}
@@ -76,13 +78,14 @@ def connect_jira(
     candidate = _get_or_build(tenant_id, base_url)
     candidate.reset_status()
     _assign(candidate, changes)
-    preflight = run_preflight(candidate, deadline=deadline)
-    if "project_key" not in target:
-        if preflight.has_failed("project"):
-            candidate.project_key = _choose_project(candidate, deadline)
-            if candidate.project_key:
-                preflight = run_preflight(candidate, deadline=deadline)
-        changes["project_key"] = candidate.project_key
+    with outgoing_slot(tenant_id):
+        preflight = run_preflight(candidate, deadline=deadline)
+        if "project_key" not in target:
+            if preflight.has_failed("project"):
+                candidate.project_key = _choose_project(candidate, deadline)
+                if candidate.project_key:
+                    preflight = run_preflight(candidate, deadline=deadline)
+            changes["project_key"] = candidate.project_key
     _raise_for_failed_check(preflight, {*CREDENTIALS, *target})
 
     with transaction.atomic():
@@ -104,7 +107,7 @@ def update_integration(
     integration during the verification, that change is kept, and this one is verified
     again on top of it.
 
-    Raises IntegrationNotFound and IntegrationRefused.
+    Raises IntegrationNotFound, IntegrationRefused and TenantBusy.
     """
     tenant_id, integration_id = integration.tenant_id, str(integration.pk)
     deadline = request_deadline()
@@ -115,7 +118,8 @@ def update_integration(
             candidate.save(update_fields=[*changes, "updated_at"])
             return Connection(integration=candidate, preflight=NOT_CHECKED)
 
-        preflight = run_preflight(candidate, deadline=deadline)
+        with outgoing_slot(tenant_id):
+            preflight = run_preflight(candidate, deadline=deadline)
         if preflight.login_error:
             record_auth_failure(integration, preflight.login_error)
         _raise_for_failed_check(preflight, {*CREDENTIALS, *changes})

@@ -30,7 +30,11 @@ class NoProjectChosen(ServiceError):
         )
 
 
-class IntegrationPaused(ServiceError):
+class AccountUnusable(ServiceError):
+    """The account exists, but nothing may be sent with it."""
+
+
+class IntegrationPaused(AccountUnusable):
     """Jira rejected the credentials too often in a row."""
 
     code = "integration_paused"
@@ -45,8 +49,8 @@ class IntegrationPaused(ServiceError):
         )
 
 
-class SecretUnreadable(ServiceError):
-    """No key in FIELD_ENCRYPTION_KEYS decrypts a stored secret."""
+class SecretUnreadable(AccountUnusable):
+    """No key in FIELD_ENCRYPTION_KEYS decrypts a secret, or it is of another row."""
 
     code = "secret_unreadable"
     title = "Stored credentials unreadable"
@@ -56,6 +60,21 @@ class SecretUnreadable(ServiceError):
         super().__init__(
             "The stored Jira token cannot be decrypted, so nothing was sent. Reconnect "
             "Jira, or add the key it was encrypted with to FIELD_ENCRYPTION_KEYS."
+        )
+
+
+class SiteNotAllowed(AccountUnusable):
+    """JIRA_ALLOWED_HOSTS was narrowed after the site was stored."""
+
+    code = "site_not_allowed"
+    title = "Jira site not allowed"
+    http_status = 400
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(
+            f"This server does not connect to {base_url} any more, so nothing was "
+            "sent. Connect another Jira site, or have this one's host added to "
+            "JIRA_ALLOWED_HOSTS."
         )
 
 
@@ -136,7 +155,12 @@ def _refusal(cause: type[ServiceError]) -> type[IntegrationRefused]:
     return type(name, (IntegrationRefused,), attributes | {"__doc__": cause.__doc__})
 
 
-_UNUSABLE = (IntegrationPaused, IntegrationDisconnected, SecretUnreadable)
+_UNUSABLE = (
+    IntegrationPaused,
+    IntegrationDisconnected,
+    SecretUnreadable,
+    SiteNotAllowed,
+)
 CONNECT_REFUSALS = {
     cause.code: _refusal(cause) for cause in (*READ_ERRORS, JiraIssueTypeInvalid)
 }

@@ -9,7 +9,7 @@ _NAMED_BY = {
     "parent": "key",
     "priority": "name",
 }
-"""Fields whose values may be texts in the settings and are objects in Jira."""
+"""Fields whose values may be strings in the settings and are objects in Jira."""
 
 
 def extra_fields(
@@ -17,8 +17,8 @@ def extra_fields(
 ) -> dict[str, Any]:
     """Return the fields to add, by id, in the form that Jira takes.
 
-    `settings` as SettingsSerializer passes them. The priority of the severity goes
-    before one in `fields`.
+    SettingsSerializer has validated `settings`. The priority for the severity overrides
+    a priority in `fields`.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
     """

@@ -1,19 +1,30 @@
 """Whether a create screen takes what an integration's settings send."""
 
+import time
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from integrations.extra_fields import extra_fields
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.metadata import Field
 
+MAX_PROBLEMS = 20
+"""Sentences about the fields in the settings."""
+MAX_QUOTED = 50
+"""Characters of a value that a sentence quotes."""
+
 
 def find_unusable_fields(
-    settings: Mapping[str, Any], fields: Sequence[Field], *, is_subtask: bool
+    settings: Mapping[str, Any],
+    fields: Sequence[Field],
+    *,
+    is_subtask: bool,
+    deadline: float,
 ) -> list[str]:
     """Return a sentence for each field that is not there and each value not allowed.
 
+    Past the deadline, a reading of `time.monotonic()`, the values are not checked.
     Jira does not always list the parent of a subtask on the create screen.
     """
     configured = _configured_values(settings)
@@ -26,9 +37,11 @@ def find_unusable_fields(
         if name not in on_screen and not (is_subtask and name == "parent")
     ]
     for name, values in configured.items():
-        if name in on_screen:
+        if time.monotonic() > deadline:
+            return [*problems, "Checking the settings took too long. Shorten them."]
+        if name in on_screen and len(problems) < MAX_PROBLEMS:
             problems += _find_rejected(on_screen[name], values)
-    return problems
+    return problems[:MAX_PROBLEMS]
 
 
 def find_unfilled_fields(
@@ -60,13 +73,12 @@ def _otherwise(name: str) -> str:
 
 def _configured_values(settings: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the distinct values that the settings may send, by field."""
-    severities = [None, *map(int, settings.get("priority_by_severity", {}))]
-    values: dict[str, list[Any]] = {}
-    for severity in severities:
-        for name, value in extra_fields(settings, severity=severity).items():
-            known = values.setdefault(name, [])
-            if value not in known:
-                known.append(value)
+    fields = extra_fields(settings, severity=None)
+    values = {name: [value] for name, value in fields.items()}
+    for name in dict.fromkeys(settings.get("priority_by_severity", {}).values()):
+        priority = {"name": name}
+        if priority != fields.get("priority"):
+            values.setdefault("priority", []).append(priority)
     return values
 
 
@@ -76,11 +88,12 @@ def _find_rejected(field: Field, values: list[Any]) -> list[str]:
         return []
     choice = ", ".join(_display(one) for one in field.allowed[:10])
     lists = [value if isinstance(value, list) else [value] for value in values]
-    return [
+    rejected = (
         f"“{field.name}” does not take “{_display(one)}”. Choose one of {choice}."
         for one in chain.from_iterable(lists)
         if not any(_is_same(one, allowed) for allowed in field.allowed)
-    ]
+    )
+    return list(islice(rejected, MAX_PROBLEMS))
 
 
 def _is_same(value: Any, allowed: Mapping[str, Any]) -> bool:
@@ -92,6 +105,6 @@ def _is_same(value: Any, allowed: Mapping[str, Any]) -> bool:
 
 
 def _display(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    return str(value.get("name") or value.get("value") or value.get("id"))
+    if isinstance(value, dict):
+        value = value.get("name") or value.get("value") or value.get("id")
+    return str(value)[:MAX_QUOTED]

@@ -1,7 +1,7 @@
 """The issue types of a project, and the one that an integration names.
 
-A name may be written in English, in the account's language, or in another case than
-Jira's. What Jira lists is cached for a short time.
+A name may be in English or in the account's language, in capital or small letters. What
+Jira lists is cached for a short time.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,9 +65,9 @@ def get_issue_type(
 def get_cached_type_id(
     integration: Integration, project_key: str, issue_type: str
 ) -> str:
-    """Return the id to send in place of the name, "" where the name is enough.
+    """Return the id to send instead of the name; "" to send the name.
 
-    It is enough where it is unique, and where nothing is cached: Jira is not asked.
+    The name is sent if it is unique, or if nothing is cached: Jira is not asked.
     """
     for language in (ENGLISH, NATIVE):
         key = _cache_key(integration, project_key, language)

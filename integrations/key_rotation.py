@@ -1,23 +1,20 @@
 """Re-encrypts stored tokens with the newest key, for `manage.py rotate_keys`.
 
 Each batch is a transaction of its own. A run that was interrupted can simply be
-repeated: tokens that the newest key already encrypts are left as they are.
+repeated: tokens that the newest key encrypts for their row are left as they are.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from enum import Enum
 from uuid import UUID
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
-from django.db import models, transaction
-from django.db.models.functions import Cast
+from django.db import transaction
 
-from integrations.fields import decrypt
+from integrations.errors import SecretUnreadable
 from integrations.models import Integration
 
 BATCH = 500
+_field = Integration._meta.get_field("api_token")
 
 
 class RotationResult(Enum):
@@ -32,34 +29,30 @@ class RotationResult(Enum):
 def rotate_tokens() -> Iterator[tuple[UUID, RotationResult]]:
     """Re-encrypt the tokens with the first of FIELD_ENCRYPTION_KEYS, batch by batch.
 
+    Tokens that an older version stored are bound to their tenant and site.
+
     Yields each integration's id and result once its batch is committed.
     """
     rows = Integration.objects.order_by("pk")
     batch = list(rows.values_list("pk", flat=True)[:BATCH])
     while batch:
         with transaction.atomic():
-            results = [(pk, _rotate(pk, stored)) for pk, stored in _lock_rows(batch)]
+            locked = rows.filter(pk__in=batch).select_for_update()
+            results = [(row.pk, _rotate(row)) for row in locked]
         yield from results
         remaining = rows.filter(pk__gt=batch[-1])
         batch = list(remaining.values_list("pk", flat=True)[:BATCH])
 
 
-def _lock_rows(pks: list[UUID]) -> list[tuple[UUID, str]]:
-    """Lock the rows and return their ids and encrypted tokens."""
-    rows = Integration.objects.filter(pk__in=pks).select_for_update()
-    stored = Cast("api_token", output_field=models.TextField())
-    return list(rows.annotate(stored=stored).values_list("pk", "stored"))
-
-
-def _rotate(pk: UUID, stored: str) -> RotationResult:
+def _rotate(row: Integration) -> RotationResult:
+    stored = _field.get_stored(row)
     if not stored:
         return RotationResult.EMPTY
-    with suppress(InvalidToken):
-        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(stored)
+    if _field.is_current(stored, row):
         return RotationResult.CURRENT
     try:
-        token = decrypt(stored)
-    except InvalidToken:
+        token = _field.encrypt(row.api_token, row)
+    except SecretUnreadable:
         return RotationResult.UNREADABLE
-    Integration.objects.filter(pk=pk).update(api_token=token)
+    Integration.objects.filter(pk=row.pk).update(api_token=token)
     return RotationResult.DONE

@@ -54,7 +54,7 @@ class Integration(models.Model):
     is_active = models.BooleanField(default=True)
     base_url = models.CharField(max_length=MAX_LENGTH)
     email = models.EmailField()
-    api_token = EncryptedTextField(blank=True)
+    api_token = EncryptedTextField(blank=True, bound_to=["tenant_id", "base_url"])
     # Atlassian's id of the site, which stays when the site is renamed.
     cloud_id = models.UUIDField(null=True, editable=False)
     # Set if the token works only on Atlassian's gateway; see integrations.login.

@@ -1,4 +1,4 @@
-"""The ticket to send to Jira, and what to change in it after Jira rejected it."""
+"""Builds the ticket to send to Jira, and corrects it after Jira rejected it."""
 
 from dataclasses import dataclass, replace
 
@@ -35,7 +35,7 @@ class TicketContent:
 
 
 def build_issue(integration: Integration, content: TicketContent) -> NewIssue:
-    """Return the ticket as the integration's settings want it."""
+    """Build the ticket according to the integration's settings."""
     settings, issue_type = integration.settings, integration.issue_type
     with_description = settings.get("description", True)
     return NewIssue(

@@ -1,13 +1,16 @@
 """Parameters and errors of integrations in the OpenAPI document."""
 
 from integrations.errors import (
+    IntegrationDisconnected,
     IntegrationPaused,
     NoActiveIntegration,
     NoProjectChosen,
     SecretUnreadable,
+    SiteNotAllowed,
 )
 from integrations.jira import errors as jira
 from killthenoise.api.openapi import path_id
+from killthenoise.api.slots import TenantBusy
 
 TAG = "Jira"
 TENANT = [path_id("tenant", "The tenant.", "550e8400-e29b-41d4-a716-446655440000")]
@@ -15,7 +18,13 @@ INTEGRATION = [*TENANT, path_id("integration_id", "The integration.")]
 SAME_TENANT = {"tenant": "$request.path.tenant"}
 FIRST_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/data/0/id"}
 THAT_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/integration_id"}
-USING_JIRA = [NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable]
+UNUSABLE = [
+    IntegrationDisconnected,
+    IntegrationPaused,
+    SecretUnreadable,
+    SiteNotAllowed,
+]
+USING_JIRA = [NoActiveIntegration, NoProjectChosen, *UNUSABLE, TenantBusy]
 READING_JIRA = jira.READ_ERRORS
 FINDING_TICKET = [
     error for error in jira.READ_ERRORS if error is not jira.JiraProjectInvalid

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_auth_failure, record_login
+from integrations.errors import SiteNotAllowed
 from integrations.extra_fields import get_parent
 from integrations.field_checks import find_unfilled_fields, find_unusable_fields
 from integrations.issue_types import get_issue_type, list_issue_types, read_cached
@@ -95,6 +96,8 @@ def run_preflight(integration: Integration, *, deadline: float) -> Preflight:
     try:
         require_usable(integration)
         return _Checker(integration, deadline).run()
+    except SiteNotAllowed as exc:
+        return Preflight(account=None, checks=(_failed("site", exc),))
     except ServiceError as exc:  # paused, disconnected, or its token is unreadable
         return Preflight(account=None, checks=(_failed("login", exc),))
 
@@ -211,7 +214,12 @@ class _Checker:
 
     def _check_fields(self) -> str:
         settings, subtask = self._integration.settings, self._is_subtask
-        problems = find_unusable_fields(settings, self._fields, is_subtask=subtask)
+        problems = find_unusable_fields(
+            settings,
+            self._fields,
+            is_subtask=subtask,
+            deadline=self._deadline,
+        )
         problems += self._find_parent_problems()
         if problems:
             raise _CheckFailed(" ".join(problems))

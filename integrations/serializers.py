@@ -1,7 +1,7 @@
 """Input that connects and updates an integration, and how the API shows one."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
@@ -10,7 +10,7 @@ from rest_framework import serializers
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
-from integrations.site_url import MAX_LENGTH, normalize_site_url
+from integrations.site_url import MAX_LENGTH, NOT_A_SITE, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField
 from killthenoise.api.openapi import TrueField
@@ -53,7 +53,10 @@ class ConnectSerializer(TicketTargetSerializer):
     """The site, the account and its API token. Unknown keys are ignored."""
 
     base_url = TextField(
-        name="address of your Jira site", clean=clean_title, limit=MAX_LENGTH
+        name="address of your Jira site",
+        clean=clean_title,
+        limit=MAX_LENGTH,
+        error_messages=dict.fromkeys(["required", "null", "blank"], NOT_A_SITE),
     )
     email = serializers.EmailField(
         max_length=254,
@@ -88,7 +91,8 @@ class UpdateSerializer(TicketTargetSerializer):
         if not attrs:
             raise serializers.ValidationError(
                 "Nothing to change: send project_key, issue_type, settings or "
-                "is_active."
+                "is_active. To change the address, e-mail or API token, connect Jira "
+                "again."
             )
         return attrs
 
@@ -111,7 +115,10 @@ class FlagField(serializers.BooleanField):
 
     TRUE_VALUES = {"1", "true"}
     FALSE_VALUES = {"0", "false"}
-    default_error_messages = {"invalid": "Must be 1 or 0."}
+    default_error_messages = {"invalid": "{name} must be 1 or 0."}
+
+    def fail(self, key: str, **details: Any) -> NoReturn:
+        super().fail(key, name=self.field_name, **details)
 
 
 class CheckSerializer(serializers.Serializer[dict[str, Any]]):

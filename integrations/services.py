@@ -1,4 +1,4 @@
-"""What the product does with a tenant's Jira. `issues` calls these functions alone.
+"""The facade through which `issues` calls a tenant's Jira.
 
 A function that calls Jira takes a `deadline` in `time.monotonic()` seconds, raises
 JiraErrors, and records rejected credentials on the integration.
@@ -18,12 +18,11 @@ from django.db.models import Q
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import record_success, recording_auth_failures
 from integrations.errors import (
+    AccountUnusable,
     IntegrationDisconnected,
-    IntegrationPaused,
     JiraAccountGone,
     NoActiveIntegration,
     NoProjectChosen,
-    SecretUnreadable,
     TicketNotInJira,
 )
 from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
@@ -49,6 +48,7 @@ from integrations.new_issues import (
     truncate_description,
 )
 from integrations.ticket_references import TicketReference, parse_ticket_reference
+from killthenoise.api.slots import outgoing_slot
 
 MAX_SENDS = 4
 
@@ -56,15 +56,14 @@ MAX_SENDS = 4
 def get_active_jira(*, tenant_id: UUID) -> Integration:
     """Return the tenant's Jira integration, ready to create tickets.
 
-    Raises NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable.
+    Raises NoActiveIntegration, NoProjectChosen, and what require_usable raises.
     """
     integration = Integration.objects.for_tenant(tenant_id).active_jira().first()
     if integration is None:
         raise NoActiveIntegration
     if not integration.project_key:
         raise NoProjectChosen
-    if integration.is_paused:
-        raise IntegrationPaused
+    require_usable(integration)
     return integration
 
 
@@ -73,10 +72,10 @@ def get_jira_account(
 ) -> Integration:
     """Return an account of the tenant on a site it has used, the active one first.
 
-    A ticket request may be older than the integration in use, so an inactive
-    integration will do. One with the same `cloud_id` is on the same site, which was
-    renamed. Raises JiraAccountGone if none has a token, IntegrationPaused and
-    SecretUnreadable if those that have one cannot be used.
+    A ticket request may be older than the active integration, so an inactive one may be
+    used. A site that was renamed is recognized by its `cloud_id`. Raises
+    JiraAccountGone if no account has a token, and AccountUnusable if none with a token
+    can be used.
     """
     jira = Integration.objects.for_tenant(tenant_id).jira()
     problem: Exception = JiraAccountGone(base_url)
@@ -87,7 +86,7 @@ def get_jira_account(
             return account
         except IntegrationDisconnected:
             continue
-        except (IntegrationPaused, SecretUnreadable) as exc:
+        except AccountUnusable as exc:
             problem = exc
     raise problem
 
@@ -146,7 +145,7 @@ def _post(
 
 
 def record_integration_works(integration: Integration) -> None:
-    """Record that Jira took a ticket. Where that is known, nothing is written."""
+    """Record that Jira created a ticket, if the row does not say so already."""
     record_success(integration)
 
 
@@ -158,11 +157,11 @@ def search_marked_issues(
     project_key: str = "",
     own: bool = True,
     deadline: float,
-) -> Iterator[MarkedIssue]:
-    """Yield the tickets that have our marker, the oldest first.
+) -> Iterator[list[MarkedIssue]]:
+    """Yield the tickets that have our marker, the oldest first, page by page.
 
-    `created_after` and `created_before` are ages. `own` is for tickets that the
-    account created; without `project_key` the whole site is searched.
+    `created_after` and `created_before` are ages. `own` restricts the search to tickets
+    that the account created; without `project_key` the whole site is searched.
     """
     with recording_auth_failures(account):
         yield from jira_client(account).lookup.search_marked(
@@ -206,10 +205,11 @@ def add_remote_link(
 def list_projects(*, integration: Integration) -> list[Project]:
     """Return the projects in which the account may create tickets.
 
-    Raises IntegrationPaused, IntegrationDisconnected and SecretUnreadable too.
+    Raises what require_usable raises, and TenantBusy, too.
     """
     require_usable(integration)
-    with recording_auth_failures(integration):
+    slot = outgoing_slot(integration.tenant_id)
+    with slot, recording_auth_failures(integration):
         metadata = jira_client(integration).metadata
         return metadata.projects(action="create", deadline=request_deadline())
 
@@ -228,13 +228,13 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     `words` names a ticket, as for find_ticket, or has words of its summary. Without
     any, the tickets that changed last are returned.
 
-    Raises TicketNotInJira for an address of another site, and what get_active_jira
-    raises.
+    Raises TicketNotInJira for an address of another site, TenantBusy, and what
+    get_active_jira raises.
     """
     integration = get_active_jira(tenant_id=tenant_id)
     project_key, deadline = integration.project_key, request_deadline()
     named = _parse_reference(integration, words, field="q")
-    with recording_auth_failures(integration):
+    with outgoing_slot(tenant_id), recording_auth_failures(integration):
         lookup = jira_client(integration).lookup
         first = named.key and _find_in_project(lookup, project_key, named.key, deadline)
         found = lookup.search(project_key, words, deadline=deadline)
@@ -254,9 +254,15 @@ def find_ticket(*, integration: Integration, text: str) -> FoundTicket:
         with recording_auth_failures(integration):
             lookup, deadline = jira_client(integration).lookup, request_deadline()
             found = _find_in_project(lookup, project_key, named.key, deadline)
+    if not named.key:
+        raise TicketNotInJira(
+            f"“{text}” does not name one ticket. Enter a key such as {project_key}-7 "
+            "or the address of the ticket's page.",
+            field="ticket_key",
+        )
     if found is None:
         raise TicketNotInJira(
-            f"Jira project {project_key} has no ticket {named.key or text} that the "
+            f"Jira project {project_key} has no ticket {named.key} that the "
             "connected account can see. Search for it, or choose another one.",
             field="ticket_key",
         )

@@ -8,10 +8,18 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.jira.client import CORE_FIELDS
+from killthenoise.api.errors import MAX_SENTENCES
 from killthenoise.api.fields import StrictBooleanField, must_be
 
 MAX_LABEL = 255
 """Characters: Jira's limit for a label."""
+MAX_PRIORITY = 255  # characters
+MAX_ITEMS = 100
+"""Labels, severities, fields, and items in a list that is the value of a field."""
+MAX_JSON_BYTES = 16 * 1024
+"""UTF-8 bytes of each setting."""
+MAX_QUOTED = 50
+"""Characters of input that an error quotes."""
 
 KEYS = ("labels", "priority_by_severity", "fields", "description")
 
@@ -25,20 +33,32 @@ class JsonField(serializers.JSONField):
     default_error_messages = {
         "null": "Must not be null: leave it out instead.",
         "invalid": "Contains a number or a character that JSON cannot carry.",
+        "max_length": f"Is larger than {MAX_JSON_BYTES // 1024} KiB. Shorten it.",
+        "max_items": f"Has more than {MAX_ITEMS} entries. Remove some.",
     }
 
     def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, list | dict) and len(data) > MAX_ITEMS:
+            self.fail("max_items")
         try:
             text = json.dumps(data, allow_nan=False, ensure_ascii=False)
-            text.encode()
+            size = len(text.encode())
         except (ValueError, TypeError):
             self.fail("invalid")
         if r"\u0000" in text:
             self.fail("invalid")
+        if size > MAX_JSON_BYTES:
+            self.fail("max_length")
         return data
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string"}})
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL},
+        "maxItems": MAX_ITEMS,
+    }
+)
 class LabelsField(JsonField):
     """`["noise"]`."""
 
@@ -46,7 +66,8 @@ class LabelsField(JsonField):
 @extend_schema_field(
     {
         "type": "object",
-        "additionalProperties": {"type": "string"},
+        "additionalProperties": {"type": "string", "maxLength": MAX_PRIORITY},
+        "maxProperties": MAX_ITEMS,
         "examples": [{"5": "Highest"}],
     }
 )
@@ -58,6 +79,8 @@ class PrioritiesField(JsonField):
     {
         "type": "object",
         "additionalProperties": True,
+        "maxProperties": MAX_ITEMS,
+        "description": f"At most {MAX_JSON_BYTES // 1024} KiB of JSON.",
         "examples": [{"components": ["Backend"], "customfield_10010": "Acme"}],
     }
 )
@@ -90,7 +113,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
 
     def validate_labels(self, labels: Any) -> list[str]:
         if not isinstance(labels, list):
-            raise serializers.ValidationError("The labels must be a list of texts.")
+            raise serializers.ValidationError("The labels must be a list of strings.")
         for label in labels:
             _check_label(label)
         return labels
@@ -101,14 +124,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
                 'Map severities to priorities, for example {"5": "Highest"}.'
             )
         for severity, priority in priorities.items():
-            if not _SEVERITY.fullmatch(severity):
-                raise serializers.ValidationError(
-                    f"“{severity}” is not a severity. Use whole numbers as keys."
-                )
-            if not _is_text(priority):
-                raise serializers.ValidationError(
-                    f"Give the name of Jira's priority for severity {severity}."
-                )
+            _check_priority(severity, priority)
         return priorities
 
     def validate_fields(self, fields: Any) -> dict[str, Any]:
@@ -123,25 +139,43 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
 
     def to_internal_value(self, data: Any) -> Any:
         settings = super().to_internal_value(data)
-        if unknown := sorted(set(data) - set(KEYS)):
-            sentence = f"No such setting. Known: {', '.join(KEYS)}."
-            raise serializers.ValidationError({name: [sentence] for name in unknown})
+        if unknown := set(data) - set(KEYS):
+            known = f"The settings are {', '.join(KEYS)}."
+            names = sorted(unknown)[: MAX_SENTENCES + 1]
+            raise serializers.ValidationError(
+                {
+                    name: [f"“{name[:MAX_QUOTED]}” is not a setting. {known}"]
+                    for name in names
+                }
+            )
         return settings
 
 
 def _check_label(label: Any) -> None:
     if not _is_text(label):
         raise serializers.ValidationError(
-            "Each label must be a text that is not empty."
-        )
-    if re.search(r"\s", label):
-        better = "-".join(label.split())
-        raise serializers.ValidationError(
-            f"The label “{label}” has a space, which Jira rejects. Write “{better}”."
+            "Each label must be a string that is not empty."
         )
     if len(label) > MAX_LABEL:
         raise serializers.ValidationError(
-            f"The label “{label[:20]}…” is longer than {MAX_LABEL} characters."
+            f"The label “{_shorten(label)}” is longer than {MAX_LABEL} characters."
+        )
+    if re.search(r"\s", label):
+        better = _shorten("-".join(label.split()))
+        raise serializers.ValidationError(
+            f"The label “{_shorten(label)}” has a space, which Jira rejects. Write "
+            f"“{better}”."
+        )
+
+
+def _check_priority(severity: str, priority: Any) -> None:
+    if not _SEVERITY.fullmatch(severity):
+        raise serializers.ValidationError(
+            f"“{_shorten(severity)}” is not a severity. Use whole numbers as keys."
+        )
+    if not _is_text(priority) or len(priority) > MAX_PRIORITY:
+        raise serializers.ValidationError(
+            f"Give the name of Jira's priority for severity {severity}."
         )
 
 
@@ -154,14 +188,22 @@ def _check_field(name: str, value: Any) -> None:
         raise serializers.ValidationError("Set the labels in “labels”.")
     if not _FIELD_ID.fullmatch(name):
         raise serializers.ValidationError(
-            f"“{name}” is not the id of a field in Jira. Ids look like components or "
-            "customfield_10010."
+            f"“{_shorten(name)}” is not the id of a field in Jira. Ids look like "
+            "components or customfield_10010."
         )
     if value is None:
         raise serializers.ValidationError(f"Give “{name}” a value, or remove it.")
+    if isinstance(value, list) and len(value) > MAX_ITEMS:
+        raise serializers.ValidationError(
+            f"“{name}” has more than {MAX_ITEMS} values. Remove some."
+        )
     check = _CHECKS.get(name)
     if check and not check[0](value):
         raise serializers.ValidationError(check[1])
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 def _is_text(value: Any) -> bool:

@@ -11,10 +11,7 @@ from integrations.accounts import get_integration
 from integrations.errors import (
     CONNECT_REFUSALS,
     REFUSALS,
-    IntegrationDisconnected,
     IntegrationNotFound,
-    IntegrationPaused,
-    SecretUnreadable,
     TicketNotInJira,
 )
 from integrations.models import Integration
@@ -25,6 +22,7 @@ from integrations.openapi import (
     TAG,
     TENANT,
     THAT_INTEGRATION,
+    UNUSABLE,
     USING_JIRA,
 )
 from integrations.preflight import check_integration
@@ -42,6 +40,7 @@ from integrations.serializers import (
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import envelope, list_envelope, operation
 from killthenoise.api.request_data import get_caller, validated, validated_query
+from killthenoise.api.slots import TenantBusy, outgoing_slot
 from killthenoise.api.throttling import ConnectAddressThrottle, ConnectTenantThrottle
 from killthenoise.audit.events import Action, audited
 
@@ -70,6 +69,7 @@ class IntegrationListView(APIView):
             IntegrationSerializer(many=True),
             integrations=IntegrationSerializer(many=True),
         ),
+        raises=[TenantBusy],
         links={
             "getJiraStatus": FIRST_INTEGRATION,
             "listProjects": FIRST_INTEGRATION,
@@ -86,7 +86,8 @@ class IntegrationListView(APIView):
         preflights = {}
         if validated_query(CheckSerializer, request)["check"]:
             for row in integrations.active_jira().defer("api_token"):
-                preflights[row.pk] = check_integration(integration=row)
+                with outgoing_slot(row.tenant_id):
+                    preflights[row.pk] = check_integration(integration=row)
         # Read after the checks, which record their results.
         data = IntegrationSerializer(
             integrations.jira().newest_first(),
@@ -106,7 +107,7 @@ class IntegrationListView(APIView):
             integration_id=serializers.UUIDField(),
             tenant_id=serializers.UUIDField(),
         ),
-        raises=[*CONNECT_REFUSALS.values(), *READING_JIRA],
+        raises=[*CONNECT_REFUSALS.values(), *READING_JIRA, TenantBusy],
         links={"getJiraStatus": THAT_INTEGRATION, "listProjects": THAT_INTEGRATION},
     )
     def post(self, request: Request, tenant: str) -> Response:
@@ -138,7 +139,7 @@ class IntegrationView(APIView):
         parameters=INTEGRATION,
         request=UpdateSerializer,
         response=envelope("Integration", IntegrationSerializer()),
-        raises=[IntegrationNotFound, *REFUSALS.values()],
+        raises=[IntegrationNotFound, *REFUSALS.values(), TenantBusy],
     )
     def patch(self, request: Request, tenant: str, integration_id: str) -> Response:
         """Change where tickets go and what they contain, verified with Jira first."""
@@ -174,7 +175,7 @@ class StatusView(APIView):
         tag=TAG,
         parameters=INTEGRATION,
         response=StatusSerializer,
-        raises=[IntegrationNotFound],
+        raises=[IntegrationNotFound, TenantBusy],
     )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
         """Check with Jira now whether a ticket could be created.
@@ -182,7 +183,8 @@ class StatusView(APIView):
         The response is a bare object, without the usual envelope.
         """
         integration = get_tenant_integration(request, integration_id)
-        preflight = check_integration(integration=integration)
+        with outgoing_slot(integration.tenant_id):
+            preflight = check_integration(integration=integration)
         return Response(status_data(integration, preflight))
 
 
@@ -194,9 +196,8 @@ class ProjectListView(APIView):
         response=ProjectListSerializer,
         raises=[
             IntegrationNotFound,
-            IntegrationDisconnected,
-            IntegrationPaused,
-            SecretUnreadable,
+            *UNUSABLE,
+            TenantBusy,
             *READING_JIRA,
         ],
     )

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,8 +14,11 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from issues.group_import import GROUP_FIELDS
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.serializers import PutGroupSerializer
 from issues.settlement import CannotSettle, settle_ticket_request
+from killthenoise.admin_forms import JSONField
 from killthenoise.audit.admin import AuditAdmin, AuditedAdmin
 from killthenoise.errors import ServiceError
 
@@ -32,18 +35,40 @@ def external_link(url: str, text: str) -> str | SafeString:
     return format_html('<a href="{}" rel="noopener noreferrer">{}</a>', url, text)
 
 
-@admin.register(AIIssueGroup)
-class AIIssueGroupAdmin(AuditedAdmin):
-    form = forms.modelform_factory(
-        AIIssueGroup,
-        exclude=[],
-        labels={
+class GroupForm(forms.ModelForm):
+    """Accepts and cleans the same values as the API's PUT."""
+
+    class Meta:
+        model = AIIssueGroup
+        exclude: list[str] = []
+        field_classes = {"tags": JSONField}
+        labels = {
             "ai_type_confidence": "AI type confidence",
             "ai_type_reasoning": "AI type reasoning",
             "team_id": "Team ID",
             "tenant_id": "Tenant ID",
-        },
-    )
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        given = {name: cleaned[name] for name in GROUP_FIELDS if name in cleaned}
+        serializer = PutGroupSerializer(data=given)
+        if serializer.is_valid():
+            return cleaned | {name: serializer.validated_data[name] for name in given}
+        for name in serializer.errors.keys() & given.keys():
+            self.add_error(name, _sentences(serializer.errors[name]))
+        return cleaned
+
+
+def _sentences(errors: Any) -> list[str]:
+    """Return the errors of a field; a list has them by the index of its items."""
+    found = errors.values() if isinstance(errors, dict) else [errors]
+    return list(dict.fromkeys(str(text) for texts in found for text in texts))
+
+
+@admin.register(AIIssueGroup)
+class AIIssueGroupAdmin(AuditedAdmin):
+    form = GroupForm
     list_display = ["title", "type", "severity", "status", "frequency", "updated_at"]
     list_filter = ["status", "type", "severity", "updated_at"]
     search_fields = ["title", "summary", "id", "tenant_id", "reports__external_id"]
@@ -146,6 +171,10 @@ class TicketRequestAdmin(AuditAdmin):
         if not request.user.has_perm("issues.change_ticketrequest"):
             raise PermissionDenied
         ticket_request = get_object_or_404(TicketRequest, pk=pk)
+        if request.method == "GET" and not ticket_request.is_open:
+            text = f"The ticket request is settled already: {ticket_request.state}."
+            self.message_user(request, text, messages.WARNING)
+            return redirect("admin:issues_ticketrequest_change", pk)
         form = SettleForm(request.POST or None)
         if form.is_valid() and form.settle(pk, request.user.get_username()):
             self.message_user(request, "The ticket request is settled.")

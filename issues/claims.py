@@ -16,6 +16,7 @@ from integrations.services import get_active_jira
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
 from issues.locking import TRIES, atomically, lock_group
 from issues.models import Report, TicketRequest
+from issues.outcomes import relink
 
 State = TicketRequest.State
 
@@ -49,13 +50,14 @@ def claim(request: TicketRequest, *, client_key: str, allow_another: bool) -> Cl
 
 
 def _claim(request: TicketRequest, client_key: str, allow_another: bool) -> Claim:
-    now = lock_group(request.group_id)
+    now = lock_group(tenant_id=request.tenant_id, group_id=request.group_id)
     if now is None:
         raise GroupNotFound
     live = _live_requests(request, client_key)
     request.request_hash = _hash_content(request)
     request.idempotency_key = client_key or _derive_key(request, live)
     if created := _find_created(request, live, allow_another=allow_another):
+        relink(created)
         return Claim(created=created)
     if open_request := next((row for row in live if row.is_open), None):
         return Claim(open_request=open_request)
@@ -86,21 +88,21 @@ def _find_created(
 ) -> TicketRequest | None:
     """Return the earlier request whose ticket is the one asked for.
 
-    Raises IdempotencyKeyReused if the key came with another content.
+    Raises IdempotencyKeyReused if the key was used with other content.
     """
     for row in live:
         same_key = row.idempotency_key == request.idempotency_key
         same_content = row.request_hash == request.request_hash
         if same_key and not same_content:
             raise IdempotencyKeyReused
-        same = same_key or (same_content and row.report_id and not allow_another)
-        if row.state == State.CREATED and same:
+        same = same_content and not (row.unlinked_at or allow_another)
+        if row.state == State.CREATED and (same_key or same):
             return row
     return None
 
 
 def _require_no_ticket(group_id: UUID) -> None:
-    """Raise TicketExists if the group has a ticket, with the newest one."""
+    """Raise TicketExists, which names the newest ticket, if the group has one."""
     tickets = Report.objects.jira().filter(group=group_id).order_by("-created_at")
     for ticket in tickets[:1]:
         raise TicketExists(ticket_key=ticket.external_id, ticket_url=ticket.url)
@@ -112,10 +114,10 @@ def _hash_content(request: TicketRequest) -> str:
 
 
 def _derive_key(request: TicketRequest, live: Sequence[TicketRequest]) -> str:
-    """Return the key of a request whose client sent none: equal for two clicks.
+    """Return the key of a request whose client sent none: two clicks have the same.
 
-    The generation counts the tickets that were unlinked since, so that the same text
-    makes a new ticket after an unlink.
+    The generation counts the tickets that were unlinked, so that the same text creates
+    a new ticket after an unlink.
     """
-    generation = sum(row.state == State.CREATED and not row.report_id for row in live)
+    generation = sum(row.unlinked_at is not None for row in live)
     return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()

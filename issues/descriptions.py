@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 from integrations import llm
+from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.text import clean_title
 
 MAX_PART = 300  # characters
@@ -61,12 +63,16 @@ class _Parts:
     additional_info: Sequence[str]
 
 
-def generate_description(*, title: str, summary: str) -> Description:
-    """Generate a description with the language model, or else with the template."""
+def generate_description(*, tenant_id: UUID, title: str, summary: str) -> Description:
+    """Generate a description with the language model, or else with the template.
+
+    Raises TenantBusy.
+    """
     original = f"Original issue: {_to_line(summary, MAX_ORIGINAL) or _to_line(title)}"
     if llm.is_configured():
         try:
-            parts = _ask_model(title, summary)
+            with outgoing_slot(tenant_id):
+                parts = _ask_model(title, summary)
             return Description(_render(parts, original), "llm")
         except llm.CompletionError as exc:
             logger.warning("the language model gave no description: %s", exc)

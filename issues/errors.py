@@ -1,4 +1,4 @@
-"""What the services of groups and tickets refuse or could not finish."""
+"""The errors of the services of groups and tickets."""
 
 from killthenoise.errors import ServiceError
 
@@ -33,16 +33,22 @@ class TicketInProgress(ServiceError):
                 "again in a moment to see its key."
             )
             return
-        self.retry_after = max(seconds_left, 5)
+        if seconds_left > 0:
+            self.retry_after = max(seconds_left, 5)
+            then = (
+                f"This is clear within {_duration(self.retry_after)}: try again then."
+            )
+        else:
+            self.retry_after = 60
+            then = "Look for it in Jira, and link it to this group if it is there."
         super().__init__(
             "An earlier try for this group is not settled yet; Jira may or may not "
-            f"have its ticket. This is clear within {_duration(self.retry_after)}: try "
-            "again then."
+            f"have its ticket. {then}"
         )
 
 
 class TicketExists(ServiceError):
-    """The group has a ticket already, and this request asks for another content."""
+    """The group has a ticket already, and this request has other content."""
 
     code = "ticket_exists"
     title = "The group has a ticket already"
@@ -63,13 +69,13 @@ class IdempotencyKeyReused(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key came before with another group, title or "
+            "This Idempotency-Key was used before with another group, title or "
             "description. Send a new key with each new request."
         )
 
 
 class TicketNotRecorded(ServiceError):
-    """Jira created the ticket, and our database could not note it."""
+    """Jira created the ticket, but the database failed to record it."""
 
     code = "ticket_not_recorded"
     title = "Ticket created, not yet linked"

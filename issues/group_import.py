@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from issues.errors import GroupNotFound
 from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.outcomes import relink
 
 GROUP_FIELDS = ["title", "summary", "severity", "status", "type", "tags", "team_id"]
 GROUP_FIELDS += ["ai_type_confidence", "ai_type_reasoning", "created_at", "updated_at"]
@@ -125,12 +126,12 @@ class _BatchWrites:
         return unchanged < len(stored) or bool(new)
 
     def _is_former_key(self, group_id: UUID, fields: Mapping[str, Any]) -> bool:
-        """Whether it names a ticket that is linked under the key it has now."""
+        """Whether a report names a linked ticket by the key it had before a move."""
         is_ticket = fields["source"] == Report.JIRA
         return is_ticket and (group_id, fields["external_id"]) in self.former_keys
 
     def _add_stored(self, report: Report, fields: Mapping[str, Any] | None) -> bool:
-        """Collect a stored report that changes or goes, and return whether it does."""
+        """Collect a stored report if it changes or is removed; return whether it is."""
         if report.linked or (fields is None and report.source == Report.JIRA):
             return False
         if fields is None:
@@ -189,7 +190,7 @@ def import_groups(batch: Sequence[GroupData]) -> ImportResult:
     """
     new_ids = _insert_missing_groups(batch)
     groups = _lock_groups(batch)
-    _relink_tickets(groups[pk] for pk in new_ids & groups.keys())
+    _relink_tickets(groups)
     reports = _get_reports_by_group(
         data.id for data in batch if data.reports is not None
     )
@@ -235,20 +236,12 @@ def _get_reports_by_group(group_ids: Iterable[UUID]) -> dict[UUID, list[Report]]
     return by_group
 
 
-def _relink_tickets(groups: Iterable[AIIssueGroup]) -> None:
-    """Link the tickets of groups that were deleted and are sent again."""
-    tenant_ids = {group.pk: group.tenant_id for group in groups}
-    lost = TicketRequest.objects.created().filter(report=None, unlinked_at=None)
-    for request in lost.filter(group__in=tenant_ids):
-        if request.tenant_id == tenant_ids[request.group_id]:
-            report = Report.objects.link_ticket(
-                group_id=request.group_id,
-                issue_id=request.jira_issue_id,
-                key=request.ticket_key,
-                title=request.title,
-                url=request.ticket_url,
-            )
-            TicketRequest.objects.filter(pk=request.pk).update(report=report)
+def _relink_tickets(groups: Mapping[UUID, AIIssueGroup]) -> None:
+    """Link the tickets again that groups lost when they were deleted."""
+    created = TicketRequest.objects.created().filter(report=None, unlinked_at=None)
+    for request in created.filter(group__in=groups.keys()):
+        if request.tenant_id == groups[request.group_id].tenant_id:
+            relink(request)
 
 
 def _get_former_keys(group_ids: Iterable[UUID]) -> set[tuple[UUID, str]]:

@@ -1,7 +1,7 @@
 """Short transactions, and the locks that they take.
 
-What decides or records a ticket locks the group first, so what it reads of the group's
-requests and tickets stays true until it commits. Nothing is locked while Jira is
+Code that decides on a ticket or records one locks the group first, so the requests and
+tickets that it reads cannot change before it commits. Nothing is locked while Jira is
 called. All times are the database's: the clocks of servers may differ.
 """
 
@@ -19,21 +19,22 @@ TRIES = 3
 T = TypeVar("T")
 
 
-def lock_group(group_id: UUID) -> datetime | None:
-    """Lock the group and return the database's time, or None if the group is gone."""
-    groups = AIIssueGroup.objects.filter(pk=group_id).select_for_update(no_key=True)
-    return next(iter(groups.annotate(now=Now()).values_list("now", flat=True)), None)
+def lock_group(*, tenant_id: UUID, group_id: UUID) -> datetime | None:
+    """Lock the tenant's group and return the database's time; None if it is gone."""
+    groups = AIIssueGroup.objects.for_tenant(tenant_id).filter(pk=group_id)
+    locked = groups.select_for_update(no_key=True).annotate(now=Now())
+    return next(iter(locked.values_list("now", flat=True)), None)
 
 
-def lock_request(request: TicketRequest, **annotations: Any) -> Any:
+def lock_request(request: TicketRequest) -> Any:
     """Lock and return the row, with the database's time as `now`; None if gone."""
     rows = TicketRequest.objects.for_tenant(request.tenant_id).filter(pk=request.pk)
-    locked = rows.select_for_update().annotate(now=Now(), **annotations)
+    locked = rows.select_for_update().annotate(now=Now())
     return next(iter(locked), None)
 
 
 def atomically(work: Callable[[], T]) -> T:
-    """Run `work` in a transaction of its own, again if the database rolled it back."""
+    """Run `work` in its own transaction; repeat it if the database rolled it back."""
     for last in (*[False] * (TRIES - 1), True):
         try:
             with transaction.atomic(durable=True):

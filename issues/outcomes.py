@@ -1,61 +1,62 @@
-"""What became of a ticket request: every write that settles one."""
+"""The outcomes of ticket requests: every write that settles one."""
 
 import logging
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, Self
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from integrations.jira.errors import JiraError, MayExist
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
-from killthenoise.audit.events import Action, record
+from issues.models.groups import LinkedTicket
+from killthenoise.audit.events import Action, record_in_transaction
 
 logger = logging.getLogger(__name__)
 State = TicketRequest.State
 
-GOT_OTHER_TICKET = Exists(
-    TicketRequest.objects.created()
-    .filter(group=OuterRef("group"), finished_at__gte=OuterRef("created_at"))
-    .exclude(pk=OuterRef("pk"))
-)
-"""Whether the group got another ticket while a request was open.
-
-None was sent meanwhile, so it is the ticket of a request that was given up or lost.
-"""
-
 
 @dataclass(frozen=True, kw_only=True)
 class JiraTicket:
-    """A ticket in Jira. `issue_id` is immutable, `key` changes when it is moved."""
+    """A ticket on a site. `issue_id` never changes; `key` changes with a move."""
 
+    base_url: str
     issue_id: str
     key: str
     url: str
 
+    @classmethod
+    def of(cls, request: TicketRequest) -> Self:
+        """Return the ticket of a created request."""
+        return cls(
+            base_url=request.base_url,
+            issue_id=request.jira_issue_id,
+            key=request.ticket_key,
+            url=request.ticket_url,
+        )
+
 
 def record_created(
     request: TicketRequest, ticket: JiraTicket, *, actor: str = "", **evidence: Any
-) -> None:
-    """Link a ticket that exists: its Report and the request as `created`, in one.
+) -> bool:
+    """Link a ticket that exists and settle its request as `created`, in a transaction.
 
     `evidence` is what else the row keeps of Jira's response; `actor` is who found the
-    ticket, where no request did. A ticket is linked even if its request was given up
-    or its row is gone. If the group has another ticket that was not expected, both stay
-    linked, and the duplicate is reported. A ticket that is recorded already stays as it
-    is.
+    ticket, if its request did not. A ticket is linked even if its request was given up
+    or its row is gone. If the group got another ticket since the request was claimed,
+    both stay linked, and the duplicate is reported. False if it was recorded already.
 
     Raises TicketNotRecorded if the database fails.
     """
+    actor = actor or request.actor
     try:
         close_old_connections()  # the connection was idle while Jira was called
-        atomically(lambda: _record_created(request, ticket, actor, evidence))
+        return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
         logger.critical(
             "Jira created %s (id %s) for ticket request %s, but the database failed to "
@@ -69,43 +70,46 @@ def record_created(
 
 def _record_created(
     request: TicketRequest, ticket: JiraTicket, actor: str, evidence: dict[str, Any]
-) -> None:
-    group_exists = lock_group(request.group_id) is not None
-    row = lock_request(request, got_other_ticket=GOT_OTHER_TICKET)
-    if not (row and row.is_open) and _is_recorded(request, ticket):
-        return
-    outcome = {
+) -> bool:
+    group_exists = lock_group(tenant_id=request.tenant_id, group_id=request.group_id)
+    row = lock_request(request)
+    is_open = bool(row and row.is_open)
+    if not is_open and (recorded := _find_recorded(request, ticket)):
+        return relink(recorded)
+    linked = link_report(request, ticket) if group_exists else None
+    outcome = created_outcome(ticket, linked and linked.report) | evidence
+    if is_open:
+        settle(row, {"attempts": request.attempts, **outcome})
+        others = [one for one in _others(linked) if one.created_at > row.created_at]
+        keys = [one.external_id for one in others]
+    else:
+        row = _insert_late(row, request, outcome)
+        keys = _get_other_keys(row, linked)
+    if settings.FRONTEND_URL:
+        RemoteLink.objects.get_or_create(request_id=row.pk)
+    if keys:
+        _report_duplicate(request, [*keys, ticket.key], actor)
+    return True
+
+
+def created_outcome(ticket: JiraTicket, report: Report | None) -> dict[str, Any]:
+    """Return the columns of a request whose ticket exists."""
+    return {
         "state": State.CREATED,
         "ticket_key": ticket.key,
         "ticket_url": ticket.url,
         "jira_issue_id": ticket.issue_id,
         "error_code": "",
         "error_message": "",
-        "report": _link_report(request, ticket) if group_exists else None,
-        **evidence,
+        "report": report,
     }
-    if row and row.is_open:
-        settle(row, {"attempts": request.attempts, **outcome})
-        recorded, expected = row.pk, not row.got_other_ticket
-    else:
-        recorded, expected = _insert_late(row, request, outcome), False
-    if settings.FRONTEND_URL:
-        RemoteLink.objects.get_or_create(request_id=recorded)
-    if not expected and (others := _other_tickets(request.group_id, ticket)):
-        # In this transaction, so that no crash comes between.
-        _report_duplicate(request, ticket, others, actor or request.actor)
 
 
-def _is_recorded(request: TicketRequest, ticket: JiraTicket) -> bool:
-    created = TicketRequest.objects.for_tenant(request.tenant_id).created()
-    return created.filter(
-        group=request.group_id, jira_issue_id=ticket.issue_id
-    ).exists()
-
-
-def _link_report(request: TicketRequest, ticket: JiraTicket) -> Report:
+def link_report(request: TicketRequest, ticket: JiraTicket) -> LinkedTicket:
+    """Link the ticket to the request's group, which the caller has locked."""
     return Report.objects.link_ticket(
         group_id=request.group_id,
+        base_url=ticket.base_url,
         issue_id=ticket.issue_id,
         key=ticket.key,
         title=request.title,
@@ -113,13 +117,41 @@ def _link_report(request: TicketRequest, ticket: JiraTicket) -> Report:
     )
 
 
+def relink(request: TicketRequest) -> bool:
+    """Link the ticket of a created request again, if only its report was lost.
+
+    Deleting a group deletes its reports; the pipeline may send the group again. The
+    caller has locked the group. False if there was nothing to do.
+    """
+    if request.report_id or request.unlinked_at:
+        return False
+    groups = AIIssueGroup.objects.for_tenant(request.tenant_id)
+    if not groups.filter(pk=request.group_id).exists():
+        return False
+    linked = link_report(request, JiraTicket.of(request))
+    TicketRequest.objects.filter(pk=request.pk).update(report=linked.report)
+    return True
+
+
+def _find_recorded(request: TicketRequest, ticket: JiraTicket) -> TicketRequest | None:
+    """Return the request for which the ticket is recorded already."""
+    created = TicketRequest.objects.for_tenant(request.tenant_id).created()
+    of_group = created.filter(group=request.group_id, jira_issue_id=ticket.issue_id)
+    return of_group.filter(base_url__in=[request.base_url, ticket.base_url]).first()
+
+
+def _others(linked: LinkedTicket | None) -> list[Report]:
+    """Return the group's other tickets that were created or linked here."""
+    return [one for one in linked.others if one.linked] if linked else []
+
+
 def _insert_late(
     row: TicketRequest | None, request: TicketRequest, outcome: dict[str, Any]
-) -> UUID:
-    """Insert a row for a ticket whose own row is gone, or settled and so unchangeable.
+) -> TicketRequest:
+    """Insert a row for a ticket whose own row is gone or is settled, which is final.
 
-    A row that is gone, as after a failover to an older copy of the database, is made
-    anew.
+    A row that is gone, as after a failover to an older copy of the database, is
+    recreated.
     """
     what = f"was {row.state}" if row else "was gone"
     logger.warning("%s: ticket request %s %s", outcome["ticket_key"], request.pk, what)
@@ -127,26 +159,26 @@ def _insert_late(
     same_key = TicketRequest.objects.for_tenant(late.tenant_id).live()
     if same_key.filter(idempotency_key=late.idempotency_key).exists():
         late.idempotency_key = f"late:{uuid4()}"
-    late.pk = uuid4() if row else request.pk
-    late.finished_at = Now()
+    if row:
+        late.pk, late.late_for = uuid4(), request.pk
+    late.settled_by, late.unlinked_at, late.finished_at = "", None, Now()
     for name, value in outcome.items():
         setattr(late, name, value)
     late.save(force_insert=True)
-    return late.pk
+    return late
 
 
-def _other_tickets(group_id: UUID, ticket: JiraTicket) -> list[str]:
-    others = Report.objects.jira().filter(group=group_id)
-    others = others.exclude(jira_issue_id=ticket.issue_id)
-    return list(others.values_list("external_id", flat=True))
+def _get_other_keys(late: TicketRequest, linked: LinkedTicket | None) -> list[str]:
+    """Return the keys of the group's other tickets, even if the group is gone."""
+    created = TicketRequest.objects.for_tenant(late.tenant_id).created()
+    of_group = created.filter(group=late.group_id, unlinked_at=None)
+    keys = of_group.exclude(pk=late.pk).values_list("ticket_key", flat=True)
+    return sorted({*keys, *(one.external_id for one in _others(linked))})
 
 
-def _report_duplicate(
-    request: TicketRequest, ticket: JiraTicket, duplicate_of: list[str], actor: str
-) -> None:
-    keys = [*duplicate_of, ticket.key]
+def _report_duplicate(request: TicketRequest, keys: list[str], actor: str) -> None:
     logger.critical("group %s has %s: duplicates", request.group_id, ", ".join(keys))
-    record(
+    record_in_transaction(
         Action.TICKET_DUPLICATE,
         actor=actor,
         tenant_id=request.tenant_id,
@@ -180,7 +212,7 @@ def record_not_created(
 ) -> bool:
     """Settle the request as `failed`, without a ticket. False if it is not open.
 
-    `settled_by` is the person who says so, where Jira's search does not.
+    `settled_by` is the person who decided this, if Jira's search did not.
     """
     outcome = {
         "state": State.FAILED,
@@ -192,7 +224,7 @@ def record_not_created(
 
 
 def _record_outcome(request: TicketRequest, outcome: dict[str, Any]) -> bool:
-    """Settle the row; one that is gone is made anew, so that it can be recovered."""
+    """Settle the row. One that is gone is recreated, so that it can be recovered."""
     row = lock_request(request)
     if row is None:
         logger.critical("the row of ticket request %s was gone", request.pk)

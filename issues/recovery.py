@@ -1,22 +1,23 @@
-"""Recovery: what became of the ticket requests whose outcome is open.
+"""Recovery: find out in Jira what became of the open ticket requests.
 
 A request stays open if its worker died or Jira's response was lost. If its ticket
-exists, it carries the request's id as its marker. It is looked for on the site that the
-request was sent to, whatever happened to the integration since.
+exists, the ticket's marker holds the request's id. Recovery searches the site that the
+request was sent to, even if the integration has changed since.
 """
 
 import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models.functions import Now
 
-from integrations.errors import IntegrationPaused, JiraAccountGone, SecretUnreadable
+from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraBadResponse, JiraError, JiraProjectInvalid
 from integrations.jira.issue_lookup import MarkedIssue
 from integrations.models import Integration
@@ -32,11 +33,15 @@ BATCH = 100
 RECOVERY_S = 30
 """Seconds for which a recovery reserves a row; it releases the row when it ends."""
 SITE_ROUND_S = 60
-"""Seconds after which a round starts no other batch of a site."""
+"""Seconds after which a round starts no new batch of a site."""
 TOGETHER = timedelta(minutes=10)
 """Requests that were claimed within this time are looked up by one search."""
-MARGIN = timedelta(minutes=5)
-"""By how much our database's clock and Jira's may differ."""
+MAX_SEARCH = timedelta(minutes=10)
+"""A longer search proves nothing: Jira counts ages back from the time of each page."""
+MARGIN = MAX_SEARCH + timedelta(minutes=5)
+"""Added to both ends of a search, since our database's clock and Jira's may differ."""
+SITE_SEARCH_S = 300
+"""Seconds for the search of a whole site, in the background."""
 
 LOST = "jira_ticket_lost"
 NOT_THERE = (
@@ -57,10 +62,10 @@ class JiraTarget(NamedTuple):
 
 
 def recover_due() -> Counter[str]:
-    """Look up every request that is due, once; return how many are now in which state.
+    """Look up every request that is due, once; count the requests by their new state.
 
-    Safe to run many times at once: each run reserves other rows. A slow site delays no
-    other.
+    Many may run at the same time: each reserves other rows. A slow site does not delay
+    the others.
     """
     due = TicketRequest.objects.due().order_by("base_url")
     sites = due.values_list("base_url", flat=True).distinct()
@@ -88,12 +93,17 @@ def take_for_recovery(candidates: TicketRequestQuerySet) -> list[TicketRequest]:
     def take() -> list[TicketRequest]:
         due = candidates.due().select_for_update(skip_locked=True)
         taken = list(due.annotate(now=Now()).order_by("pk")[:BATCH])
-        pks = [request.pk for request in taken]
-        until = Now() + timedelta(seconds=RECOVERY_S)
-        TicketRequest.objects.filter(pk__in=pks).update(recovering_until=until)
+        _reserve(taken, RECOVERY_S)
         return taken
 
     return atomically(take)
+
+
+def _reserve(rows: Sequence[TicketRequest], seconds: float) -> None:
+    """Keep other recoveries from the rows."""
+    until = Now() + timedelta(seconds=seconds)
+    this = TicketRequest.objects.open().filter(pk__in=[row.pk for row in rows])
+    this.update(recovering_until=until)
 
 
 def _recover_site(base_url: str) -> Counter[str]:
@@ -103,7 +113,10 @@ def _recover_site(base_url: str) -> Counter[str]:
     candidates = of_site
     while time.monotonic() < ends and (taken := take_for_recovery(candidates)):
         for target, rows in _by_target(taken).items():
-            _recover_rows(target, rows, time.monotonic() + RECOVERY_S)
+            now = time.monotonic()
+            _recover_rows(
+                target, rows, now + RECOVERY_S, overdue_deadline=now + SITE_SEARCH_S
+            )
         pks = [row.pk for row in taken]
         found = TicketRequest.objects.filter(pk__in=pks)
         states.update(found.values_list("state", flat=True))
@@ -120,9 +133,15 @@ def _by_target(taken: Sequence[TicketRequest]) -> dict[JiraTarget, list[TicketRe
 
 
 def _recover_rows(
-    target: JiraTarget, rows: Sequence[TicketRequest], deadline: float
+    target: JiraTarget,
+    rows: Sequence[TicketRequest],
+    deadline: float,
+    overdue_deadline: float | None = None,
 ) -> None:
-    """Settle the rows as far as Jira's responses allow, and release the others."""
+    """Settle the rows as far as Jira's responses allow, and release the others.
+
+    The rows past the horizon have until `overdue_deadline`.
+    """
     try:
         account = get_jira_account(
             tenant_id=target.tenant_id,
@@ -130,14 +149,13 @@ def _recover_rows(
             cloud_id=target.cloud_id,
         )
         for together in _by_time(rows):
-            _look_up(account, target, together, deadline)
-    except (
-        JiraError,
-        JiraAccountGone,
-        IntegrationPaused,
-        SecretUnreadable,
-        TicketNotRecorded,
-    ) as exc:
+            overdue = _look_up(account, target, together, deadline)
+            if overdue:
+                if overdue_deadline:
+                    _reserve(overdue, SITE_SEARCH_S)
+                deadline = overdue_deadline or deadline
+                _look_up_overdue(account, target, overdue, deadline)
+    except (JiraError, JiraAccountGone, AccountUnusable, TicketNotRecorded) as exc:
         logger.warning("%d ticket requests stay open: %s", len(rows), exc)
     finally:
         open_rows = TicketRequest.objects.open().filter(pk__in=[row.pk for row in rows])
@@ -159,33 +177,61 @@ def _look_up(
     target: JiraTarget,
     rows: Sequence[TicketRequest],
     deadline: float,
-) -> None:
-    """Link the tickets that Jira shows, and settle the rows that provably have none.
-
-    Not to find a ticket proves something only past the horizon, by a search that
-    succeeded, with an account that sees the project before it and after it: the
-    permission may be given back at any moment.
-    """
+) -> list[TicketRequest]:
+    """Link the tickets that Jira shows, and return the missing past the horizon."""
     found = _search_project(account, target, rows, deadline)
-    missing = [row for row in rows if str(row.pk) not in found]
-    overdue = [row for row in missing if _is_past_horizon(row)]
-    sees_project = bool(overdue) and _sees_project(account, target, deadline)
-    if overdue:  # it may have been moved, or created by another account
-        found |= _search(account, overdue, deadline, own=False)
     for row in rows:
         if issue := found.get(str(row.pk)):
-            ticket = JiraTicket(issue_id=issue.id, key=issue.key, url=issue.url)
-            record_created(row, ticket)
-    lost = [row for row in overdue if str(row.pk) not in found]
-    if lost and sees_project and _sees_project(account, target, deadline):
-        for row in lost:
+            _record(row, issue)
+    missing = [row for row in rows if str(row.pk) not in found]
+    return [row for row in missing if _is_past_horizon(row)]
+
+
+def _look_up_overdue(
+    account: Integration,
+    target: JiraTarget,
+    rows: Sequence[TicketRequest],
+    deadline: float,
+) -> None:
+    """Search the whole site, and settle the rows whose ticket it does not have.
+
+    The ticket may have been moved, or created by another account. A search that does
+    not find it is a proof only past the horizon, and only if the search succeeded and
+    was quick, and the account could see the project both before and after it.
+    """
+    began = _read_clock(rows[0])
+    saw_project = _sees_project(account, target, deadline)
+    found = _search(account, rows, deadline, own=False)
+    is_proof = (
+        saw_project
+        and _sees_project(account, target, deadline)
+        and _read_clock(rows[0]) - began < MAX_SEARCH
+    )
+    for row in rows:
+        if issue := found.get(str(row.pk)):
+            _record(row, issue)
+        elif is_proof:
             record_not_created(row, code=LOST, message=NOT_THERE)
 
 
+def _record(row: TicketRequest, issue: MarkedIssue) -> None:
+    ticket = JiraTicket(
+        base_url=row.base_url, issue_id=issue.id, key=issue.key, url=issue.url
+    )
+    record_created(row, ticket)
+
+
 def _is_past_horizon(row: Any) -> bool:
-    """Whether a ticket that Jira's search does not show does not exist."""
+    """Whether the horizon has passed: a ticket that search does not show is absent."""
     horizon = row.lease_until + timedelta(seconds=settings.RECONCILE_HORIZON_S)
     return bool(row.now >= horizon)
+
+
+def _read_clock(row: Any) -> datetime:
+    """Return the database's time now."""
+    rows = TicketRequest.objects.filter(pk=row.pk).annotate(now=Now())
+    now: datetime = rows.values_list("now", flat=True).first() or row.now
+    return now
 
 
 def _search_project(
@@ -196,7 +242,7 @@ def _search_project(
 ) -> dict[str, MarkedIssue]:
     """Return the rows' tickets in their project; none if Jira rejects the query.
 
-    It does where the project is gone. The search of the whole site decides then.
+    Jira rejects it if the project is gone. Then the search of the whole site decides.
     """
     try:
         return _search(account, rows, deadline, project_key=target.project_key)
@@ -216,18 +262,20 @@ def _search(
 
     Of several tickets with one marker the oldest counts: the others are clones.
     """
-    now = max(row.now for row in rows)
-    issues = search_marked_issues(
+    now = _read_clock(rows[0])
+    horizon = timedelta(seconds=settings.RECONCILE_HORIZON_S)
+    last = max(row.lease_until for row in rows) + horizon
+    pages = search_marked_issues(
         account,
         created_after=now - min(row.created_at for row in rows) + MARGIN,
-        created_before=now - max(row.lease_until for row in rows) - MARGIN,
+        created_before=now - last - MARGIN,
         project_key=project_key,
         own=own,
         deadline=deadline,
     )
     wanted = {str(row.pk) for row in rows}
     found: dict[str, MarkedIssue] = {}
-    for issue in issues:
+    for issue in chain.from_iterable(pages):
         request_id = issue.marker.get("request_id", "")
         if request_id in wanted:
             found.setdefault(request_id, issue)
@@ -237,7 +285,7 @@ def _search(
 
 
 def _sees_project(account: Integration, target: JiraTarget, deadline: float) -> bool:
-    """Whether not to find a ticket means that there is none.
+    """Whether the account can see the project; otherwise its searches prove nothing.
 
     Jira answers 404 for a project that is gone and for one that the account may not
     see, so a 404 proves nothing.

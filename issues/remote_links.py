@@ -1,4 +1,4 @@
-"""Remote links: the link that a ticket in Jira gets back to its group.
+"""Remote links: links from a ticket in Jira back to its group.
 
 A RemoteLink row is written with the ticket's record and deleted once Jira has the link.
 They are sent in the background, so they never delay a ticket. Jira treats a link with
@@ -14,7 +14,7 @@ from itertools import groupby
 from django.conf import settings
 from django.db.models.functions import Now
 
-from integrations.errors import IntegrationPaused, JiraAccountGone, SecretUnreadable
+from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.services import add_remote_link, get_jira_account
 from issues.models import RemoteLink, TicketRequest
@@ -23,16 +23,16 @@ from issues.sites import for_each_site
 LINK_S = 5
 """Seconds for one link."""
 ROUND_S = 20
-"""Seconds after which a round starts no other link of a site."""
+"""Seconds after which a round starts no new link of a site."""
 BATCH = 100
 
 logger = logging.getLogger(__name__)
 
 
 def send_due_remote_links() -> None:
-    """Send the links that are due. One that fails is due again, each time later.
+    """Send the links that are due. One that fails is retried after a growing pause.
 
-    Safe to run many times at once: each run sends other links.
+    Many may run at the same time: each sends other links.
     """
     if not settings.FRONTEND_URL:
         return
@@ -61,11 +61,11 @@ def _send(link: RemoteLink) -> None:
     this = RemoteLink.objects.filter(pk=link.pk)
     try:
         _add_link(link.request)
-    except JiraProjectInvalid:  # what Jira answers where it shows no such ticket
+    except JiraProjectInvalid:  # what a 404 for the ticket becomes
         this.update(
             error_message=f"The account sees no ticket {link.request.ticket_key}."
         )
-    except (JiraError, JiraAccountGone, IntegrationPaused, SecretUnreadable) as exc:
+    except (JiraError, JiraAccountGone, AccountUnusable) as exc:
         logger.warning("the remote link of %s failed: %s", link.request, exc)
         this.update(error_message=str(exc))
     else:

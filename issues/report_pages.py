@@ -52,7 +52,7 @@ class ReportCursor:
 
 @extend_schema_field({"type": "string"})
 class ReportCursorField(serializers.Field[ReportCursor | None, str, str, Any]):
-    """A cursor as `next_cursor` gave it; "" begins anew."""
+    """A cursor from `next_cursor`; "" stands for the first page."""
 
     default_error_messages = CursorField.default_error_messages
 
@@ -81,8 +81,8 @@ def paginate_reports(
 ) -> tuple[list[Report], str | None]:
     """Return the page after `cursor`, tickets first, and the cursor of the next.
 
-    Reports that are added or removed while a client walks the pages make it miss no
-    other one and see none twice.
+    A client misses no report and sees none twice, even if other reports are added or
+    removed while it reads the pages.
     """
     reports = group.reports.tickets_first()
     if cursor:

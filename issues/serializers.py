@@ -12,6 +12,7 @@ from issues.models import MAX_TITLE, AIIssueGroup, Report
 from killthenoise.api.fields import (
     IdField,
     NumberField,
+    ShortListField,
     StrictBooleanField,
     TextField,
     must_be,
@@ -20,6 +21,9 @@ from killthenoise.api.text import clean_text, clean_title, clean_url
 
 MAX_DESCRIPTION = 32_767
 """Characters; Jira's limit."""
+MAX_TAGS = 100
+MAX_REPORTS = 2000
+"""Reports in one request; validating and storing them takes half a second."""
 MAX_REPORT_TITLE = 2000
 MAX_URL = 2000
 MAX_INTEGER = 2**31 - 1
@@ -234,11 +238,11 @@ class PutGroupSerializer(NullAsMissingSerializer):
             f"The type must be one of {', '.join(AIIssueGroup.Type.values)}."
         ),
     )
-    tags = serializers.ListField(
+    tags = ShortListField(
         child=TextField(name="tag", clean=clean_title, limit=100),
         default=list,
-        max_length=100,
-        error_messages=must_be("The tags must be a list of at most 100 texts."),
+        max_length=MAX_TAGS,
+        sentence=f"The tags must be a list of at most {MAX_TAGS} strings.",
     )
     team_id = optional_text("team id", limit=100)
     ai_type_confidence = NumberField(
@@ -252,7 +256,12 @@ class PutGroupSerializer(NullAsMissingSerializer):
     )
     created_at = TimestampField()
     updated_at = TimestampField()
-    reports = ReportInputSerializer(many=True, required=False)
+    reports = ShortListField(
+        child=ReportInputSerializer(),
+        required=False,
+        max_length=MAX_REPORTS,
+        sentence=f"The reports must be a list of at most {MAX_REPORTS} objects.",
+    )
 
     def validate_reports(self, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ids = Counter((report["source"], report["external_id"]) for report in reports)
@@ -274,7 +283,10 @@ class PutGroupSerializer(NullAsMissingSerializer):
 
 
 class ImportGroupSerializer(PutGroupSerializer):
-    """A group of an import file, which must hold its own id and tenant."""
+    """A group of an import file: its own id and tenant, and any number of reports."""
 
     id = IdField()
     tenant_id = IdField()
+    reports = ReportInputSerializer(  # type: ignore[assignment] # DRF takes it
+        many=True, required=False
+    )

@@ -7,15 +7,17 @@ the argument.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
 from integrations.accounts import request_deadline
-from integrations.errors import IntegrationPaused, SecretUnreadable
+from integrations.errors import AccountUnusable
 from integrations.jira.errors import (
     JiraError,
     JiraOutcomeUnknown,
@@ -39,6 +41,7 @@ from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
 from issues.settlement import settle_with_linked_ticket
 from killthenoise.api.authentication import Caller
+from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
 from killthenoise.api.text import clean_title
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
@@ -47,6 +50,12 @@ LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 STILL_UNKNOWN = (
     "Jira did not confirm the ticket and does not show it yet. It may exist: do not "
     "create it by hand. Press Create again in a few seconds; that finds it."
+)
+
+CANNOT_TELL = (
+    "Jira did not confirm the ticket, and the connected account cannot see whether it "
+    "exists. Look for it in Jira. If it is there, link it to this group; if not, ask "
+    "who runs this server to settle the request."
 )
 
 State = TicketRequest.State
@@ -79,12 +88,11 @@ def create_jira_ticket(
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
     for one more ticket where the group has one, and needs an `idempotency_key`.
 
-    Raises NoActiveIntegration, NoProjectChosen, IntegrationPaused, SecretUnreadable,
-    GroupNotFound, TicketInProgress, TicketExists, IdempotencyKeyReused,
-    TicketNotRecorded, JiraAccountGone, JiraErrors, and Django's database errors.
+    Raises NoActiveIntegration, NoProjectChosen, IntegrationDisconnected,
+    AccountUnusable, GroupNotFound, TicketInProgress, TicketExists,
+    IdempotencyKeyReused, TicketNotRecorded, TenantBusy, JiraAccountGone, JiraErrors,
+    and Django's database errors.
     """
-    deadline = request_deadline()
-    wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     request = TicketRequest(
         tenant_id=group.tenant_id,
         group=group,
@@ -94,11 +102,37 @@ def create_jira_ticket(
         client_ip=caller.client_ip,
         request_id=caller.request_id,
     )
+    with _slot_for(group):
+        return _create_or_replay(request, idempotency_key, allow_another)
+
+
+@contextmanager
+def _slot_for(group: AIIssueGroup) -> Iterator[None]:
+    """Hold a slot. This comes before the claim, so a refused request leaves no row.
+
+    Raises TicketInProgress if there is none and the group's ticket is being created,
+    else TenantBusy.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(outgoing_slot(group.tenant_id, group.pk))
+        except TenantBusy as busy:
+            elsewhere = TicketRequest.objects.busy().filter(group=group.pk)
+            if has_slot(group.pk) or elsewhere.exists():
+                raise TicketInProgress from busy
+            raise
+        yield
+
+
+def _create_or_replay(
+    request: TicketRequest, client_key: str, allow_another: bool
+) -> Ticket:
+    """Claim and send the request, or wait for the open request of the group."""
+    deadline = request_deadline()
+    wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     while True:
         before_send = _start_lease(request)
-        claimed = claim(
-            request, client_key=idempotency_key, allow_another=allow_another
-        )
+        claimed = claim(request, client_key=client_key, allow_another=allow_another)
         if earlier := claimed.created:
             return Ticket(earlier.ticket_key, earlier.ticket_url, replayed=True)
         if claimed.integration:
@@ -108,10 +142,9 @@ def create_jira_ticket(
 
 
 def _start_lease(request: TicketRequest) -> Callable[[], None]:
-    """Return what runs before each send: past the lease, nothing is sent.
+    """Return the function that runs before each send and raises past the lease.
 
-    The lease starts before the claim, and so ends before the database says that it
-    ends.
+    This lease starts before the claim, so it ends before the one in the database.
     """
     ends = time.clock_gettime(LEASE_CLOCK) + settings.LEASE_S
 
@@ -148,7 +181,9 @@ def _create(
         raise
     record_created(
         request,
-        JiraTicket(issue_id=issue.id, key=issue.key, url=issue.url),
+        JiraTicket(
+            base_url=request.base_url, issue_id=issue.id, key=issue.key, url=issue.url
+        ),
         jira_status=issue.status,
         jira_trace_id=issue.trace_id,
     )
@@ -164,8 +199,9 @@ def _settle_open_request(
 ) -> None:
     """Return once the group's open request is settled; otherwise raise.
 
-    A request for the same content is told that the outcome is unknown, or the error
-    that it would only meet again; any other is told to wait.
+    If it stays open, a request with the same content gets JiraOutcomeUnknown, and any
+    other gets TicketInProgress. If it failed and a retry cannot help, a request with
+    the same content gets the same error.
     """
     if not _wait_while_busy(open_request, wait_until):
         raise TicketInProgress
@@ -176,7 +212,10 @@ def _settle_open_request(
     same = open_request.request_hash == request.request_hash
     if open_request.is_open and not _is_busy(open_request):
         _require_account(open_request)
-        raise JiraOutcomeUnknown(STILL_UNKNOWN) if same else _earlier(open_request)
+        seconds_left = _count_seconds_left(open_request)
+        if not same:
+            raise TicketInProgress(seconds_left=seconds_left)
+        raise JiraOutcomeUnknown(STILL_UNKNOWN if seconds_left > 0 else CANNOT_TELL)
     if open_request.state == State.FAILED and same:
         error = error_from_code(open_request.error_code, open_request.error_message)
         if not error.retryable:
@@ -206,44 +245,49 @@ def _require_account(open_request: TicketRequest) -> None:
             base_url=open_request.base_url,
             cloud_id=open_request.cloud_id,
         )
-    except (IntegrationPaused, SecretUnreadable):
+    except AccountUnusable:
         return
 
 
-def _earlier(open_request: TicketRequest) -> TicketInProgress:
-    """Return the error that says when the earlier request will be settled."""
+def _count_seconds_left(open_request: TicketRequest) -> int:
+    """Return the seconds until the outcome of the request can be settled."""
     row = TicketRequest.objects.filter(pk=open_request.pk)
     ages = row.annotate(age=Now() - F("lease_until")).values_list("age", flat=True)
-    seconds = [settings.RECONCILE_HORIZON_S - age.total_seconds() for age in ages]
-    return TicketInProgress(seconds_left=round(seconds[0]) if seconds else None)
+    age: timedelta = ages.first() or timedelta()
+    return round(settings.RECONCILE_HORIZON_S - age.total_seconds())
 
 
 def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) -> Ticket:
     """Link an existing ticket to the group. Linking it again is no error.
 
-    A request of the group whose outcome is unknown is settled by it.
+    It settles a request of the group whose outcome is unknown.
 
     Raises TicketNotInJira if the integration's project has no such ticket that the
-    account sees, GroupNotFound, what get_active_jira raises, and JiraErrors.
+    account sees, GroupNotFound, TenantBusy, what get_active_jira raises, and
+    JiraErrors.
     """
     integration = get_active_jira(tenant_id=group.tenant_id)
-    found = find_ticket(integration=integration, text=ticket_key)
-    ticket = JiraTicket(issue_id=found.id, key=found.key, url=found.url)
+    with outgoing_slot(group.tenant_id):
+        found = find_ticket(integration=integration, text=ticket_key)
+    ticket = JiraTicket(
+        base_url=integration.base_url, issue_id=found.id, key=found.key, url=found.url
+    )
     atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
     return Ticket(found.key, found.url)
 
 
 def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> None:
-    if lock_group(group.pk) is None:
+    if lock_group(tenant_id=group.tenant_id, group_id=group.pk) is None:
         raise GroupNotFound
-    report = Report.objects.link_ticket(
+    linked = Report.objects.link_ticket(
         group_id=group.pk,
+        base_url=ticket.base_url,
         issue_id=ticket.issue_id,
         key=ticket.key,
         title=title,
         url=ticket.url,
     )
-    settle_with_linked_ticket(group, ticket, report, actor)
+    settle_with_linked_ticket(group, ticket, linked.report, actor)
 
 
 def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
@@ -254,7 +298,7 @@ def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
 
 
 def _unlink(group: AIIssueGroup, key: str) -> bool:
-    lock_group(group.pk)
+    lock_group(tenant_id=group.tenant_id, group_id=group.pk)
     tickets = group.reports.jira().filter(external_id__iexact=key)
     RemoteLink.objects.filter(request__report__in=tickets).delete()
     TicketRequest.objects.filter(report__in=tickets).update(unlinked_at=Now())

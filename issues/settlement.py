@@ -1,4 +1,4 @@
-"""Requests that a person settles, because Jira cannot tell what became of them."""
+"""Settle requests by hand, if Jira cannot tell whether their tickets exist."""
 
 import time
 from uuid import UUID
@@ -9,11 +9,16 @@ from integrations.errors import JiraAccountGone
 from integrations.services import get_jira_account, get_ticket
 from issues.locking import atomically, lock_group, lock_request
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.outcomes import JiraTicket, record_not_created, settle
+from issues.outcomes import (
+    JiraTicket,
+    created_outcome,
+    link_report,
+    record_not_created,
+    settle,
+)
 from killthenoise.audit.events import Action, recording
 
 NOT_CREATED = "settled_not_created"
-State = TicketRequest.State
 
 
 class CannotSettle(Exception):
@@ -61,25 +66,13 @@ def settle_with_linked_ticket(
 
     The caller has locked the group. A request that a worker still sends is left to it.
     """
-    for row in TicketRequest.objects.open().filter(group=group.pk).not_busy():
+    requests = TicketRequest.objects.for_tenant(group.tenant_id).open()
+    for row in requests.filter(group=group.pk).not_busy():
         if (locked := lock_request(row)) and locked.is_open:
-            settle(locked, created_outcome(ticket, report, actor))
-
-
-def created_outcome(
-    ticket: JiraTicket, report: Report | None, actor: str
-) -> dict[str, object]:
-    """Return the columns of a request that `actor` settles with a ticket."""
-    return {
-        "state": State.CREATED,
-        "ticket_key": ticket.key,
-        "ticket_url": ticket.url,
-        "jira_issue_id": ticket.issue_id,
-        "error_code": "",
-        "error_message": "",
-        "report": report,
-        "settled_by": actor,
-    }
+            outcome = created_outcome(ticket, report) | {"settled_by": actor}
+            if ticket.base_url != locked.base_url:  # an id of another site
+                outcome["jira_issue_id"] = ""
+            settle(locked, outcome)
 
 
 def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
@@ -89,9 +82,9 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
             base_url=request.base_url,
             cloud_id=request.cloud_id,
         )
-    except JiraAccountGone:  # nobody can ask; the person has looked
+    except JiraAccountGone:  # Jira cannot be asked: trust the person
         url = f"{request.base_url}/browse/{key}"
-        return JiraTicket(issue_id="", key=key, url=url)
+        return JiraTicket(base_url=request.base_url, issue_id="", key=key, url=url)
     deadline = time.monotonic() + settings.REQUEST_BUDGET_S
     found = get_ticket(account, key, deadline=deadline)
     if found is None:
@@ -99,7 +92,15 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
             f"{request.base_url} has no ticket {key} that the connected account can "
             "see. Check the key."
         )
-    return JiraTicket(issue_id=found.id, key=found.key, url=found.url)
+    created = TicketRequest.objects.for_tenant(request.tenant_id).created()
+    others = created.filter(base_url=request.base_url, jira_issue_id=found.id)
+    if other := others.exclude(pk=request.pk).first():
+        raise CannotSettle(
+            f"{found.key} is the ticket of another request, {other.pk}. Check the key."
+        )
+    return JiraTicket(
+        base_url=request.base_url, issue_id=found.id, key=found.key, url=found.url
+    )
 
 
 def _require_settleable(request: TicketRequest) -> None:
@@ -114,18 +115,10 @@ def _require_settleable(request: TicketRequest) -> None:
 
 
 def _settle_created(request: TicketRequest, ticket: JiraTicket, actor: str) -> bool:
-    group_exists = lock_group(request.group_id) is not None
+    group_exists = lock_group(tenant_id=request.tenant_id, group_id=request.group_id)
     row = lock_request(request)
     if row is None or not row.is_open:
         return False
-    report = None
-    if group_exists:
-        report = Report.objects.link_ticket(
-            group_id=request.group_id,
-            issue_id=ticket.issue_id,
-            key=ticket.key,
-            title=request.title,
-            url=ticket.url,
-        )
-    settle(row, created_outcome(ticket, report, actor))
+    report = link_report(request, ticket).report if group_exists else None
+    settle(row, created_outcome(ticket, report) | {"settled_by": actor})
     return True

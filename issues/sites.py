@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import Error as AnyDatabaseError
 from django.db import connections
 
 MAX_SITES_AT_ONCE = 8
@@ -18,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 def for_each_site(work: Callable[[Site], T], sites: Iterable[Site]) -> list[T]:
-    """Return what `work` returns for each site, without those where it failed.
+    """Return what `work` returns for each site, except the sites where it failed.
 
-    A failure of any kind is logged and ends nothing else; only one of the database
-    alone is raised. One site needs no thread.
+    A failure of any kind is logged and does not stop the others. One site needs no
+    thread.
     """
     todo = list(sites)
     if len(todo) < 2:
@@ -42,8 +41,6 @@ def _guarded(work: Callable[[Site], T], site: Site) -> list[T]:
     """Return the result in a list, an empty list if the work failed."""
     try:
         return [work(site)]
-    except AnyDatabaseError:
-        raise
     except Exception:
         logger.exception("the work for %s failed", site)
         return []

@@ -1,4 +1,4 @@
-"""The sweep: tickets that exist in Jira and are not recorded, found from Jira's side.
+"""The sweep: find the tickets that exist in Jira and are not recorded here.
 
 Recovery looks for the tickets of open requests. The sweep looks at what an account has
 created, so it also finds the ticket of a request that was given up too early or whose
@@ -8,21 +8,20 @@ restored backup. docs/exactly-once.md has the cases.
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models.functions import Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Least, Now
 
 from integrations.accounts import require_usable
 from integrations.errors import (
+    AccountUnusable,
     IntegrationDisconnected,
-    IntegrationPaused,
-    SecretUnreadable,
 )
 from integrations.jira.errors import JiraError
 from integrations.jira.issue_lookup import MarkedIssue
@@ -36,8 +35,6 @@ from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.text import clean_title
 
 ACTOR = "reconcile_tickets"
-BATCH = 500
-"""Tickets that are compared by one query."""
 ROUND_S = 60
 """Seconds after which a sweep pauses; the next round continues it."""
 PAGE_S = 60
@@ -51,24 +48,34 @@ logger = logging.getLogger(__name__)
 def sweep_due(*, round_s: float = ROUND_S) -> Counter[str]:
     """Sweep the accounts that are due; return how many tickets were seen and linked.
 
-    Safe to run many times at once. A slow site delays no other.
+    Many may run at the same time. A slow site does not delay the others.
     """
-    _add_missing_sweeps()
-    sweeps = Sweep.objects.filter(due_at__lte=Now()).select_related("integration")
-    due = sweeps.defer("integration__api_token").order_by("integration__base_url")
-    sites = [
-        list(of_site) for _, of_site in groupby(due, lambda s: s.integration.base_url)
-    ]
-    ends = time.monotonic() + round_s
-    counts = for_each_site(lambda of_site: _sweep_site(of_site, ends), sites)
-    return sum(counts, Counter())
+    return _sweep(round_s=round_s, own=True)
 
 
 def sweep_since(age: timedelta, *, round_s: float = 24 * 3600) -> Counter[str]:
-    """Sweep every account to the end, from `age` ago, as after a restored backup."""
+    """Sweep every account to the end, from `age` ago, as after a restored backup.
+
+    It looks at everybody's tickets, because an account may have been replaced.
+    """
     _add_missing_sweeps()
-    Sweep.objects.update(position=Now() - age, started_at=Now(), due_at=Now())
-    return sweep_due(round_s=round_s)
+    overlap = timedelta(seconds=settings.SWEEP_OVERLAP_S)
+    back = Now() - age
+    due = Coalesce("position", F("swept_until") - overlap, back)
+    Sweep.objects.update(position=Least(due, back), started_at=Now(), due_at=Now())
+    return _sweep(round_s=round_s, own=False)
+
+
+def _sweep(*, round_s: float, own: bool) -> Counter[str]:
+    _add_missing_sweeps()
+    due = Sweep.objects.filter(due_at__lte=Now()).select_related("integration")
+    by_site: defaultdict[str, list[Sweep]] = defaultdict(list)
+    for one in due.defer("integration__api_token").order_by("due_at"):
+        by_site[one.integration.base_url].append(one)
+    counts = for_each_site(
+        lambda of_site: _sweep_site(of_site, round_s, own), by_site.values()
+    )
+    return sum(counts, Counter())
 
 
 def _add_missing_sweeps() -> None:
@@ -77,60 +84,73 @@ def _add_missing_sweeps() -> None:
     Sweep.objects.bulk_create(new, ignore_conflicts=True)
 
 
-def _sweep_site(sweeps: Sequence[Sweep], ends: float) -> Counter[str]:
-    return sum((_sweep_account(sweep, ends) for sweep in sweeps), Counter())
+def _sweep_site(sweeps: Sequence[Sweep], round_s: float, own: bool) -> Counter[str]:
+    ends = time.monotonic() + round_s
+    return sum((_sweep_account(one, ends, own) for one in sweeps), Counter())
 
 
-def _sweep_account(sweep: Sweep, ends: float) -> Counter[str]:
+def _sweep_account(sweep: Sweep, ends: float, own: bool) -> Counter[str]:
     """Sweep one account, unless another sweeper has it. A failure is tried again."""
     counts: Counter[str] = Counter()
-    due = Sweep.objects.filter(pk=sweep.pk, due_at__lte=Now())
-    reserved_until = Now() + timedelta(seconds=ROUND_S + PAGE_S)
-    if not due.update(due_at=reserved_until):
+    reserved = _reserve(sweep, until=ends + PAGE_S)
+    if reserved is None:
         return counts
     try:
         require_usable(sweep.integration)
-        _compare(sweep, ends, counts)
-    except (IntegrationDisconnected, IntegrationPaused, SecretUnreadable) as exc:
+        _compare(reserved, ends, own, counts)
+    except (IntegrationDisconnected, AccountUnusable) as exc:
         logger.info("no sweep of integration %s: %s", sweep.pk, exc)
     except (JiraError, TicketNotRecorded) as exc:
         logger.warning("the sweep of %s stopped: %s", sweep.integration, exc)
     return counts
 
 
-def _compare(sweep: Sweep, ends: float, counts: Counter[str]) -> None:
-    """Link the account's tickets that are not recorded, batch by batch.
+def _reserve(sweep: Sweep, *, until: float) -> Any:
+    """Reserve the account for this sweeper, and start the sweep if none is under way.
 
-    When the round ends, it stops, but not before it got further than the last one.
+    Returns the row with the database's time as `now`, None if another sweeper has it.
     """
-    position, now = _start(sweep)
-    issues = search_marked_issues(
-        sweep.integration, created_after=now - position + MARGIN, deadline=ends + PAGE_S
+    seconds = max(0, until - time.monotonic()) + PAGE_S
+    due = Sweep.objects.filter(pk=sweep.pk, due_at__lte=Now())
+    begin = Coalesce("swept_until", Value(sweep.integration.created_at))
+    overlap = timedelta(seconds=settings.SWEEP_OVERLAP_S)
+    taken = due.update(
+        position=Coalesce("position", begin - overlap),
+        started_at=Coalesce("started_at", Now()),
+        due_at=Now() + timedelta(seconds=seconds),
     )
-    this = Sweep.objects.filter(pk=sweep.pk)
-    while batch := list(islice(issues, BATCH)):
-        counts["seen"] += len(batch)
-        counts["linked"] += _link_unrecorded(sweep.integration, batch)
-        this.update(position=batch[-1].created)
-        if time.monotonic() >= ends and batch[-1].created > position:
-            this.update(due_at=Now())
+    rows = Sweep.objects.select_related("integration").defer("integration__api_token")
+    return rows.annotate(now=Now()).get(pk=sweep.pk) if taken else None
+
+
+def _compare(sweep: Any, ends: float, own: bool, counts: Counter[str]) -> None:
+    """Link the account's tickets that are not recorded, page by page.
+
+    When the round ends, it stops, but only once it has got further than the last round.
+    It also stops if another sweeper took over, or if a sweep from further back began.
+    """
+    pages = search_marked_issues(
+        sweep.integration,
+        created_after=sweep.now - sweep.position + MARGIN,
+        own=own,
+        deadline=ends + PAGE_S,
+    )
+    mine = Sweep.objects.filter(pk=sweep.pk, due_at=sweep.due_at)
+    for page in pages:
+        counts["seen"] += len(page)
+        counts["linked"] += _link_unrecorded(sweep.integration, page)
+        reached = min(page[-1].created, sweep.now) if page else sweep.position
+        if not mine.update(position=reached):
             return
-    every = timedelta(seconds=settings.SWEEP_EVERY_S)
-    started_at = this.values_list("started_at", flat=True).get()
-    this.update(
-        swept_until=started_at, started_at=None, position=None, due_at=Now() + every
+        if time.monotonic() >= ends and reached > sweep.position:
+            mine.update(due_at=Now())
+            return
+    mine.update(
+        swept_until=F("started_at"),
+        started_at=None,
+        position=None,
+        due_at=Now() + timedelta(seconds=settings.SWEEP_EVERY_S),
     )
-
-
-def _start(sweep: Sweep) -> tuple[Any, Any]:
-    """Return where the sweep continues or begins, and the database's time."""
-    row: Any = Sweep.objects.annotate(now=Now()).get(pk=sweep.pk)
-    if row.position is None:
-        overlap = timedelta(seconds=settings.SWEEP_OVERLAP_S)
-        row.position = (row.swept_until or row.now) - overlap
-        row.started_at = row.now
-        row.save(update_fields=["position", "started_at"])
-    return row.position, row.now
 
 
 def _link_unrecorded(account: Integration, issues: Sequence[MarkedIssue]) -> int:
@@ -138,13 +158,14 @@ def _link_unrecorded(account: Integration, issues: Sequence[MarkedIssue]) -> int
     of_site = TicketRequest.objects.for_tenant(account.tenant_id).created()
     ids = [issue.id for issue in issues]
     known = of_site.filter(base_url=account.base_url, jira_issue_id__in=ids)
+    known = known.exclude(report=None, unlinked_at=None)
     recorded = set(known.values_list("jira_issue_id", flat=True))
     missing = [issue for issue in issues if issue.id not in recorded]
     return sum(_link(account, issue) for issue in missing)
 
 
 def _link(account: Integration, issue: MarkedIssue) -> bool:
-    """Link a ticket to the group of its request, if both are the account's tenant's."""
+    """Link a ticket to its request's group, if both belong to the account's tenant."""
     request_id = parse_uuid(issue.marker.get("request_id", ""))
     if request_id is None:
         return False
@@ -153,16 +174,16 @@ def _link(account: Integration, issue: MarkedIssue) -> bool:
     request = request or _rebuild_request(account, issue, request_id)
     if request is None or _is_clone(request, issue):
         return False
-    logger.warning("%s of %s was not recorded", issue.key, request)
-    ticket = JiraTicket(issue_id=issue.id, key=issue.key, url=issue.url)
-    record_created(request, ticket, actor=ACTOR)
-    return True
+    ticket = JiraTicket(
+        base_url=request.base_url, issue_id=issue.id, key=issue.key, url=issue.url
+    )
+    return record_created(request, ticket, actor=ACTOR)
 
 
 def _rebuild_request(
     account: Integration, issue: MarkedIssue, request_id: UUID
 ) -> TicketRequest | None:
-    """Return the request whose row is gone, not saved; None without our group."""
+    """Rebuild the request whose row is gone, unsaved; None if its group is not ours."""
     groups = AIIssueGroup.objects.for_tenant(account.tenant_id)
     group_id = parse_uuid(issue.marker.get("group_id", ""))
     group = groups.filter(pk=group_id).first() if group_id else None
@@ -190,8 +211,7 @@ def _is_clone(request: TicketRequest, issue: MarkedIssue) -> bool:
 
     A ticket that a person named need not be the one with the marker.
     """
-    if request.state != TicketRequest.State.CREATED:
-        return False
-    if request.settled_by:
-        return request.jira_issue_id == issue.id
-    return int(issue.id) >= int(request.jira_issue_id)
+    created = TicketRequest.objects.for_tenant(request.tenant_id).created()
+    ours = created.filter(Q(pk=request.pk, settled_by="") | Q(late_for=request.pk))
+    known = ours.values_list("jira_issue_id", flat=True)
+    return any(int(issue.id) > int(one) for one in known)

@@ -50,13 +50,14 @@ from killthenoise.api.request_data import (
     validated,
     validated_query,
 )
+from killthenoise.api.slots import TenantBusy
 from killthenoise.audit.events import Action, audited
 
 
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
     """Return the group of the caller's tenant.
 
-    Raises GroupNotFound alike for an unknown id, another tenant's, or no UUID.
+    Raises GroupNotFound for an unknown id, another tenant's id and a malformed id.
     """
     groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
     pk = parse_uuid(group_id)
@@ -81,7 +82,9 @@ class GroupListView(APIView):
         page, next_cursor = paginate(groups, "updated_at", **query)
         context = get_sources_and_tickets(page)
         data = GroupSerializer(page, many=True, context=context).data
-        return success_list(data, "Issue groups, newest first", next_cursor)
+        return success_list(
+            data, "Issue groups, most recently updated first", next_cursor
+        )
 
 
 class GroupView(APIView):
@@ -217,6 +220,7 @@ class GenerateDescriptionView(APIView):
         tag=TAG,
         request=GenerateDescriptionSerializer,
         response=envelope("Description", DescriptionSerializer()),
+        raises=[TenantBusy],
         uses_database=False,
     )
     def post(self, request: Request) -> Response:
@@ -226,5 +230,6 @@ class GenerateDescriptionView(APIView):
         configured; otherwise, or if the model fails, a template is used.
         """
         values = validated(GenerateDescriptionSerializer, request)
-        data = generate_description(**values).as_data()
+        tenant_id = get_caller(request).tenant_id
+        data = generate_description(tenant_id=tenant_id, **values).as_data()
         return success(data, "Description generated")

@@ -1,4 +1,7 @@
+# Modules, because Django takes each AppConfig that is imported here for one of ours.
+from axes import apps as axes
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class KillTheNoiseConfig(AppConfig):
@@ -6,3 +9,15 @@ class KillTheNoiseConfig(AppConfig):
 
     def ready(self) -> None:
         from killthenoise import checks  # noqa: F401 importing registers them
+
+
+class AuditedAdminConfig(admin.AdminConfig):
+    default = False
+    default_site = "killthenoise.admin_site.AdminSite"
+
+
+class LoginAttemptsConfig(axes.AppConfig):  # type: ignore[misc] # axes has no types
+    """django-axes, with a plain name in the admin."""
+
+    default = False
+    verbose_name = "Login attempts"

@@ -22,4 +22,4 @@ def check_tenant_auth(
 ) -> list[CheckMessage]:
     """Report a deployment in which any caller can claim any tenant."""
     trusting = settings.TENANT_AUTH == "header" and not settings.GATEWAY_SECRET
-    return [E001] if trusting and not settings.DEBUG else []
+    return [E001] if trusting else []

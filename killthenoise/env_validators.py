@@ -12,7 +12,7 @@ from marshmallow.validate import Length, Range, Regexp
 positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
 not_negative = Range(min=0, error="Must be 0 or more.")
 not_empty = Length(min=1, error="Must not be empty.")
-# Whoever sets a variable that is ignored may believe to be protected by it.
+# Somebody who sets a variable that is ignored may believe that it protects them.
 unused = Length(
     max=0,
     error="Has no effect with this TENANT_AUTH and JWT_ALGORITHM. Unset it, or change "
@@ -108,10 +108,21 @@ def broken_timing_rules(
         "LEASE_S must be at least REQUEST_BUDGET_S: a worker past its lease sends "
         "nothing.": lease >= budget,
         "RECONCILE_HORIZON_S must be at least JIRA_READ_TIMEOUT_S: a ticket may exist "
-        "as long as Jira may still answer.": horizon >= read_timeout,
+        "as long as Jira may still respond.": horizon >= read_timeout,
         "TWIN_WAIT_S must not exceed REQUEST_BUDGET_S: a duplicate request cannot wait "
         "longer than it may take.": duplicate_wait <= budget,
         "JIRA_CONNECT_TIMEOUT_S must be less than REQUEST_BUDGET_S: no time would be "
         "left to send.": connect_timeout < budget,
+    }
+    return [sentence for sentence, holds in rules.items() if not holds]
+
+
+def broken_thread_rules(*, web: int, jira: int, per_tenant: int) -> list[str]:
+    """Return a sentence for each pair of numbers that cannot work together."""
+    rules = {
+        "JIRA_THREADS must be less than WEB_THREADS: lists and health checks need "
+        "threads that never wait for Jira.": jira < web,
+        "JIRA_THREADS_PER_TENANT must not exceed JIRA_THREADS: one tenant cannot use "
+        "more threads than all tenants together.": per_tenant <= jira,
     }
     return [sentence for sentence, holds in rules.items() if not holds]

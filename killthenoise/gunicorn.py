@@ -2,14 +2,63 @@
 
 Workers have threads because a request mostly waits for Jira. gunicorn itself reads the
 number of workers from WEB_CONCURRENCY and the port from PORT.
+https://docs.gunicorn.org/en/stable/settings.html
 """
+
+import sys
+from ipaddress import ip_address
+from typing import Any
 
 from environs import Env
 
 env = Env()
+debug = env.bool("DJANGO_DEBUG", False)
+budget = env.float("REQUEST_BUDGET_S", 25)
 
 wsgi_app = "killthenoise.wsgi"
 worker_class = "gthread"
 threads = env.int("WEB_THREADS", 16)
 # A worker that stops has time to finish the requests that it sent to Jira.
-graceful_timeout = round(env.float("REQUEST_BUDGET_S", 25)) + 5
+timeout = graceful_timeout = max(round(budget) + 5, 30)
+# No request may set SCRIPT_NAME or PATH_INFO: Django would serve another path than the
+# one that a router allowed.
+forwarder_headers = ""
+
+
+def on_starting(server: Any) -> None:
+    """Stop the start if values cannot work together, wherever they come from.
+
+    GUNICORN_CMD_ARGS and the command line override the values of this module.
+    """
+    if problems := broken_rules(server.cfg):
+        sys.exit(" ".join(problems))
+
+
+def broken_rules(cfg: Any) -> list[str]:
+    """Return a sentence for each rule that the final configuration breaks."""
+    rules = {
+        f"timeout must be 0 or at least REQUEST_BUDGET_S ({budget:g}): gunicorn would "
+        "kill a worker that waits for Jira.": cfg.timeout == 0 or cfg.timeout >= budget,
+        f"graceful_timeout must be at least REQUEST_BUDGET_S ({budget:g}): a worker "
+        "that stops must finish what it sent to Jira.": cfg.graceful_timeout >= budget,
+        f"threads must be WEB_THREADS ({threads}): set that variable instead, because "
+        "other limits depend on it.": cfg.threads == threads,
+        "worker_class must be gthread.": cfg.worker_class_str == worker_class,
+        "DJANGO_DEBUG is for this machine only, because it shows internals and lets "
+        "any caller claim any tenant: bind to 127.0.0.1, or unset DJANGO_DEBUG.": (
+            not debug or all(map(is_local, cfg.address))
+        ),
+    }
+    return [sentence for sentence, holds in rules.items() if not holds]
+
+
+def is_local(address: Any) -> bool:
+    """Whether only this machine can connect: a loopback address or a Unix socket."""
+    if isinstance(address, str):
+        return True
+    if not isinstance(address, tuple):  # an open file descriptor
+        return False
+    try:
+        return ip_address(address[0]).is_loopback
+    except ValueError:
+        return bool(address[0] == "localhost")

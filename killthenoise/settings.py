@@ -15,15 +15,17 @@ from urllib.parse import urlsplit
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from environs import Env
 from marshmallow import ValidationError
-from marshmallow.validate import OneOf
+from marshmallow.validate import OneOf, Range
 
 from killthenoise.dev_secrets import development_secret
 from killthenoise.env_validators import (
     are_host_patterns,
     are_keys,
     are_origins,
+    broken_thread_rules,
     broken_timing_rules,
     is_admin_path,
     is_https,
@@ -138,7 +140,12 @@ THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
 REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
 ADMIN_PATH = env.str("ADMIN_PATH", "admin/", validate=is_admin_path)
-WEB_THREADS = env.int("WEB_THREADS", 16, validate=positive)
+WEB_THREADS = env.int("WEB_THREADS", 16, validate=Range(min=2))
+reserve = max((WEB_THREADS or 0) // 5, 1)  # an invalid number is None until `seal()`
+JIRA_THREADS = env.int("JIRA_THREADS", (WEB_THREADS or 2) - reserve, validate=positive)
+JIRA_THREADS_PER_TENANT = env.int(
+    "JIRA_THREADS_PER_TENANT", max((JIRA_THREADS or 0) - reserve, 1), validate=positive
+)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", not DEBUG)
 LLM_BASE_URL = env.str("LLM_BASE_URL", "", validate=is_web_address)
 LLM_API_KEY = env.str("LLM_API_KEY", "", validate=is_printable)
@@ -162,6 +169,8 @@ broken_rules = broken_timing_rules(
     duplicate_wait=TWIN_WAIT_S,
     connect_timeout=JIRA_CONNECT_TIMEOUT_S,
     read_timeout=JIRA_READ_TIMEOUT_S,
+) + broken_thread_rules(
+    web=WEB_THREADS, jira=JIRA_THREADS, per_tenant=JIRA_THREADS_PER_TENANT
 )
 if broken_rules:
     raise ImproperlyConfigured(" ".join(broken_rules))
@@ -183,7 +192,13 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     # A file: with a database in memory, the threads of a test share one connection.
     DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
-    DATABASE["OPTIONS"] = {"connect_timeout": 5} | DATABASE.get("OPTIONS", {})
+    DATABASE["OPTIONS"] = {
+        "connect_timeout": 5,  # seconds
+        # A request that waited for a lock must see what its holder committed.
+        "isolation_level": IsolationLevel.READ_COMMITTED,
+        # A transaction that is left open must not block requests forever.
+        "options": "-c lock_timeout=10s",
+    } | DATABASE.get("OPTIONS", {})
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -200,14 +215,14 @@ COUNTS = LOCAL_CACHE | {"LOCATION": "throttles", "OPTIONS": {"MAX_ENTRIES": 10_0
 CACHES = {"default": LOCAL_CACHE, "throttles": REDIS_CACHE if REDIS_URL else COUNTS}
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "killthenoise.apps.AuditedAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "axes",
+    "killthenoise.apps.LoginAttemptsConfig",  # axes
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
@@ -238,6 +253,8 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "killthenoise.urls"
 WSGI_APPLICATION = "killthenoise.wsgi.application"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DEFAULT_EXCEPTION_REPORTER = "killthenoise.error_reports.ExceptionReporter"
 APPEND_SLASH = False  # a redirect would lose the body; the routes take both forms
 TEMPLATES = [
     {
@@ -300,7 +317,7 @@ SPECTACULAR_SETTINGS = {
                 "in": "header",
                 "name": "X-Tenant-ID",
                 "description": "The tenant's UUID. Where the path names the tenant, "
-                "the header may be absent.",
+                "the header may be absent, but not behind a gateway.",
             },
             "token": {
                 "type": "http",
@@ -349,8 +366,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The admin. Sessions end with the browser, and guessing a password locks the user out
-# at that address. Browsers accept the prefix __Host- over https only.
+# The admin. Sessions end with the browser. Guessing a password locks the user out at
+# that address; guessing the passwords of many users locks the address.
+# Browsers accept the prefix __Host- over https only.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_NAME = "sessionid" if DEBUG else "__Host-sessionid"
 CSRF_COOKIE_NAME = "csrftoken" if DEBUG else "__Host-csrftoken"
@@ -362,10 +380,15 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 AXES_FAILURE_LIMIT = 5
+LOGIN_FAILURES_PER_ADDRESS = 20
+AXES_HANDLER = "killthenoise.admin_site.LoginLimits"
+AXES_LOCKOUT_CALLABLE = "killthenoise.admin_site.show_locked_out"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_VERBOSE = False  # or it logs its version at each start
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # 15 minutes are 15 minutes
+AXES_VERBOSE = False  # otherwise it logs its version at each start
 PASSWORDS = "django.contrib.auth.password_validation."
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": PASSWORDS + "UserAttributeSimilarityValidator"},

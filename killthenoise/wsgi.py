@@ -4,6 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from killthenoise.chunked_bodies import ChunkedBodyReader
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "killthenoise.settings")
 
-application = get_wsgi_application()
+application = ChunkedBodyReader(get_wsgi_application())

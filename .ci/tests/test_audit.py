@@ -1,4 +1,4 @@
-"""The audit fails for a known vulnerability, and says loudly if it audited nothing."""
+"""The audit fails for a known vulnerability, and warns if it audited nothing."""
 
 import json
 import subprocess

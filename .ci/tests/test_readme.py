@@ -33,8 +33,8 @@ NOT_RUN = {
     "python manage.py demo": "the demo runs already",
     "make test": "the first step of .ci/run",
     "pytest": "the same suite as `make test`",
-    "pip install -r requirements.txt": "the packages are installed already",
-    "pip install -r requirements/runtime.txt": "the packages are installed already",
+    "pip install --require-hashes -r requirements.txt": "installed already",
+    "pip install --require-hashes -r requirements/runtime.txt": "installed already",
 }
 CHANGED = {
     # The virtual environment exists already.

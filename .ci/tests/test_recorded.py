@@ -1,4 +1,4 @@
-"""The client against recorded answers of Jira, the sandbox against Atlassian's API."""
+"""The client against recorded responses, the sandbox against Atlassian's API."""
 
 import json
 import re

@@ -27,11 +27,11 @@ def post_worker_init(worker: Any) -> None:
     claims.get_active_jira = pause  # type: ignore[attr-defined]
 
 
-def _read_group(group_id: UUID) -> Any:
+def _read_group(*, tenant_id: UUID, group_id: UUID) -> Any:
     """Return the database's time without a lock, or None if the group is gone."""
     from django.db.models.functions import Now
 
     from issues.models import AIIssueGroup
 
-    group = AIIssueGroup.objects.filter(pk=group_id).annotate(now=Now())
-    return group.values_list("now", flat=True).first()
+    group = AIIssueGroup.objects.for_tenant(tenant_id).filter(pk=group_id)
+    return group.annotate(now=Now()).values_list("now", flat=True).first()

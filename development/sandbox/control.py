@@ -70,7 +70,7 @@ CALLS = (
     Call(
         "POST",
         "/faults",
-        "Inject a fault. It strikes the next `times` requests (1; null: all) with this "
+        "Inject a fault. It affects the next `times` requests (1; null: all) with this "
         "method (POST) and path (/rest/api/3/issue), each with this probability (1). "
         '"*" stands for any method or path. See the kinds below.',
         operations.inject_fault,

@@ -56,7 +56,7 @@ def _render_active_faults(sandbox: "Sandbox") -> str:
         ]
         for fault in sandbox.faults.active
     ]
-    head = ["Kind", "Strikes", "Requests", "Probability"]
+    head = ["Kind", "Affects", "Requests", "Probability"]
     return render_table(head, rows, "scroll") if rows else "<p>None.</p>"
 
 

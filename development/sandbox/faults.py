@@ -139,7 +139,7 @@ KINDS: dict[str, Kind] = {
 class Fault:
     """An active fault.
 
-    It strikes the next `times` matching requests (None: all), each with `probability`.
+    It affects the next `times` matching requests (None: all), each with `probability`.
     """
 
     kind: str
@@ -150,13 +150,13 @@ class Fault:
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def matches(self, request: Request) -> bool:
-        """Whether it can strike this request. "*" stands for any method or path."""
+        """Whether it can affect this request. "*" stands for any method or path."""
         by_method = self.method in ("*", request.method)
         return by_method and self.path in ("*", request.operation)
 
     @property
     def takes_effect(self) -> bool:
-        """Whether the sandbox carries out the request all the same."""
+        """Whether the sandbox carries out the request in spite of the fault."""
         after_create: bool = self.parameters.get("after_create", False)
         return KINDS[self.kind].takes_effect or after_create
 
@@ -168,7 +168,7 @@ class Fault:
 
 
 class Faults:
-    """The active faults. The one that was injected first strikes first."""
+    """The active faults. The one that was injected first takes effect first."""
 
     COMMON = ("method", "path", "times", "probability")
 
@@ -178,11 +178,11 @@ class Faults:
         self.random = random.Random()  # noqa: S311 (chance, no secret) # nosec B311
         self.triggered: dict[str, int] = {}
 
-    def inject(self, kind: str, **given: Any) -> Fault:
+    def inject(self, kind: str = "", **given: Any) -> Fault:
         """Add a fault. Raises ValueError, which says what is allowed.
 
-        Without `method` and `path` it strikes the creation of tickets, and a fault
-        that happens before the request is read strikes any request.
+        Without `method` and `path` it affects the creation of tickets, and a fault
+        that happens before the request is read affects any request.
         """
         if kind not in KINDS:
             raise ValueError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.")
@@ -208,16 +208,16 @@ class Faults:
 
     @property
     def active(self) -> list[Fault]:
-        """The faults that can still strike."""
+        """The faults that can still take effect."""
         with self._lock:
             return list(self._active)
 
     def take_before_read(self, request: Request) -> Fault | None:
-        """Take the fault, if any, that strikes before this request is read."""
+        """Take the fault, if any, that affects this request before it is read."""
         return self._take(request, lambda kind: KINDS[kind].before_read)
 
     def take(self, request: Request) -> list[Fault]:
-        """Take the faults that strike this request: latency and one other."""
+        """Take the faults that affect this request: latency and one other."""
         latency = self._take(request, lambda kind: kind == "latency")
         other = self._take(
             request, lambda kind: kind != "latency" and not KINDS[kind].before_read

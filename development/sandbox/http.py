@@ -40,7 +40,7 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters; of a repeated one, the last value."""
+        """The query's parameters; the last value of one that is repeated."""
         pairs = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
         return {name: values[-1] for name, values in pairs.items()}
 
@@ -55,8 +55,11 @@ class Request:
         return f"{self.path}/".startswith("/_sandbox/")
 
     def json(self) -> Any:
-        """The body as JSON. Raises ValueError."""
-        return json.loads(self.body)
+        """The body as JSON. Raises ValueError, which says where it is wrong."""
+        try:
+            return json.loads(self.body)
+        except ValueError as exc:
+            raise ValueError(f"The body is not valid JSON: {exc}.") from exc
 
 
 @dataclass(frozen=True)

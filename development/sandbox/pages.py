@@ -17,7 +17,7 @@ SHOWN_ELSEWHERE = {"project", "summary", "description", "issuetype"}
 
 
 def handle(state: State, request: Request) -> Response | None:
-    """Respond with a page, None if the path is no page's."""
+    """Respond with a page; None if no page has this path."""
     if request.method != "GET":
         return None
     if request.path == "/":

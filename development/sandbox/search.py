@@ -75,7 +75,7 @@ def _read_body(request: Request) -> dict[str, Any]:
 def _walk(
     tickets: list[Ticket], after: Position | None, newest_first: bool
 ) -> Iterator[Ticket]:
-    """Yield the tickets after a position, without a look at those before it."""
+    """Yield the tickets after a position, without reading those before it."""
     if newest_first:
         stop = len(tickets)
         if after:

@@ -87,10 +87,10 @@ class Sandbox:
             return list(self.state.requests)
 
     def count(self, method: str, path: str) -> int:
-        """Return how many requests arrived, including those that a fault struck."""
+        """Return how many requests arrived, including those that a fault affected."""
         return self.state.arrived[method, path]
 
-    def inject(self, kind: str, **parameters: Any) -> Fault:
+    def inject(self, kind: str = "", **parameters: Any) -> Fault:
         """Add a fault; `faults.KINDS` lists the kinds. Raises ValueError."""
         return self.faults.inject(kind, **parameters)
 
@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         faults = [] if request.is_for_sandbox else sandbox.faults.take(request)
         for fault in faults:
             if fault.kind == "latency" and released.wait(fault.parameters["seconds"]):
-                self._reset()  # the sandbox was reset: the request is of the past
+                self._reset()  # the sandbox was reset in the meantime
                 return
         response = sandbox.handle(request, faults)
         self._record(request, response)

@@ -208,9 +208,9 @@ def _validator() -> Any:
 
 
 def _is_adf(document: Any) -> bool:
-    """Whether a document fits Atlassian's schema; True for what is no object.
+    """Whether a document fits Atlassian's schema; true for anything but an object.
 
-    `_check_description` refuses those.
+    `_check_description` rejects anything else.
     """
     if not isinstance(document, dict):
         return True

@@ -116,6 +116,7 @@ def test_deleted_ticket_is_gone(control: Call, call: Call, jira: Sandbox) -> Non
         ("permissions", {"account": "nobody"}, "Unknown account"),
         ("accounts", {"email": "demo@killthenoise.example", "api_token": "x"}, "has"),
         ("faults", [], "JSON object"),
+        ("faults", {}, "Known: latency"),
     ],
 )
 def test_wrong_call_is_refused_and_says_what_is_allowed(
@@ -143,3 +144,10 @@ def test_reset_forgets_everything(control: Call, jira: Sandbox) -> None:
     assert jira.tickets == []
     assert control("GET", "faults").json() == {"active": [], "triggered": {}}
     assert control("GET", "settings").json()["expired"] is False
+
+
+def test_body_that_is_not_json_is_refused(jira: Sandbox) -> None:
+    response = requests.post(f"{jira.url}/_sandbox/faults", data="x", timeout=10)
+
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("The body is not valid JSON: ")

@@ -1,4 +1,4 @@
-"""Faults that strike before a request is read."""
+"""Faults that take effect before a request is read."""
 
 import socket
 import struct
@@ -57,7 +57,7 @@ def test_stalled_request_gets_its_response_if_the_client_waits(
 
 
 @pytest.mark.parametrize("kind", ["stalled", "reset_before_read"])
-def test_fault_before_read_strikes_only_the_given_path(
+def test_fault_before_read_affects_only_the_given_path(
     jira: Sandbox, call: Call, control: Call, kind: str
 ) -> None:
     jira.inject(kind, method="POST", path="/rest/api/3/search/jql")
@@ -69,7 +69,7 @@ def test_fault_before_read_strikes_only_the_given_path(
     assert jira.faults.triggered == {kind: 1}
 
 
-def test_fault_strikes_as_often_as_requested(jira: Sandbox, call: Call) -> None:
+def test_fault_takes_effect_as_often_as_requested(jira: Sandbox, call: Call) -> None:
     jira.inject("server_error", status=503, times=2)
 
     statuses = [call("POST", "issue", new_issue()).status_code for _ in range(3)]

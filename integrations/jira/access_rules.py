@@ -90,7 +90,7 @@ def auth_failed(failed: FailedRequest) -> JiraAuthFailed:
 
 
 def _mentions_account(failed: FailedRequest, phrases: tuple[str, ...]) -> bool:
-    """Whether Jira says this of the account.
+    """Whether Jira says this about the account.
 
     Only these texts count: the errors of other fields may quote what a person wrote.
     """

@@ -23,7 +23,7 @@ _IN_ITEM = _IN_QUOTE | {"taskList"}
 
 
 def text_to_adf(text: str) -> Node:
-    """Return a valid ADF `doc` of any text, whether it is Markdown or plain.
+    """Return a valid ADF `doc` for any text, whether it is Markdown or plain.
 
     Blank lines separate paragraphs; other newlines are hard breaks. One line of plain
     text makes one paragraph with one text node. No text node is empty, and only code
@@ -152,7 +152,7 @@ def _text(text: str, *marks: Node) -> Node:
 
 
 def _code(token: Token) -> list[Node]:
-    """Return a `codeBlock`, after a paragraph with the text behind the language."""
+    """Return a `codeBlock`, after a paragraph with the text after the language."""
     code, title = token.content.removesuffix("\n"), token.meta.get("title")
     attrs = {"language": token.info} if token.info else {}
     block = _node("codeBlock", [_text(code)] if code else [], **attrs)

@@ -80,9 +80,9 @@ class CreatedIssue:
 
 
 class JiraClient:
-    """One account on one Jira site. The constructor does no network.
+    """One account on one Jira site. The constructor sends nothing.
 
-    It is cheap to make and must not be shared between tenants.
+    A client is cheap to create and must not be shared between tenants.
     """
 
     def __init__(self, http: JiraHttp) -> None:
@@ -93,10 +93,6 @@ class JiraClient:
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
-
-    def browse_url(self, key: str) -> str:
-        """Return the address of a ticket's page."""
-        return self._http.browse_url(key)
 
     def create_issue(
         self,
@@ -129,7 +125,8 @@ class JiraClient:
             ) from exc
         if response.status == 201:
             return _parse_created(response, self._http)
-        if 300 <= response.status < 500:
+        # A proxy may respond 408 although Jira creates the ticket.
+        if 300 <= response.status < 500 and response.status != 408:
             raise self._map_rejection(response, issue, deadline)
         raise _unconfirmed(response)
 

@@ -1,6 +1,6 @@
 """Code blocks as people type them in Markdown, in Slack and in Jira's wiki markup.
 
-Slack writes code on the line of the fence, and ends it there too:
+Slack allows code on the line of the opening fence, and the closing fence after code:
 
     ```Error: boom
       at main()``` and text goes on
@@ -110,9 +110,9 @@ def _find_slack_closing(
 
 
 def _keep_info(token: Token, *, with_title: bool = True) -> None:
-    """Leave a language in `info`; `meta` gets the text behind it, the code any other.
+    """Keep a language in `info` and the text after it in `meta`; other text is code.
 
-    Without `with_title` text behind the language is code, and so is the language.
+    Without `with_title`, a language with text after it is code too.
     """
     language, _, title = token.info.strip().partition(" ")
     if language.lower() in LANGUAGES and (with_title or not title):
@@ -139,7 +139,7 @@ def _start_of_line(state: StateBlock, line: int, indent: int, stop: int) -> str:
 
 
 def _go_on_after(state: StateBlock, line: int, position: int) -> None:
-    """Have what follows the position in the line read as a line of its own."""
+    """Make the parser read what follows the position as a line of its own."""
     state.line = line + 1
     if _has_text(state, line, position):
         state.line = line

@@ -2,8 +2,8 @@
 
 Atlassian documents the shape of error responses but not their texts. We ask for
 English, and the phrases that the rules look for come from responses recorded in public
-issue trackers. A site may respond in another language all the same, so a rule looks at
-the status and at the keys of `errors` where these are enough.
+issue trackers. A site may still respond in another language, so a rule looks at the
+status and at the keys of `errors` if these are enough.
 """
 
 import re

@@ -38,7 +38,7 @@ class JiraHttp:
 
     `base_url` is the site's origin. `api_url` is set if the API is elsewhere, as for
     scoped tokens. `session` is the process's pooled session; timeouts are in seconds.
-    The constructor does no network.
+    The constructor sends nothing.
     """
 
     base_url: str
@@ -73,7 +73,7 @@ class JiraHttp:
             raise NoResponse from exc
         except (requests.RequestException, HTTPError, OSError) as exc:
             raise NoResponse from exc
-        except Exception as exc:  # whatever a site sends, it ends nothing else
+        except Exception as exc:  # no site may break the caller
             logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
         return replace(response, body=self._without_secrets(response.body))
@@ -121,7 +121,7 @@ class JiraHttp:
         )
 
     def anonymous(self) -> "JiraHttp":
-        """Return HTTP to the site itself, without the account."""
+        """Return a copy for the site itself, without credentials."""
         return replace(self, email="", api_token="", api_url="")  # nosec B106
 
     def _send(

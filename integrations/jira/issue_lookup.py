@@ -48,7 +48,7 @@ class FoundTicket:
 class MarkedIssue:
     """A ticket that has our property; `created` is by Jira's clock.
 
-    `marker` has what is text in the property.
+    `marker` holds the strings in the property's value.
     """
 
     id: str
@@ -105,7 +105,7 @@ class IssueLookup:
         )
         issues = page.json.get("issues")
         if not isinstance(issues, list):
-            raise JiraBadResponse(f"{self._http.base_url} responded without tickets.")
+            raise self._no_list()
         return [self._parse(issue) for issue in issues if isinstance(issue, dict)]
 
     def search_marked(
@@ -117,14 +117,14 @@ class IssueLookup:
         project_key: str,
         own: bool,
         deadline: float,
-    ) -> Iterator[MarkedIssue]:
-        """Yield the tickets that have the property, the oldest first, all pages.
+    ) -> Iterator[list[MarkedIssue]]:
+        """Yield the tickets that have the property, the oldest first, page by page.
 
-        Jira's search shows a ticket seconds to minutes after its creation, and with
-        incidents after hours. `created_after` and `created_before` are ages, rounded
-        outwards to minutes: JQL reads absolute times in the account's time zone. `own`
-        restricts to tickets that the account created; an empty `project_key` searches
-        the whole site.
+        Jira's search shows a ticket seconds to minutes after its creation, or hours
+        after it during an incident. `created_after` and `created_before` are ages,
+        rounded outwards to minutes: JQL reads absolute times in the account's time
+        zone. `own` restricts to tickets that the account created; an empty
+        `project_key` searches the whole site.
 
         Raises JiraErrors if Jira does not return a list of tickets.
 
@@ -138,8 +138,12 @@ class IssueLookup:
         }
         while True:
             page = self._search_page(body, project_key, deadline)
-            yield from _marked(page["issues"], property_key, self._http.browse_url)
+            yield list(_marked(page["issues"], property_key, self._http.browse_url))
             token = page.get("nextPageToken")
+            if page.get("isLast") is False and not token:
+                raise JiraBadResponse(
+                    f"{self._http.base_url} listed only some tickets."
+                )
             if page.get("isLast") or not token:
                 return
             body["nextPageToken"] = token
@@ -149,7 +153,7 @@ class IssueLookup:
     ) -> Mapping[str, Any]:
         """Return a page; halve `maxResults` in `body` while the response is too big.
 
-        A property may have 32 KB, and a page of them more than we read.
+        A property may have 32 KB, so a page of tickets may have more than we read.
         """
         path = "/rest/api/3/search/jql"
         while True:
@@ -165,9 +169,14 @@ class IssueLookup:
                 body["maxResults"] //= 2
                 continue
             page = response.json
-            if not isinstance(page.get("issues"), list):  # not: there are none
-                raise JiraBadResponse(f"{self._http.base_url} listed no tickets.")
+            if not isinstance(page.get("issues"), list):  # malformed, not empty
+                raise self._no_list()
             return page
+
+    def _no_list(self) -> JiraBadResponse:
+        return JiraBadResponse(
+            f"{self._http.base_url} responded without a list of tickets."
+        )
 
     def _parse(self, issue: Mapping[str, Any]) -> FoundTicket:
         """Parse an issue leniently: a value that is missing becomes empty."""
@@ -234,7 +243,7 @@ def build_jql(project_key: str, words: str) -> str:
 def _parse_time(value: object) -> datetime | None:
     """Read a time such as 2026-01-31T12:00:00.000+0000, None for anything else."""
     try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        moment = datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if 2000 <= moment.year < 2200 else None

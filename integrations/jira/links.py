@@ -44,11 +44,12 @@ def to_href(address: str) -> str:
 
 
 def find_end(text: str, start: int, host: int, limit: int) -> int | None:
-    """Return where the bare address ends whose scheme and host start there.
+    """Return the end of a bare address, or None if the address is not valid.
 
-    It ends before punctuation of any script, ASCII's apart, which an address may hold
-    but not end with. Brackets are part of it if they are balanced. If the host is not
-    valid, its start may be, as in "https://example.com,then". Return None if not.
+    Its scheme begins at `start` and its host at `host`. It ends before punctuation of
+    any script. ASCII punctuation may be inside the address, but not at its end.
+    Brackets are part of it if they are balanced. If the host is not valid, its start
+    may be, as in "https://example.com,then".
     """
     slash = _authority_end(text, host, limit)
     if _is_valid_authority(text[host:slash]):
@@ -69,7 +70,7 @@ def _authority_end(text: str, start: int, limit: int) -> int:
 
 
 def _host_ends(text: str, start: int, limit: int) -> list[int]:
-    """Return where a host and its port, and where the host alone may end."""
+    """Return the end of the host with its port, if there is one, and of the host."""
     end = start
     while end < limit and (text[end] in "-_." or category(text[end])[0] in "LMN"):
         end += 1
@@ -95,7 +96,9 @@ def _path_end(text: str, start: int, limit: int) -> int:
 
 
 def _ends_address(char: str) -> bool:
-    """Tell if it is a space, invisible or punctuation, of ASCII's only quotes and bars.
+    """Tell if it is a space, invisible or punctuation that an address cannot contain.
+
+    In ASCII, only quotes, angle brackets, bars and backslashes end an address.
 
     The full-width forms of ASCII's signs, such as "~" and "<", are punctuation too.
     """

@@ -41,8 +41,8 @@ class Project:
 class IssueType:
     """An issue type of a project.
 
-    `name` is in the language of the response; `untranslated_name` is in English, ""
-    where Jira does not tell.
+    `name` is in the language of the response. `untranslated_name` is in English, or ""
+    if Jira does not return it.
     """
 
     id: str
@@ -222,7 +222,7 @@ class Metadata:
 def find_issue_type(types: Sequence[IssueType], name: str) -> IssueType | None:
     """Return the type of this name, else the one that an English name stands for.
 
-    Else the case of letters does not count, unless several types match then.
+    Otherwise capital and small letters are the same, if only one type then matches.
     """
     if not name:
         return None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from integrations.jira.dns import resolve
 from integrations.jira.errors import JiraUnreachable
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -94,27 +95,26 @@ class Network:
         port: int,
         *,
         options: Iterable[Sequence[Any]],
+        seconds_left: float,
         get_timeout: Callable[[], float],
     ) -> socket.socket:
         """Return a socket that is connected to a checked address of the host.
 
-        `get_timeout` returns the seconds for the next attempt. Raises JiraUnreachable
-        if an address is not allowed, OSError if there is none or none responds.
+        `seconds_left` limits the resolution of the name; `get_timeout` returns the
+        seconds for the next attempt to connect. Raises JiraUnreachable if an address is
+        not allowed, OSError if there is none or none responds.
         """
         failure = OSError(f"{host} has no address")
-        for found in self._resolve(host, port):
+        for found in self._resolve(host, port, seconds_left):
             try:
                 return _open(found, options, get_timeout)
             except OSError as exc:
                 failure = exc
         raise failure
 
-    def _resolve(self, host: str, port: int) -> list[Any]:
+    def _resolve(self, host: str, port: int, seconds: float) -> list[Any]:
         """Return the host's addresses. One that is not allowed rejects them all."""
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except UnicodeError as exc:
-            raise OSError(f"{host} is not a valid host name") from exc
+        found = resolve(host, port, seconds=seconds)
         for *_, address in found:
             if not self.allows(str(address[0])):
                 # The log may show our network's addresses; the API's sentence may not.

@@ -1,4 +1,4 @@
-"""A response of Jira, parsed leniently: any body, any of Jira's ways to say no."""
+"""A response of Jira, parsed leniently: any body, and every form of error."""
 
 import json
 import math

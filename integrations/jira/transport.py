@@ -101,6 +101,7 @@ class _TrackedConnection(HTTPConnection):
             self.host,
             self.port,
             options=self.socket_options or (),
+            seconds_left=_tracked.get().remaining(),
             get_timeout=self._connect_timeout,
         )
 

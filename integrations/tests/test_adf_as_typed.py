@@ -1,4 +1,4 @@
-"""A document shows what was typed: it loses no word and makes no character up."""
+"""A document shows what was typed: it loses no word and adds no character."""
 
 import pytest
 

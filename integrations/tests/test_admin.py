@@ -1,9 +1,12 @@
 """The admin of integrations: the token can be set and is never shown."""
 
+from base64 import b64encode
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import requests
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -52,13 +55,62 @@ def test_empty_token_keeps_the_stored_one_and_a_new_one_replaces_it(
     integration = IntegrationFactory.create(api_token="canary-token")
     path = reverse(CHANGE, args=[integration.pk])
 
-    admin_client.post(path, form(email="new@example.com"))
+    given = form(tenant_id=integration.tenant_id, issue_type="Bug")
+    admin_client.post(path, given)
     kept = Integration.objects.get()
-    admin_client.post(path, form(new_api_token="another-token"))
+    admin_client.post(path, given | {"new_api_token": "another-token"})
     replaced = Integration.objects.get()
 
-    assert (kept.email, kept.api_token) == ("new@example.com", "canary-token")
+    assert (kept.issue_type, kept.api_token) == ("Bug", "canary-token")
     assert replaced.api_token == "another-token"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base_url": "https://evil.atlassian.net"},
+        {"email": "evil@example.com"},
+        {"tenant_id": uuid4()},
+    ],
+)
+def test_new_site_account_or_tenant_needs_the_token_again(
+    admin_client: Client, requests_mock: Mocker, change: dict[str, object]
+) -> None:
+    integration = IntegrationFactory.create(api_token="canary-token")
+    path = reverse(CHANGE, args=[integration.pk])
+    given = form(tenant_id=integration.tenant_id) | change
+
+    page = admin_client.post(path, given).content.decode()
+    refused = Integration.objects.get()
+    admin_client.post(path, given | {"new_api_token": "another-token"})
+    changed = Integration.objects.get()
+
+    assert "Enter the API token again" in page
+    assert refused.base_url == "https://example.atlassian.net"
+    assert (refused.email, refused.api_token) == ("jira@example.com", "canary-token")
+    assert changed.api_token == "another-token"
+    [(name, value)] = change.items()
+    assert getattr(changed, name) == value
+    sent = [
+        request.headers["Authorization"] for request in requests_mock.request_history
+    ]
+    assert b64encode(b"jira@example.com:canary-token").decode() not in str(sent)
+
+
+def test_view_permission_is_not_enough_to_check_against_jira(
+    client: Client, django_user_model: Any, requests_mock: Mocker
+) -> None:
+    staff = django_user_model.objects.create_user("staff", is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="view_integration"))
+    client.force_login(staff)
+    integration = IntegrationFactory.create()
+    action = {"action": "check_jira", "_selected_action": [integration.pk]}
+
+    page = client.post(reverse(LIST), action, follow=True).content.decode()
+
+    assert "https://example.atlassian.net" in page
+    assert "Check against Jira" not in page
+    assert not requests_mock.called
 
 
 def test_token_that_jira_rejects_does_not_replace_the_stored_one(
@@ -169,7 +221,7 @@ def test_second_active_integration_of_a_tenant_is_rejected_with_advice(
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_saving_a_dead_site_is_one_message_and_a_recorded_failure(
+def test_saving_an_unreachable_site_shows_one_message_and_records_the_failure(
     admin_client: Client,
 ) -> None:
     response = admin_client.post(reverse(ADD), form(new_api_token="x"), follow=True)

@@ -98,7 +98,7 @@ def test_update_and_disconnection_are_events(
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_attempt_on_a_foreign_integration_is_an_event_of_the_callers_tenant(
+def test_attempt_on_another_tenants_integration_is_an_event_of_the_caller(
     api: Api, tenant_id: UUID, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
     stranger = IntegrationFactory.create(tenant_id=uuid4())

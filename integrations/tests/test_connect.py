@@ -75,7 +75,7 @@ def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
             "base_url",
             "such as https://example.atlassian.net",
         ),
-        ({"base_url": 7}, "validation_error", "base_url", "must be a text"),
+        ({"base_url": 7}, "validation_error", "base_url", "must be text"),
         ({"project_key": 'A" OR 1'}, "validation_error", "project_key", "for example"),
         (
             {"settings": {"labels": ["a b"]}},
@@ -83,7 +83,12 @@ def test_form_connects_jira(api: Api, tenant_id: UUID, jira: Sandbox) -> None:
             "settings.labels",
             "Write “a-b”",
         ),
-        ({"settings": {"nope": 1}}, "validation_error", "settings.nope", "Known"),
+        (
+            {"settings": {"nope": 1}},
+            "validation_error",
+            "settings.nope",
+            "“nope” is not a setting",
+        ),
         ({"settings": 7}, "validation_error", "settings", "JSON object"),
         ({"access_token": ""}, "validation_error", "access_token", "an API token."),
     ],
@@ -164,13 +169,10 @@ def test_rejected_token_keeps_the_existing_connection(
 def test_reconnecting_the_same_site_replaces_only_the_credentials(
     api: Api, tenant_id: UUID, jira: Sandbox, integration: Integration
 ) -> None:
-    Integration.objects.update(
-        api_token="expired",
-        auth_failures=5,
-        project_key="OPS",
-        issue_type="Bug",
-        settings={"labels": ["noise"]},
-    )
+    integration.api_token, integration.auth_failures = "expired", 5
+    integration.project_key, integration.issue_type = "OPS", "Bug"
+    integration.settings = {"labels": ["noise"]}
+    integration.save()
 
     response = connect(api, tenant_id, jira)
 

@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain
 
 import pytest
 
@@ -19,6 +20,7 @@ from integrations.jira.errors import (
 )
 from integrations.jira.http import MAX_RESPONSE_BYTES
 from integrations.jira.issue_lookup import MarkedIssue
+from integrations.tests.bombs import KINDS, bomb
 from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, deadline_in
 
 OK = b"HTTP/1.1 201 Created\r\n"
@@ -32,7 +34,7 @@ def with_body(body: bytes, *headers: str, head: bytes = OK) -> bytes:
     return head + "\r\n".join(given).encode() + b"\r\n\r\n" + body
 
 
-def bomb() -> bytes:
+def gzip_members() -> bytes:
     """Return 1 MiB of gzip members that unpack to 1 GiB."""
     member = gzip.compress(bytes(16 * 1024 * 1024))
     return member * 64
@@ -90,7 +92,7 @@ def test_response_may_have_many_headers(make_client: MakeClient, server: Serve) 
 def test_compressed_response_is_unpacked_only_to_the_limit(
     make_client: MakeClient, server: Serve, times: int
 ) -> None:
-    body = bomb() if times == 1 else gzip.compress(bomb())
+    body = gzip_members() if times == 1 else gzip.compress(gzip_members())
     encoding = ", ".join(["gzip"] * times)
     reply = with_body(body, f"Content-Encoding: {encoding}")
     client = make_client(base_url=server(reply))
@@ -118,8 +120,8 @@ def test_response_is_read_up_to_the_limit(
             client.create_issue(ISSUE, deadline=deadline_in())
 
 
-def search_marked(client: JiraClient) -> Iterator[MarkedIssue]:
-    return client.lookup.search_marked(
+def search_marked(client: JiraClient) -> list[MarkedIssue]:
+    pages = client.lookup.search_marked(
         "k",
         created_after=timedelta(minutes=1),
         created_before=timedelta(0),
@@ -127,6 +129,7 @@ def search_marked(client: JiraClient) -> Iterator[MarkedIssue]:
         own=True,
         deadline=deadline_in(),
     )
+    return list(chain.from_iterable(pages))
 
 
 def test_truncated_list_is_not_taken_for_an_empty_one(
@@ -263,7 +266,7 @@ def test_any_response_becomes_an_error_of_jira(
 
 def test_redirect_is_not_read(make_client: MakeClient, server: Serve) -> None:
     reply = with_body(
-        bomb(),
+        gzip_members(),
         "Location: https://example.com/",
         "Content-Encoding: gzip",
         head=b"HTTP/1.1 302 Found\r\n",
@@ -290,3 +293,13 @@ def test_text_that_a_database_cannot_store_is_cleaned(
     [issue] = search_marked(client)
 
     assert issue.summary == "ab"
+
+
+@pytest.mark.parametrize(("status", "encoding", "framing"), KINDS)
+def test_bomb_of_any_status_is_not_unpacked(
+    make_client: MakeClient, server: Serve, status: int, encoding: str, framing: str
+) -> None:
+    client = make_client(base_url=server(bomb(status, encoding, framing)))
+
+    with limited_memory(), pytest.raises(JiraError):
+        client.create_issue(ISSUE, deadline=deadline_in(2))

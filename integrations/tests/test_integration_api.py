@@ -69,10 +69,11 @@ def test_list_checks_with_jira_on_request(
     assert "reconnect Jira" in again["error"]
 
 
-def test_failed_check_of_a_dead_site_is_recorded(
+def test_failed_check_of_an_unreachable_site_is_recorded(
     api: Api, tenant_id: UUID, integration: Integration
 ) -> None:
-    Integration.objects.update(base_url="http://127.0.0.1:9")
+    integration.base_url = "http://127.0.0.1:9"
+    integration.save()
 
     row = get(api, f"integrations/{tenant_id}", check="1")["data"][0]
 
@@ -180,7 +181,7 @@ def test_changes_are_verified_and_stored(
         ({"settings": {"fields": {"x_1": 1}}}, "jira_field_rejected", "x_1"),
         ({"settings": None}, "validation_error", "The settings must be"),
         ({"is_active": "yes"}, "validation_error", "is_active must be true or false"),
-        ({"access_token": "x"}, "validation_error", "Nothing to change"),
+        ({"access_token": "x"}, "validation_error", "connect Jira again"),
         ({}, "validation_error", "Nothing to change"),
     ],
 )
@@ -288,7 +289,7 @@ def test_disconnecting_twice_keeps_the_row_without_its_token(
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("odd_id", ["stranger", "unknown", "x", "7", "%00"])
-def test_foreign_unknown_and_malformed_ids_look_the_same(
+def test_another_tenants_id_and_a_malformed_id_look_unknown(
     api: Api, tenant_id: UUID, method: str, odd_id: str
 ) -> None:
     stranger = IntegrationFactory.create(tenant_id=uuid4())

@@ -38,7 +38,7 @@ def test_translated_issue_type_is_offered_by_its_english_name(
     assert "“Aufgabe”" in result.message
 
 
-def test_unknown_issue_type_is_told_the_translated_ones(
+def test_error_of_an_unknown_issue_type_lists_the_translated_ones(
     integration: Integration, jira: Sandbox
 ) -> None:
     jira.state.type_names = {"Task": "Aufgabe", "Bug": "Fehler"}
@@ -49,7 +49,7 @@ def test_unknown_issue_type_is_told_the_translated_ones(
     assert "Choose one of Aufgabe, Fehler, Story, Epic" in result.message
 
 
-def test_issue_type_that_jira_does_not_translate_is_told_which_exist(
+def test_error_of_an_untranslated_issue_type_lists_the_existing_ones(
     integration: Integration, jira: Sandbox
 ) -> None:
     body = {"issueTypes": [{"id": "1", "name": "Aufgabe"}, {"id": "2", "name": "Bug"}]}
@@ -135,7 +135,7 @@ def test_subtask_with_an_existing_parent_passes(
         ("OPS-1", "is not in SCRUM"),
     ],
 )
-def test_subtask_is_told_what_is_wrong_with_its_parent(
+def test_error_of_a_subtask_says_what_is_wrong_with_its_parent(
     integration: Integration, jira: Sandbox, parent: str, reason: str
 ) -> None:
     jira.state.add("SCRUM", {"summary": "The parent"}, {})
@@ -159,14 +159,16 @@ def test_parent_of_an_ordinary_issue_type_may_be_in_another_project(
     assert check(integration, "fields", settings={"fields": {"parent": "OPS-1"}}).ok
 
 
-def test_subtask_without_a_parent_is_told_to_name_one(integration: Integration) -> None:
+def test_error_of_a_subtask_without_a_parent_asks_for_one(
+    integration: Integration,
+) -> None:
     result = check(integration, "issue_type", issue_type="Subtask")
 
     assert not result.ok
     assert "Give the parent’s key in the settings" in result.message
 
 
-def test_create_screen_without_description_is_told_the_setting(
+def test_error_of_a_create_screen_without_description_names_the_setting(
     integration: Integration, jira: Sandbox
 ) -> None:
     jira.state.hidden_fields = ["description"]

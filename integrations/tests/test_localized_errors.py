@@ -145,7 +145,7 @@ def test_rejection_that_names_no_field_quotes_jira_and_blames_the_contents(
     assert "Change the title or the description" in str(error)
 
 
-def test_rejection_that_names_no_field_may_come_from_a_dead_token(
+def test_rejection_that_names_no_field_may_come_from_an_invalid_token(
     client: JiraClient, requests_mock: Mocker
 ) -> None:
     requests_mock.get(f"{SITE}/rest/api/3/myself", status_code=401)

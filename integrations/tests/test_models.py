@@ -1,5 +1,8 @@
 """Integrations: one is active per tenant, and the token is encrypted at rest."""
 
+from typing import Any
+from uuid import uuid4
+
 import pytest
 from cryptography.fernet import Fernet
 from django.core import serializers
@@ -52,8 +55,63 @@ def test_token_is_readable_with_the_old_key_and_not_without_it(
     settings.FIELD_ENCRYPTION_KEYS = new + old
     assert Integration.objects.get().api_token == "canary-token"
     settings.FIELD_ENCRYPTION_KEYS = new
+    row = Integration.objects.get()
     with pytest.raises(SecretUnreadable):
-        Integration.objects.get()
+        _ = row.api_token
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+@pytest.mark.parametrize(
+    "change", [{"tenant_id": uuid4()}, {"base_url": "https://evil.atlassian.net"}]
+)
+def test_token_is_unreadable_in_the_row_of_another_tenant_or_site(
+    change: dict[str, Any], deferred: bool
+) -> None:
+    IntegrationFactory.create(api_token="canary-token")
+    Integration.objects.update(**change)
+
+    rows = Integration.objects.defer("api_token") if deferred else Integration.objects
+    row = rows.get()
+
+    with pytest.raises(SecretUnreadable) as raised:
+        _ = row.api_token
+    assert "canary-token" not in str([frame.locals for frame in raised.traceback[1:]])
+
+
+def test_token_is_bound_to_the_site_that_is_saved_with_it() -> None:
+    row = IntegrationFactory.create(api_token="old-token")
+
+    row.base_url, row.api_token = "https://new.atlassian.net", "new-token"
+    row.save()
+
+    assert Integration.objects.get().api_token == "new-token"
+
+
+def test_new_site_without_its_token_cannot_read_the_stored_one() -> None:
+    IntegrationFactory.create(api_token="canary-token")
+    row = Integration.objects.get()
+
+    row.base_url = "https://evil.atlassian.net"
+    row.save()
+
+    with pytest.raises(SecretUnreadable):
+        _ = row.api_token
+    with pytest.raises(SecretUnreadable):
+        _ = Integration.objects.get().api_token
+
+
+def test_token_cannot_be_stored_without_its_row() -> None:
+    with pytest.raises(TypeError, match="bound to its row"):
+        Integration.objects.update(api_token="x")
+
+
+def test_deferred_token_is_loaded_by_one_query(django_assert_num_queries: Any) -> None:
+    IntegrationFactory.create(api_token="canary-token")
+    row = Integration.objects.defer("api_token").get()
+
+    with django_assert_num_queries(1):
+        assert row.api_token == "canary-token"
+        assert row.api_token == "canary-token"
 
 
 def test_secret_key_may_change(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """The preflight finds what would prevent a ticket before one is created."""
 
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -188,3 +189,18 @@ def test_admin_action_checks_the_selected_integrations(
 
     assert "login: Logged in as Sandbox User" in page
     assert "“Customer” (customfield_10010)" in page
+
+
+def test_many_stored_settings_are_checked_in_linear_time(
+    integration: Integration,
+) -> None:
+    settings = {
+        "priority_by_severity": {str(n): f"P{n}" for n in range(4000)},
+        "fields": {f"customfield_{n}": n for n in range(4000)},
+    }
+    started = time.process_time()
+
+    failed = failed_checks(integration, settings=settings)
+
+    assert time.process_time() - started < 3
+    assert failed["fields"].count("is not on the create screen") == 20

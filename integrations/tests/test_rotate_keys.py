@@ -4,11 +4,14 @@ from io import StringIO
 
 import pytest
 from cryptography.fernet import Fernet
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
 from integrations import key_rotation
+from integrations.errors import SecretUnreadable
+from integrations.fields import Ciphertext
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 
@@ -81,3 +84,56 @@ def test_token_that_no_key_decrypts_is_named_and_kept(settings: Settings) -> Non
     assert stored()[lost.email] == before
     settings.FIELD_ENCRYPTION_KEYS = [*settings.FIELD_ENCRYPTION_KEYS, *old]
     assert Integration.objects.get(pk=lost.pk).api_token == "an-api-token"
+
+
+def store_unbound(integration: Integration, token: str) -> None:
+    """Store a token as older versions did."""
+    [key, *_] = settings.FIELD_ENCRYPTION_KEYS
+    unbound = Fernet(key).encrypt(token.encode()).decode()
+    rows = Integration.objects.filter(pk=integration.pk)
+    rows.update(api_token=Ciphertext(unbound))
+
+
+def test_token_of_an_older_version_is_readable_and_the_rotation_binds_it() -> None:
+    integration = IntegrationFactory.create()
+    store_unbound(integration, "canary-token")
+    before = Integration.objects.get().api_token
+
+    printed = rotate()
+
+    assert before == Integration.objects.get().api_token == "canary-token"
+    assert "1 re-encrypted" in printed
+    assert "1 already" in rotate()
+    Integration.objects.update(base_url="https://evil.atlassian.net")
+    with pytest.raises(SecretUnreadable):
+        _ = Integration.objects.get().api_token
+
+
+def test_unbound_token_is_unreadable_once_the_old_key_is_removed(
+    settings: Settings,
+) -> None:
+    integration = IntegrationFactory.create()
+    store_unbound(integration, "canary-token")
+    stolen = stored()[integration.email]
+    new = new_key()
+    settings.FIELD_ENCRYPTION_KEYS = [new, *settings.FIELD_ENCRYPTION_KEYS]
+    rotate()
+
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    readable = Integration.objects.get().api_token
+    Integration.objects.update(api_token=Ciphertext(stolen))
+
+    assert readable == "canary-token"
+    with pytest.raises(SecretUnreadable):
+        _ = Integration.objects.get().api_token
+
+
+def test_token_in_another_row_is_named_and_kept() -> None:
+    IntegrationFactory.create()
+    Integration.objects.update(base_url="https://evil.atlassian.net")
+    before = stored()
+
+    with pytest.raises(CommandError, match="reconnect"):
+        rotate()
+
+    assert stored() == before

@@ -3,20 +3,10 @@ import django.utils.timezone
 from django.db import migrations, models
 
 
-def copy_issue_ids(apps, schema_editor):
-    """Give the reports of created tickets the id that their requests have."""
-    requests = apps.get_model("issues", "TicketRequest").objects.filter(
-        report=models.OuterRef("pk")
-    )
-    issue_id = models.Subquery(requests.values("jira_issue_id")[:1])
-    reports = apps.get_model("issues", "Report").objects
-    reports.filter(models.Exists(requests)).update(jira_issue_id=issue_id)
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0001_initial'),
+        ('integrations', '0002_site_identity'),
         ('issues', '0002_rename_backlink'),
     ]
 
@@ -32,8 +22,25 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RemoveConstraint(
+            model_name='report',
+            name='report_one_per_external_id',
+        ),
+        migrations.RemoveConstraint(
+            model_name='ticketrequest',
+            name='ticketrequest_one_open_per_group',
+        ),
+        migrations.RemoveConstraint(
             model_name='ticketrequest',
             name='ticketrequest_created_names_ticket',
+        ),
+        migrations.RemoveIndex(
+            model_name='report',
+            name='report_newest_of_group',
+        ),
+        migrations.AddField(
+            model_name='report',
+            name='base_url',
+            field=models.CharField(blank=True, editable=False, max_length=255),
         ),
         migrations.AddField(
             model_name='report',
@@ -43,6 +50,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ticketrequest',
             name='cloud_id',
+            field=models.UUIDField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='ticketrequest',
+            name='late_for',
             field=models.UUIDField(blank=True, null=True),
         ),
         migrations.AddField(
@@ -60,14 +72,25 @@ class Migration(migrations.Migration):
             name='external_id',
             field=models.CharField(blank=True, max_length=255, verbose_name='external ID'),
         ),
-        migrations.RunPython(copy_issue_ids, migrations.RunPython.noop),
+        migrations.AddIndex(
+            model_name='report',
+            index=models.Index(models.F('group'), models.Case(models.When(source='jira', then=models.Value(0)), default=models.Value(1)), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='report_tickets_first'),
+        ),
         migrations.AddIndex(
             model_name='ticketrequest',
             index=models.Index(condition=models.Q(('state', 'created')), fields=['tenant_id', 'jira_issue_id'], name='ticketrequest_jira_issue'),
         ),
         migrations.AddConstraint(
             model_name='report',
-            constraint=models.UniqueConstraint(condition=models.Q(('jira_issue_id', ''), _negated=True), fields=('group', 'jira_issue_id'), name='report_one_per_jira_issue'),
+            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('group', 'source', 'external_id', 'base_url'), name='report_one_per_external_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='report',
+            constraint=models.UniqueConstraint(condition=models.Q(('jira_issue_id', ''), _negated=True), fields=('group', 'base_url', 'jira_issue_id'), name='report_one_per_jira_issue'),
+        ),
+        migrations.AddConstraint(
+            model_name='ticketrequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['pending', 'unknown'])), fields=('tenant_id', 'group'), name='ticketrequest_one_open_per_group'),
         ),
         migrations.AddConstraint(
             model_name='ticketrequest',

@@ -1,4 +1,4 @@
-"""Groups of customer noise, the reports in them, and the requests for tickets."""
+"""Groups of customer feedback, the reports in them, and the requests for tickets."""
 
 from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup, Report

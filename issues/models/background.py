@@ -1,4 +1,4 @@
-"""The state of the work that recovery does in the background."""
+"""The state of background work: remote links to add, and sweeps of accounts."""
 
 from typing import Self
 
@@ -39,8 +39,8 @@ class Sweep(models.Model):
     """How far the tickets that an account created have been compared with ours.
 
     Every ticket that Jira showed before `swept_until` has been seen. A sweep under way
-    has arrived at `position`. The next sweep starts at `due_at`; a sweeper moves that
-    ahead, so that no two compare the same account.
+    has reached `position`. The next sweep starts at `due_at`; a sweeper postpones that,
+    so that no two sweep the same account at the same time.
     """
 
     integration = models.OneToOneField(

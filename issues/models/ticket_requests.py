@@ -1,4 +1,4 @@
-"""The requests for tickets, and what is due in Jira because of them."""
+"""Requests to create tickets: one row for each attempt."""
 
 from typing import Self
 from uuid import UUID, uuid4
@@ -48,9 +48,10 @@ class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
 class TicketRequest(models.Model):
     """One attempt to create a ticket: the claim, the audit record, the recovery log.
 
-    It is written before Jira is called and settled after. A settled row never changes,
-    but for `report`, which an unlink empties. It outlives its group and integration,
-    so their ids are kept without a database constraint.
+    It is written before Jira is called and settled after. In a settled row only
+    `report` and `unlinked_at` change: an unlink empties `report`, and so does deleting
+    the group. The row outlives its group and integration, so their ids are kept without
+    a database constraint.
     """
 
     class State(models.TextChoices):
@@ -101,6 +102,8 @@ class TicketRequest(models.Model):
     report = models.ForeignKey(
         Report, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # The settled request whose marker the ticket carries, if this row was added for it.
+    late_for = models.UUIDField(null=True, blank=True)
     # The ticket was unlinked from the group.
     unlinked_at = models.DateTimeField(null=True, blank=True)
     # Who settled the request by hand, where Jira did not.
@@ -122,7 +125,7 @@ class TicketRequest(models.Model):
                 name="ticketrequest_one_live_per_key",
             ),
             models.UniqueConstraint(
-                fields=["group"],
+                fields=["tenant_id", "group"],
                 condition=Q(state__in=["pending", "unknown"]),
                 name="ticketrequest_one_open_per_group",
             ),

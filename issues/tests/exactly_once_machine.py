@@ -219,7 +219,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     def _delete_group(self, group: AIIssueGroup) -> None:
         with transaction.atomic():
-            if lock_group(group.pk):
+            if lock_group(tenant_id=group.tenant_id, group_id=group.pk):
                 AIIssueGroup.objects.filter(pk=group.pk).delete()
 
     def _send_group(self, group: AIIssueGroup) -> None:

@@ -1,6 +1,9 @@
 """Admin: rows can be found and read, and records cannot be changed."""
 
+import json
+from html import unescape
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -256,6 +259,33 @@ def test_settled_request_cannot_be_settled_again(admin_client: Client) -> None:
     assert "settled already" in page.content.decode()
 
 
+def test_settled_request_has_no_page_to_settle_it(admin_client: Client) -> None:
+    request = TicketRequestFactory.create(created=True)
+
+    page = admin_client.get(admin_url(request, "settle", request.pk), follow=True)
+
+    assert page.redirect_chain[-1][0] == admin_url(request, "change", request.pk)
+    assert "The ticket request is settled already: created." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("tags", "sentence"),
+    [
+        ('"export"', "The tags must be a list of at most 100 texts."),
+        ("[[1]]", "The tags must be a list of at most 100 texts."),
+        ("{a", "Not JSON: expecting property name enclosed in double quotes"),
+    ],
+)
+def test_tags_of_a_group_are_a_list_of_texts(
+    admin_client: Client, tenant_id: UUID, tags: str, sentence: str
+) -> None:
+    url = reverse("admin:issues_aiissuegroup_add")
+
+    page = admin_client.post(url, {"tenant_id": tenant_id, "title": "A", "tags": tags})
+
+    assert sentence in page.content.decode()
+
+
 def test_staff_without_the_permission_cannot_settle(
     client: Client, django_user_model: Any
 ) -> None:
@@ -266,3 +296,62 @@ def test_staff_without_the_permission_cannot_settle(
     assert settle(client, request).status_code == 403
     request.refresh_from_db()
     assert request.state == "unknown"
+
+
+def group_form(**changes: str) -> dict[str, str]:
+    return {
+        "tenant_id": "550e8400-e29b-41d4-a716-446655440000",
+        "title": "A group",
+        "status": "open",
+        "tags": "[]",
+        "created_at_0": "2026-01-31",
+        "created_at_1": "12:00:00",
+        "updated_at_0": "2026-01-31",
+        "updated_at_1": "12:00:00",
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"title": "x" * 400}, "The title is longer than 255 characters."),
+        ({"title": "\u200b"}, "The title is empty."),
+        ({"summary": "x" * 32_768}, "The summary is longer than 32767 characters."),
+        ({"severity": str(-(2**31))}, "The severity must be a whole number"),
+        ({"ai_type_confidence": "2"}, "The confidence must be a number from 0 to 1."),
+        ({"tags": "7"}, "The tags must be a list of at most 100 texts."),
+        ({"tags": '{"a": 1}'}, "The tags must be a list of at most 100 texts."),
+        ({"tags": "[7, null]"}, "The tag must be a text (a JSON string)."),
+        ({"tags": json.dumps(["x"] * 101)}, "a list of at most 100 texts"),
+        ({"tags": json.dumps(["x" * 101])}, "The tag is longer than 100 characters."),
+        ({"tags": "[x"}, "Not JSON: expecting value, line 1 column 2."),
+        ({"tags": "[" * 930 + "]" * 930}, "nested more than 64 levels deep"),
+        ({"tags": "[" * 100_000}, "nested more than 64 levels deep"),
+    ],
+)
+def test_group_that_put_refuses_is_refused(
+    admin_client: Client, change: dict[str, str], sentence: str
+) -> None:
+    path = reverse("admin:issues_aiissuegroup_add")
+
+    page = admin_client.post(path, group_form(**change))
+
+    assert page.status_code == 200
+    assert sentence in unescape(page.content.decode())
+    assert not AIIssueGroup.objects.exists()
+
+
+@pytest.mark.parametrize("tags", ["null", "", "[]"])
+def test_group_without_tags_can_be_saved_and_listed(
+    admin_client: Client, tags: str
+) -> None:
+    admin_client.post(
+        reverse("admin:issues_aiissuegroup_add"), group_form(tags=tags, title=" A\tb ")
+    )
+
+    group = AIIssueGroup.objects.get()
+    assert (group.title, group.tags, group.type) == ("A b", [], "")
+    response = admin_client.get(
+        "/api/issues/ai?limit=1", headers={"X-Tenant-ID": str(group.tenant_id)}
+    )
+    assert response.json()["data"][0]["tags"] == []

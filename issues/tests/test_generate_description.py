@@ -1,6 +1,5 @@
 """Generated descriptions have three sections, whatever the model or the user writes."""
 
-import io
 import json
 import logging
 from typing import Any
@@ -254,20 +253,3 @@ def test_template_is_used_if_the_model_fails(
     assert len(model.request_history) == 1
     assert "gave no description" in caplog.text
     assert KEY not in caplog.text
-
-
-def test_slow_model_response_is_abandoned(
-    client: Client, model: Mocker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [0]
-
-    class SlowBody(io.BytesIO):
-        def read1(self, size: int | None = -1) -> bytes:
-            clock[0] += 1
-            return super().read1(1)
-
-    monkeypatch.setattr(llm, "monotonic", lambda: clock[0])
-    model.post(MODEL, body=SlowBody(json.dumps(completion(PARTS)["json"]).encode()))
-
-    assert generate(client, title=TITLE)["generated_by"] == "template"
-    assert clock == [11]

@@ -179,7 +179,10 @@ def test_import_waits_for_an_uncommitted_link(
 
     with ThreadPoolExecutor() as pool:
         with transaction.atomic():
-            lock_group(Report.objects.get().group_id)  # as a link does
+            lock_group(
+                tenant_id=AIIssueGroup.objects.get().tenant_id,
+                group_id=AIIssueGroup.objects.get().pk,
+            )  # as a link does
             Report.objects.update(linked=True)
             importing = pool.submit(import_again)
             with pytest.raises(TimeoutError):

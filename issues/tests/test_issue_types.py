@@ -92,7 +92,7 @@ def test_ordinary_issue_type_is_sent_by_name_and_costs_no_request(
     assert len(jira.requests) == before + 1
 
 
-def test_issue_type_that_does_not_exist_is_told_which_do(
+def test_error_of_an_unknown_issue_type_lists_the_existing_ones(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     Integration.objects.update(issue_type="Problem")
@@ -250,7 +250,7 @@ def test_description_true_changes_nothing(
         "No se puede configurar el campo 'description'.",
     ],
 )
-def test_error_of_a_screen_without_description_tells_the_setting(
+def test_error_of_a_screen_without_description_names_the_setting(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox, text: str
 ) -> None:
     jira.state.hidden_fields = ["description"]

@@ -209,3 +209,13 @@ def test_group_of_another_tenant_unknown_or_malformed_gets_the_same_404(
 
     assert_error(response, 404, "group_not_found")
     assert Report.objects.count() == 1
+
+
+def test_text_without_a_key_gets_an_example_of_one(
+    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+) -> None:
+    body = assert_error(api.link(group, "dark mode"), 400, "ticket_not_in_jira")
+
+    assert body["message"].startswith("“dark mode” does not name one ticket.")
+    assert "SCRUM-7" in body["message"]
+    assert not jira.requests

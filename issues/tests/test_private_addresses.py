@@ -22,12 +22,15 @@ def test_site_at_a_private_address_is_sent_nothing_and_reveals_nothing(
     integration: Integration,
     jira: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
     address: str,
 ) -> None:
     dns = FakeDns(monkeypatch)
     dns.responses = [[address]]
-    site = jira.url.replace("http://127.0.0.1", "https://jira.example")
-    Integration.objects.update(base_url=site)
+    site = "https://jira.example"
+    settings.JIRA_ALLOWED_HOSTS = ["jira.example"]
+    integration.base_url = site
+    integration.save()
 
     body = assert_error(api.create(group), 500, "jira_unreachable")
 
@@ -43,7 +46,32 @@ def test_site_at_a_private_address_is_sent_nothing_and_reveals_nothing(
 def test_http_site_stored_in_insecure_mode_is_sent_nothing_in_production(
     api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
-    body = assert_error(api.create(group), 500, "jira_unreachable")
+    body = assert_error(api.create(group), 400, "site_not_allowed")
 
-    assert "Store its https address" in body["message"]
+    assert "JIRA_ALLOWED_HOSTS" in body["message"]
+    assert not TicketRequest.objects.exists()
     assert not jira.requests
+
+
+def test_site_is_sent_nothing_after_the_allowed_hosts_are_narrowed(
+    api: Api, group: AIIssueGroup, integration: Integration, settings: Settings
+) -> None:
+    integration.base_url = "https://example.atlassian.net"
+    integration.save()
+    settings.JIRA_ALLOWED_HOSTS = ["other.atlassian.net"]
+    tenant, pk = integration.tenant_id, integration.pk
+
+    created = assert_error(api.create(group), 400, "site_not_allowed")
+    status = api.request("GET", f"/api/jira/status/{tenant}/{pk}").json()
+    projects = api.request("GET", f"/api/jira/projects/{tenant}/{pk}")
+    changed = api.request(
+        "PATCH",
+        f"/api/jira/integrations/{tenant}/{pk}",
+        json={"issue_type": "Bug"},
+    )
+
+    assert "https://example.atlassian.net" in created["message"]
+    assert [check["name"] for check in status["checks"]] == ["site"]
+    assert "JIRA_ALLOWED_HOSTS" in status["error"]
+    assert_error(projects, 400, "site_not_allowed")
+    assert_error(changed, 400, "site_not_allowed")

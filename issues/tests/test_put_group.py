@@ -239,8 +239,8 @@ def test_text_is_cleaned_and_only_web_addresses_are_kept(
         ({"severity": "high"}, "The severity must be a whole number, such as 4."),
         ({"severity": 2**31}, "The severity must be a whole number, such as 4."),
         ({"type": "epic"}, "The type must be one of bug, feature, feature_request."),
-        ({"tags": "export"}, "The tags must be a list of at most 100 texts."),
-        ({"tags": ["x"] * 101}, "The tags must be a list of at most 100 texts."),
+        ({"tags": "export"}, "The tags must be a list of at most 100 strings."),
+        ({"tags": ["x"] * 101}, "The tags must be a list of at most 100 strings."),
         ({"ai_type_confidence": 2}, "The confidence must be a number from 0 to 1."),
     ],
 )

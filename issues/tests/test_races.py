@@ -29,7 +29,7 @@ def while_locked(group: AIIssueGroup, work: Callable[[], Any]) -> Iterator[Futur
     """Run `work` in another thread while the block holds the lock of the group."""
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            lock_group(group.pk)
+            lock_group(tenant_id=group.tenant_id, group_id=group.pk)
             running = pool.submit(work)
             with pytest.raises(TimeoutError):
                 running.result(timeout=0.3)
@@ -37,13 +37,18 @@ def while_locked(group: AIIssueGroup, work: Callable[[], Any]) -> Iterator[Futur
         running.result()
 
 
-def test_other_text_sees_a_ticket_that_is_being_recorded(
+def test_request_with_other_text_sees_a_ticket_that_is_being_recorded(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     """Two tabs: one settles while the other looks at the group's tickets."""
     with while_locked(group, lambda: api.create(group, OTHER)) as other:
         Report.objects.link_ticket(
-            group_id=group.pk, issue_id="1", key="SCRUM-9", title="", url="https://x"
+            group_id=group.pk,
+            base_url=jira.url,
+            issue_id="1",
+            key="SCRUM-9",
+            title="",
+            url="https://x",
         )
 
     assert_error(other.result(), 409, "ticket_exists")
@@ -102,7 +107,7 @@ def test_ticket_whose_claim_vanished_while_jira_responded_is_recorded(
         assert TicketRequest.objects.get().ticket_key == "SCRUM-1"
 
 
-def test_claim_that_vanished_before_an_unknown_outcome_is_made_anew(
+def test_claim_that_vanished_before_an_unknown_outcome_is_recreated(
     api: Api, group: AIIssueGroup, jira: Sandbox, requests_mock: Mocker
 ) -> None:
     def fail_over(request: Any, context: Any) -> dict[str, str]:
@@ -143,7 +148,7 @@ def test_slow_site_does_not_delay_the_recovery_of_another(
     assert recover_due() == {"created": 1, "unknown": 1}
 
 
-def test_failure_of_one_site_ends_nothing_else(
+def test_failure_of_one_site_does_not_stop_the_others(
     jira: Sandbox, unknown_request: TicketRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = IntegrationFactory.create(base_url="https://broken.atlassian.net")

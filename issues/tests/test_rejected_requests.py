@@ -17,7 +17,7 @@ from issues.views import CreateJiraTicketView
 @pytest.mark.parametrize(
     "group_id",
     [
-        str(uuid4()),
+        "0c5d6f3e-7f8a-4b9c-8d1e-2f3a4b5c6d7e",
         "42",
         "not-a-uuid",
         "550e8400e29b41d4a716446655440000",

@@ -14,6 +14,7 @@ from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
 from issues.sweep import sweep_due
 from issues.tests.api import CONTENT, Api, assert_error
+from issues.tests.factories import GroupFactory
 from issues.tests.recovery_helpers import age_requests
 from killthenoise.audit.models import AuditEvent
 
@@ -117,7 +118,7 @@ def test_operator_settles_as_not_created_and_the_next_click_creates(
     assert api.create(group).status_code == 200
 
 
-def test_ticket_on_a_site_without_an_account_is_taken_on_the_operators_word(
+def test_ticket_on_a_site_without_an_account_is_settled_without_asking_jira(
     api: Api, group: AIIssueGroup, account_gone: TicketRequest
 ) -> None:
     settle(account_gone, "--ticket", "OLD-7")
@@ -159,6 +160,19 @@ def test_request_that_cannot_be_settled_says_why(
 
     with pytest.raises(CommandError, match=sentence):
         settle(unknown_request, *options)
+
+
+def test_ticket_of_another_request_is_not_taken(
+    api: Api, unknown_request: TicketRequest
+) -> None:
+    other = GroupFactory.create(tenant_id=unknown_request.tenant_id)
+    key = api.create(other).json()["data"]["ticket_key"]
+
+    with pytest.raises(CommandError, match=f"{key} is the ticket of another request"):
+        settle(unknown_request, "--ticket", key)
+
+    unknown_request.refresh_from_db()
+    assert unknown_request.state == "unknown"
 
 
 def test_request_in_progress_cannot_be_settled(unknown_request: TicketRequest) -> None:

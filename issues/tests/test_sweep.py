@@ -97,7 +97,7 @@ def test_duplicate_is_reported_once(
     assert TicketRequest.objects.created().count() == 2
 
 
-def test_request_whose_row_is_gone_is_made_anew(
+def test_request_whose_row_is_gone_is_recreated(
     api: Api, group: AIIssueGroup, jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     TicketRequest.objects.all().delete()  # a backup without the last rows is restored
@@ -208,7 +208,7 @@ def test_next_sweep_is_due_after_a_while_and_looks_back(
 def test_interrupted_sweep_continues_where_it_stopped(
     jira: Sandbox, group: AIIssueGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("issues.sweep.BATCH", 1)
+    monkeypatch.setattr("integrations.jira.issue_lookup.SEARCH_PAGE", 1)
     for age in (7200, 60):
         jira.state.add_many(1, "SCRUM", {}, marker(uuid4(), group.pk), age_s=age)
 
@@ -222,7 +222,7 @@ def test_interrupted_sweep_continues_where_it_stopped(
     assert Report.objects.count() == 2
 
 
-def test_account_without_a_working_token_stops_no_other(
+def test_account_without_a_working_token_does_not_stop_the_others(
     jira: Sandbox, integration: Integration, unknown_request: TicketRequest
 ) -> None:
     give_up(jira)

@@ -135,13 +135,14 @@ def _actor(claims: Mapping[str, Any]) -> str:
 def named_tenant(request: Request) -> UUID:
     """Return the tenant that the header X-Tenant-ID, the path and the query name.
 
-    The header may be absent if the path has the kwarg `tenant`. Raises TenantMissing
-    and TenantMalformed (400) for the header, and NotFound (404) if the path has no UUID
-    or if the names differ.
+    The header may be absent if the path has the kwarg `tenant`, but not behind a
+    gateway, which proves the tenant by the header alone. Raises TenantMissing and
+    TenantMalformed (400) for the header, and NotFound (404) if the path has no UUID or
+    if the names differ.
     """
     header = request.headers.get("X-Tenant-ID", "").strip()
     path = request.parser_context["kwargs"].get("tenant", "")
-    if not (header or path):
+    if not header and (settings.GATEWAY_SECRET or not path):
         raise TenantMissing
     if header and not parse_uuid(header):
         raise TenantMalformed

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +24,10 @@ from killthenoise.errors import ServiceError
 logger = logging.getLogger(__name__)
 
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
-
+MAX_SENTENCES = 20
+"""Sentences in a response about invalid input, however much is invalid."""
+MAX_SENTENCE = 300  # characters
+MAX_PATH = 100  # characters; names in it may come from the request
 
 DATABASE_DOWN = ErrorResponse(
     status=500,
@@ -42,7 +46,9 @@ BUG = ErrorResponse(
     retryable=True,
 )
 
-METHOD_NOT_ALLOWED = "Method not allowed here. See the Allow header."
+METHOD_NOT_ALLOWED = (
+    "This path does not support that method. Use one that the Allow header lists."
+)
 _TITLES = {
     "malformed_json": "Malformed JSON",
     "not_an_object": "Not a JSON object",
@@ -103,20 +109,24 @@ def framework_error_response(exc: Exception) -> ErrorResponse | None:
 
 def _invalid_input(exc: drf.ValidationError) -> ErrorResponse:
     detail = exc.detail if isinstance(exc.detail, dict) else {"body": exc.detail}
-    fields = dict(_flat(detail))
+    sentences = list(islice(_flat(detail), MAX_SENTENCES + 1))
+    fields: dict[str, list[str]] = {}
+    for path, text in sentences[:MAX_SENTENCES]:
+        fields.setdefault(path[:MAX_PATH], []).append(text[:MAX_SENTENCE])
+    message = " ".join(text for texts in fields.values() for text in texts)
+    if len(sentences) > MAX_SENTENCES:
+        message += " There are more errors; correct these first."
     return ErrorResponse(
         status=400,
         title="Invalid input",
-        message=" ".join(text for texts in fields.values() for text in texts),
+        message=message,
         code="validation_error",
         fields=fields,
     )
 
 
-def _flat(
-    detail: Mapping[str, Any], above: str = ""
-) -> Iterator[tuple[str, list[str]]]:
-    """Yield each field with its sentences, such as `outer.inner` or `list.2.inner`."""
+def _flat(detail: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each sentence with its field, such as `outer.inner` or `list.2.inner`."""
     for name, errors in detail.items():
         path = above if name == NON_FIELD and above else f"{above}.{name}".lstrip(".")
         if isinstance(errors, list) and any(isinstance(one, dict) for one in errors):
@@ -124,7 +134,7 @@ def _flat(
         if isinstance(errors, dict):
             yield from _flat(errors, path)
         else:
-            yield path, [str(error) for error in errors]
+            yield from ((path, str(error)) for error in errors)
 
 
 def _api_exception(exc: drf.APIException) -> ErrorResponse:

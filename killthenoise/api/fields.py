@@ -1,6 +1,6 @@
 """Serializer fields whose errors are full sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -24,26 +24,33 @@ def must_be(sentence: str) -> dict[str, Any]:
 class TextField(serializers.CharField):
     """Text from a person: a string, which is cleaned before it is validated.
 
-    Error messages use `name`. `limit` is the maximal length in characters after
-    cleaning.
+    Error messages use `name`; `error_messages` replaces some of them. `limit` is the
+    maximal length in characters after cleaning.
     """
 
     def __init__(
-        self, *, name: str, clean: Callable[[str], str], limit: int, **options: Any
+        self,
+        *,
+        name: str,
+        clean: Callable[[str], str],
+        limit: int,
+        error_messages: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> None:
         self.clean, self.limit = clean, limit
         a_name = f"{'an' if name[0] in 'aeiouA' else 'a'} {name}"
         super().__init__(
-            trim_whitespace=False,  # `clean` trims; the first indent may stay
+            trim_whitespace=False,  # `clean` trims, but may keep the first indent
             help_text=f"At most {limit} characters. Control characters and spaces "
             "around the text are removed first.",
             error_messages={
                 "required": f"Enter {a_name}.",
                 "null": f"Enter {a_name}.",
                 "blank": f"The {name} is empty. Enter {a_name}.",
-                "invalid": f"The {name} must be a text (a JSON string).",
+                "invalid": f"The {name} must be text (a JSON string).",
                 "max_length": f"The {name} is longer than {limit} characters. "
                 "Shorten it.",
+                **(error_messages or {}),
             },
             **options,
         )
@@ -61,11 +68,24 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class ShortListField(serializers.ListField):
+    """A list whose length is checked before its items. DRF checks it after them."""
+
+    def __init__(self, *, sentence: str, max_length: int, **options: Any) -> None:
+        errors = must_be(sentence)
+        super().__init__(max_length=max_length, error_messages=errors, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > (self.max_length or 0):
+            self.fail("max_length")
+        return super().to_internal_value(data)
+
+
 class IdField(serializers.UUIDField):
     """A UUID in its canonical form."""
 
     default_error_messages = {
-        "required": "Name it by its UUID.",
+        "required": "Send its UUID.",
         "invalid": "Must be a UUID, for example 550e8400-e29b-41d4-a716-446655440000.",
     }
 

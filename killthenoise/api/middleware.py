@@ -19,11 +19,11 @@ _MESSAGES = {
     404: "There is no {path} here. Check the path; /api/docs lists the API.",
     405: METHOD_NOT_ALLOWED,
     400: "The server could not read this request. Check its headers and try again.",
-    500: "Something broke on our side. Nothing more is known; quote the request id.",
+    500: "Something broke on our side. Tell us the request id.",
 }
 _WRONG_HOST = (
-    "This server does not answer to the name in Host. Use its public address; its "
-    "operator lists names in DJANGO_ALLOWED_HOSTS."
+    "This server does not accept the host name in the Host header. Use its public "
+    "address; its operator lists the accepted names in DJANGO_ALLOWED_HOSTS."
 )
 _OF_A_BODY = {"Content-Type", "Content-Length"}
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"

@@ -21,12 +21,8 @@ from killthenoise.api.authentication import (
 from killthenoise.api.errors import BUG, DATABASE_DOWN, framework_error_response
 from killthenoise.api.openapi import LINKS, RAISES, USES_DATABASE
 from killthenoise.api.parsers import MalformedJSON, NotAnObject, PayloadTooLarge
-from killthenoise.api.tokens import (
-    AuthUnavailable,
-    TokenExpired,
-    TokenInvalid,
-    TokenMissing,
-)
+from killthenoise.api.signing_keys import AuthUnavailable
+from killthenoise.api.tokens import TokenExpired, TokenInvalid, TokenMissing
 
 Document = dict[str, Any]
 Error = tuple[int, str]
@@ -67,6 +63,7 @@ EVERY_OPERATION = [
     drf.NotFound(),
     drf.NotAcceptable(),
     drf.Throttled(),
+    TenantMissing(),  # where the path names the tenant: only behind a gateway
     TenantMalformed(),
 ]
 WITH_BODY = [
@@ -108,7 +105,7 @@ def complete_document(result: Document, **_: Any) -> Document:
     codes = {METHOD_NOT_ALLOWED}
     for path, methods in result["paths"].items():
         for operation in methods.values():
-            errors = _errors(operation, path)
+            errors = _errors(operation)
             codes |= {code for _, code in errors}
             _add_errors(operation, errors, examples["errors"])
             _add_links(operation)
@@ -125,15 +122,11 @@ def complete_document(result: Document, **_: Any) -> Document:
     return result
 
 
-def _errors(operation: Document, path: str) -> list[Error]:
+def _errors(operation: Document) -> list[Error]:
     """Return every error that the operation may respond with, by status."""
     takes_body = "requestBody" in operation
     takes_query = any(p["in"] == "query" for p in operation.get("parameters", []))
-    framework = [
-        *EVERY_OPERATION,
-        *([] if "{tenant}" in path else [TenantMissing()]),
-        *(WITH_BODY if takes_body else []),
-    ]
+    framework = [*EVERY_OPERATION, *(WITH_BODY if takes_body else [])]
     responses = [BUG, *map(framework_error_response, framework)]
     errors = {(one.status, one.code) for one in responses if one} | {BAD_REQUEST}
     if operation.pop(USES_DATABASE):

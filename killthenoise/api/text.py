@@ -22,19 +22,19 @@ _title_breaks = re.compile("[\n\t\u2028\u2029]")
 def clean_text(text: str) -> str:
     """Return `text` with LF line ends and without unwanted characters.
 
-    Blank lines around it and spaces behind it are removed. The indent of its first line
-    stays if more lines follow, because markup compares their indents. A text that shows
-    nothing is "".
+    Blank lines around it and spaces after it are removed. The indent of its first line
+    stays if more lines follow, because markup compares their indents. A text without a
+    visible character becomes "".
     """
     text = _unwanted.sub("", _line_ends.sub("\n", text)).rstrip()
     text = _leading_blank_lines.sub("", text)
-    if not any(map(_is_visible, text)):
+    if not any(map(_is_visible, set(text))):
         return ""
     return text if "\n" in text else text.strip()
 
 
 def _is_visible(char: str) -> bool:
-    """Tell if a character shows something by itself. Private ones and new ones may."""
+    """Tell if a character is visible by itself. Private and unassigned ones may be."""
     kind = category(char)
     return kind[0] not in "ZM" and kind not in ("Cc", "Cf") and not _blank.match(char)
 

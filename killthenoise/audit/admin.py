@@ -78,13 +78,26 @@ def _changed_fields(message: Any) -> list[str]:
 admin.site.unregister([User, Group])
 
 
+class SuperuserAdmin(AuditedAdmin):
+    """Only superusers may edit: whoever edits users can give any permission away."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+
 @admin.register(User)
-class AuditedUserAdmin(AuditedAdmin, UserAdmin):
+class AuditedUserAdmin(SuperuserAdmin, UserAdmin):
     """Django's admin, audited."""
 
 
 @admin.register(Group)
-class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
+class AuditedGroupAdmin(SuperuserAdmin, GroupAdmin):
     """Django's admin, audited."""
 
 

@@ -12,12 +12,12 @@ In a view, in a command, and after the fact:
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error as AnyDatabaseError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Model
 from rest_framework.request import Request
 
@@ -37,11 +37,19 @@ logger = logging.getLogger(__name__)
 def record(action: Action, *, actor: str, **facts: Any) -> None:
     """Record an event; `facts` are its other fields.
 
-    Inside a transaction the row is part of it: a rollback removes both, and a failed
-    insert does not break it.
+    Inside a transaction, pass this to `transaction.on_commit`. Otherwise a rollback
+    would remove the row, and a failed insert would break the transaction.
     """
     with recording(action, actor=actor, **facts):
         pass
+
+
+def record_in_transaction(action: Action, *, actor: str, **facts: Any) -> None:
+    """Record an event in the transaction under way: both are kept, or neither."""
+    request_id = current_request_id()
+    event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
+    event.save(force_insert=True)
+    transaction.on_commit(lambda: _log(event))
 
 
 @contextmanager
@@ -99,11 +107,14 @@ def _code_of(exc: BaseException) -> str:
 
 
 def _keep(event: AuditEvent) -> None:
-    fields = event._meta.concrete_fields
-    shown = {field.attname: field.value_from_object(event) for field in fields}
     try:
-        lines.info(json.dumps(shown, cls=DjangoJSONEncoder))
-        with transaction.atomic() if connection.in_atomic_block else nullcontext():
-            event.save(force_insert=True)
+        _log(event)
+        event.save(force_insert=True)
     except Exception:  # the action is done, so its response must be sent
         logger.critical("audit event %s is not stored", event.pk, exc_info=True)
+
+
+def _log(event: AuditEvent) -> None:
+    fields = event._meta.concrete_fields
+    shown = {field.attname: field.value_from_object(event) for field in fields}
+    lines.info(json.dumps(shown, cls=DjangoJSONEncoder))

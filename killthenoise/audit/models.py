@@ -39,6 +39,8 @@ class AuditEvent(models.Model):
         ADMIN_ADD = "admin.add", "Add in the admin"
         ADMIN_CHANGE = "admin.change", "Change in the admin"
         ADMIN_DELETE = "admin.delete", "Delete in the admin"
+        ADMIN_LOGIN = "admin.login", "Log in to the admin"
+        ADMIN_PASSWORD = "admin.password", "Change one's own password"  # nosec B105
         KEYS_ROTATE = "keys.rotate", "Rotate encryption keys"
 
     OK, REPLAYED = "ok", "replayed"

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -53,23 +54,30 @@ def public_jwk(name: str) -> dict[str, Any]:
 
 
 class Issuer:
-    """Serves `body`, or else `jwks`, at `url` and counts the requests."""
+    """Serves `body`, or else `jwks`, at `url` and counts the requests.
+
+    A response waits while `open` is not set.
+    """
 
     def __init__(self) -> None:
         self.status = 200
         self.jwks: Any = jwks_of("rsa-1")
         self.body: bytes | None = None
         self.fetches = 0
+        self.open = threading.Event()
+        self.open.set()
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetches += 1
+                issuer.open.wait(30)
                 body = issuer.body or json.dumps(issuer.jwks).encode()
                 self.send_response(issuer.status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # the client gave up
+                    self.wfile.write(body)
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -79,13 +87,14 @@ class Issuer:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> "Issuer":
-        from killthenoise.api.tokens import signing_keys
+        from killthenoise.api.signing_keys import signing_keys
 
         signing_keys.cache_clear()  # an earlier issuer may have used this port
         self.thread.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.open.set()
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()

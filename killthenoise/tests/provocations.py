@@ -20,6 +20,7 @@ from issues.models import AIIssueGroup
 from issues.tests.database_failures import database_down
 from issues.tests.factories import TicketRequestFactory
 from killthenoise.api.parsers import MAX_BODY_BYTES
+from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.throttling import OpenThrottle
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import GROUP, INTEGRATION, NEW_GROUP, Operation
@@ -60,12 +61,12 @@ class Scene:
         return self.call()
 
     def fail(self, kind: str, **parameters: Any) -> HttpResponseBase:
-        """Let Jira fail at the first request that the operation sends it."""
+        """Make Jira fail at the first request that the operation sends it."""
         self.jira.inject(kind, **EVERYWHERE | parameters)
         return self.call()
 
     def respond(self, status: int, body: Any) -> HttpResponseBase:
-        """Let Jira respond to everything in this way."""
+        """Make Jira respond to everything in this way."""
         return self.fail("response", status=status, body=body, times=None)
 
     def send(self, **changes: Any) -> HttpResponseBase:
@@ -127,6 +128,35 @@ def validation_error(scene: Scene) -> HttpResponseBase:
 def group_not_found(scene: Scene) -> HttpResponseBase:
     path = scene.operation.path.replace(GROUP, NOWHERE).replace(NEW_GROUP, "none")
     return scene.call(path=path)
+
+
+def tenant_missing(scene: Scene) -> HttpResponseBase:
+    """Behind a gateway the header is required, even if the path names the tenant."""
+    secret = scene.settings.GATEWAY_SECRET = "known to the gateway and to us alone"
+    return scene.call(X_Tenant_ID=None, X_Gateway_Secret=secret)
+
+
+def ticket_not_in_jira(scene: Scene) -> HttpResponseBase:
+    """A ticket that does not exist, or the address of a ticket of another site."""
+    if scene.operation.body is not None:
+        return scene.call()
+    path = scene.operation.path.partition("?")[0]
+    return scene.call(
+        path=path, query={"q": "https://other.example.com/browse/SCRUM-1"}
+    )
+
+
+def site_not_allowed(scene: Scene) -> HttpResponseBase:
+    """The sandbox is on plain http, which only development allows."""
+    scene.settings.JIRA_ALLOW_INSECURE = False
+    return scene.call()
+
+
+def tenant_busy(scene: Scene) -> HttpResponseBase:
+    scene.settings.JIRA_THREADS_PER_TENANT = 1
+    scene.settings.LLM_BASE_URL = "http://127.0.0.1:9"
+    with outgoing_slot(scene.group.tenant_id):
+        return scene.call()
 
 
 def ticket_in_progress(scene: Scene) -> HttpResponseBase:
@@ -209,7 +239,7 @@ def jira_unreachable(scene: Scene) -> HttpResponseBase:
 
 
 def fail_listing(scene: Scene, code: str) -> HttpResponseBase:
-    """Let Jira fail when a project is to be chosen for a new connection."""
+    """Make Jira fail when a project is to be chosen for a new connection."""
     kind, parameters = FAULTS[code]
     path = "/rest/api/3/project/search"
     scene.jira.inject(kind, method="GET", path=path, **parameters)
@@ -272,13 +302,15 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "not_found": lambda scene: scene.call(query={"tenant_id": NOWHERE}),
     "payload_too_large": lambda scene: scene.call(body="x" * (MAX_BODY_BYTES + 1)),
     "secret_unreadable": secret_unreadable,
+    "site_not_allowed": site_not_allowed,
+    "tenant_busy": tenant_busy,
     "tenant_forbidden": lambda scene: with_token(scene, NOWHERE),
     "tenant_malformed": lambda scene: scene.call(X_Tenant_ID="acme"),
-    "tenant_missing": lambda scene: scene.call(X_Tenant_ID=None),
+    "tenant_missing": tenant_missing,
     "throttled": throttled,
     "ticket_exists": ticket_exists,
     "ticket_in_progress": ticket_in_progress,
-    "ticket_not_in_jira": lambda scene: scene.call(),
+    "ticket_not_in_jira": ticket_not_in_jira,
     "ticket_not_linked": lambda scene: scene.call(),
     "ticket_not_recorded": ticket_not_recorded,
     "token_expired": lambda scene: with_token(scene, NOWHERE, exp=-300),

@@ -33,6 +33,18 @@ def test_gateway_with_the_secret_is_trusted(
     assert response.json()["tenant_id"] == str(tenant_id)
 
 
+def test_gateway_must_send_the_tenant_in_the_header(
+    api: Api, tenant_id: UUID, settings: Settings
+) -> None:
+    """A caller chooses the path, so it proves nothing."""
+    settings.GATEWAY_SECRET = SECRET
+    headers = {"X-Gateway-Secret": SECRET, "X-Tenant-ID": None}
+
+    response = api.request("GET", f"/api/who/{tenant_id}", headers=headers)
+
+    assert_error(response, 400, "tenant_missing")
+
+
 @pytest.mark.parametrize("tenant", ["550e8400-e29b-41d4-a716-446655440000", "", "acme"])
 @pytest.mark.parametrize(
     "sent",

@@ -1,14 +1,18 @@
 """Requests to a database in which `migrate` has not run."""
 
+import json
 from collections.abc import Iterator
-from uuid import UUID
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from issues.models import AIIssueGroup
+from issues.management.commands import reconcile_tickets
+from issues.models import AIIssueGroup, TicketRequest
 from killthenoise import missing_tables
 from killthenoise.tests.api import assert_error
 
@@ -38,3 +42,27 @@ def test_only_development_mode_says_to_migrate(
 
     body = assert_error(response, 500, "database_error")  # type: ignore[arg-type]
     assert (body["message"] == missing_tables.MESSAGE) is debug
+
+
+@pytest.mark.usefixtures("_no_groups_table")
+def test_import_says_to_migrate(tenant_id: UUID, tmp_path: Path) -> None:
+    line = {"id": str(uuid4()), "tenant_id": str(tenant_id), "title": "A"}
+    file = tmp_path / "groups.jsonl"
+    file.write_text(json.dumps(line))
+
+    with pytest.raises(CommandError, match=missing_tables.MESSAGE):
+        call_command("import_groups", str(file))
+
+
+def test_repeated_reconciliation_says_to_migrate(
+    transactional_db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = TicketRequest._meta.db_table
+    rename("renamed", table)
+
+    reconcile_tickets.Command().work_if_possible()
+
+    rename(table, "renamed")
+    assert f"recover_due waits for the database: {missing_tables.MESSAGE}" in (
+        caplog.messages
+    )

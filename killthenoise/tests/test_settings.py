@@ -80,6 +80,10 @@ def test_wsgi_starts_with_production_variables() -> None:
         ("REQUEST_BUDGET_S", "0"),
         ("LEASE_S", "-1"),
         ("WEB_THREADS", "many"),
+        ("WEB_THREADS", "1"),
+        ("JIRA_THREADS", "0"),
+        ("JIRA_THREADS", "16"),
+        ("JIRA_THREADS_PER_TENANT", "14"),
         ("LOG_LEVEL", "LOUD"),
         ("THROTTLE_TENANT", "often"),
         ("THROTTLE_ADDRESS", "0/min"),
@@ -112,6 +116,22 @@ def test_invalid_value_stops_the_start_and_names_its_variable(
 
     assert started.returncode != 0
     assert name in started.stderr
+
+
+@pytest.mark.parametrize(
+    ("web", "jira", "per_tenant"), [(2, 1, 1), (4, 3, 2), (16, 13, 10), (64, 52, 40)]
+)
+def test_threads_for_jira_follow_web_threads(
+    web: int, jira: int, per_tenant: int
+) -> None:
+    command = (
+        "from killthenoise import settings as s; "
+        "print(s.JIRA_THREADS, s.JIRA_THREADS_PER_TENANT)"
+    )
+
+    printed = run("-c", command, **PRODUCTION, WEB_THREADS=str(web))
+
+    assert printed.stdout == f"{jira} {per_tenant}\n", printed.stderr
 
 
 @pytest.mark.parametrize("auth", [BY_KEYS, BY_SECRET], ids=["keys", "secret"])
@@ -175,10 +195,11 @@ def test_invalid_and_unused_token_variables_stop_the_start(
     assert name in started.stderr
 
 
-def test_deployment_check_fails_if_any_caller_can_claim_any_tenant() -> None:
-    checked = run(
-        "manage.py", "check", "--deploy", **PRODUCTION | {"GATEWAY_SECRET": ""}
-    )
+@pytest.mark.parametrize("debug", ["false", "true"])
+def test_deployment_check_fails_if_any_caller_can_claim_any_tenant(debug: str) -> None:
+    variables = PRODUCTION | {"GATEWAY_SECRET": "", "DJANGO_DEBUG": debug}
+
+    checked = run("manage.py", "check", "--deploy", **variables)
 
     assert checked.returncode != 0
     assert "killthenoise.E001" in checked.stderr

@@ -8,6 +8,8 @@ from killthenoise.tests.api import Api, assert_error
 
 pytestmark = pytest.mark.urls("killthenoise.tests.urls")
 
+OTHER = "0c5d6f3e-7f8a-4b9c-8d1e-2f3a4b5c6d7e"
+
 
 @pytest.mark.parametrize(
     "path", ["", "/{}", "?tenant_id=", "?tenant_id={}", "/{}?tenant_id={}"]
@@ -33,12 +35,12 @@ def test_path_alone_is_enough_to_name_the_tenant(api: Api) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"/{uuid4()}",
-        f"?tenant_id={uuid4()}",
-        f"?tenant_id={uuid4()}&tenant_id={{}}",
+        f"/{OTHER}",
+        f"?tenant_id={OTHER}",
+        f"?tenant_id={OTHER}&tenant_id={{}}",
         "?tenant_id=acme",
-        f"/{{}}?tenant_id={uuid4()}",
-        f"/{uuid4()}?tenant_id={{}}",
+        f"/{{}}?tenant_id={OTHER}",
+        f"/{OTHER}?tenant_id={{}}",
     ],
 )
 def test_tenant_that_differs_from_the_header_is_not_found(
@@ -62,7 +64,7 @@ def test_path_without_a_uuid_is_not_found(
 def test_query_that_differs_from_the_path_is_not_found(
     api: Api, tenant_id: UUID
 ) -> None:
-    path = f"/api/who/{tenant_id}?tenant_id={uuid4()}"
+    path = f"/api/who/{tenant_id}?tenant_id={OTHER}"
 
     response = api.request("GET", path, headers={"X-Tenant-ID": None})
 
@@ -77,7 +79,7 @@ def test_query_alone_does_not_name_the_tenant(api: Api, tenant_id: UUID) -> None
     assert_error(response, 400, "tenant_missing")
 
 
-@pytest.mark.parametrize("header", ["acme", f"{uuid4()}, {uuid4()}"])
+@pytest.mark.parametrize("header", ["acme", f"{OTHER}, {OTHER}"])
 def test_malformed_header_is_rejected_even_if_the_path_names_the_tenant(
     api: Api, tenant_id: UUID, header: str
 ) -> None:

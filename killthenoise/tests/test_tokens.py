@@ -2,7 +2,7 @@
 
 import logging
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import jwt
 import pytest
@@ -15,7 +15,7 @@ from killthenoise.tests.whoami import ask, assert_token_rejected
 pytestmark = pytest.mark.urls("killthenoise.tests.urls")
 
 TENANT = UUID("550e8400-e29b-41d4-a716-446655440000")
-OTHER = str(uuid4())
+OTHER = "0c5d6f3e-7f8a-4b9c-8d1e-2f3a4b5c6d7e"
 UNNAMED: dict[str, str | None] = {"X-Tenant-ID": None}
 SECRET = "shared with the issuer, 32 bytes or more"
 

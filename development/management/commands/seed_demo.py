@@ -22,7 +22,7 @@ class Command(BaseCommand):
     help = "Create the demo's tenant with its groups. Existing rows are kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--jira-url", required=True, help="Address of the Jira.")
+        parser.add_argument("--jira-url", required=True, help="Jira's address.")
         parser.add_argument("--jira-email", required=True, help="Email of its user.")
         parser.add_argument("--jira-token", required=True, help="API token.")
 

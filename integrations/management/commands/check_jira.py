@@ -26,7 +26,10 @@ class Command(BaseCommand):
         if options["tenant"]:
             integrations = integrations.for_tenant(options["tenant"])
         if not integrations:
-            raise CommandError("There is no active Jira integration.")
+            raise CommandError(
+                "There is no active Jira integration. Connect Jira first, in the admin "
+                "or with the API."
+            )
         results = [self.report(integration) for integration in integrations]
         if not all(results):
             raise CommandError("Not every integration could create a ticket.")

@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from issues.group_import import GroupData, ImportOutcome, ImportResult, import_groups
 from issues.serializers import ImportGroupSerializer
+from killthenoise import missing_tables
 from killthenoise.api.errors import framework_error_response
-from killthenoise.api.parsers import MAX_BODY_BYTES, read_json
+from killthenoise.api.parsers import MAX_BODY_BYTES, TooManyContainers, read_json
 
 BATCH_LINES = 500
 BATCH_BYTES = 8 * 1024 * 1024
@@ -88,6 +89,8 @@ class Command(BaseCommand):
         try:
             return import_groups([line.group for line in batch if line.group])
         except AnyDatabaseError as exc:
+            if missing_tables.are_tables_missing(exc):
+                raise CommandError(missing_tables.MESSAGE) from exc
             raise CommandError(
                 f"The database failed at lines {batch[0].number} to "
                 f"{batch[-1].number}. None of them is imported; the lines before "
@@ -159,7 +162,9 @@ def parse_group(raw: bytes, serializer: ImportGroupSerializer) -> GroupData:
         raise InvalidLine("The line is longer than 1 MiB.")
     try:
         value = read_json(raw.strip())
-    except (ValueError, RecursionError) as exc:
+    except TooManyContainers as exc:
+        raise InvalidLine(str(exc)) from exc
+    except ValueError as exc:
         raise InvalidLine(f"The line is not valid JSON: {exc}.") from exc
     if not isinstance(value, dict):
         raise InvalidLine("The line must be a JSON object.")

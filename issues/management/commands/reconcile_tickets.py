@@ -1,4 +1,4 @@
-"""The background work: recovery, sweep and remote links, once or again and again."""
+"""The background work: recovery, sweep and remote links, once or repeatedly."""
 
 import logging
 import re
@@ -16,6 +16,7 @@ from django.db import close_old_connections
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
+from killthenoise import missing_tables
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
@@ -47,9 +48,9 @@ def age(text: str) -> timedelta:
 
 class Command(BaseCommand):
     help = (
-        "Look up every ticket request whose outcome is open, and every ticket in Jira "
-        "that is not linked yet: link what exists, and settle what does not. Sends "
-        "links back to groups, too. Safe to run many times at once."
+        "Link the tickets of open ticket requests, and tickets in Jira that are not "
+        "recorded. Settle the requests whose ticket does not exist. Add links from "
+        "tickets back to their groups. Many may run at the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         if options["since"]:
             self.stdout.write(in_words(sweep_since(options["since"])))
         if options["every"] is None:
-            self.stdout.write(self.work())
+            self.stdout.write(in_words(work()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -81,21 +82,26 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             return
 
-    def work(self) -> str:
-        """Do everything that is due, once; return in words what came of it."""
-        states, swept = recover_due(), sweep_due()
-        send_due_remote_links()
-        return in_words(states + Counter(linked=swept["linked"]))
-
     def work_if_possible(self) -> None:
-        """Do everything that is due. No failure ends the loop."""
+        """Do everything that is due, even if a task fails."""
         close_old_connections()
-        try:
-            logger.info("reconcile: %s", self.work())
-        except AnyDatabaseError as exc:
-            logger.warning("reconcile waits for the database: %s", exc)
-        except Exception:
-            logger.exception("this round failed; the next one follows")
+        for task in (recover_due, sweep_due, send_due_remote_links):
+            try:
+                counts = task()
+                logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
+            except AnyDatabaseError as exc:
+                missing = missing_tables.are_tables_missing(exc)
+                reason = missing_tables.MESSAGE if missing else exc
+                logger.warning("%s waits for the database: %s", task.__name__, reason)
+            except Exception:
+                logger.exception("%s failed; the next round follows", task.__name__)
+
+
+def work() -> Counter[str]:
+    """Do everything that is due, once; return the counts of outcomes."""
+    states, swept = recover_due(), sweep_due()
+    send_due_remote_links()
+    return states + Counter(linked=swept["linked"])
 
 
 def in_words(counts: Counter[str]) -> str:

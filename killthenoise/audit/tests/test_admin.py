@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.urls import reverse
@@ -121,3 +121,35 @@ def test_events_cannot_be_added_changed_or_deleted(admin_client: Client) -> None
 
     assert [response.status_code for response in responses] == [403, 403, 403]
     assert AuditEvent.objects.get().actor == "jane"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", ["user", "group"])
+def test_only_superusers_edit_users_and_groups(client: Client, model: str) -> None:
+    staff = User.objects.create_user("staff", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    client.force_login(staff)
+    row = staff if model == "user" else Group.objects.create(name="one")
+    form = {"name": "changed", "username": "changed", "is_superuser": "on"}
+
+    listed = client.get(reverse(f"admin:auth_{model}_changelist"))
+    added = client.post(reverse(f"admin:auth_{model}_add"), form)
+    for page in ("change", "delete"):
+        path = reverse(f"admin:auth_{model}_{page}", args=[row.pk])
+        assert client.post(path, form | {"post": "yes"}).status_code == 403
+
+    assert listed.status_code == 200
+    assert added.status_code == 403
+    row.refresh_from_db()
+    assert "changed" not in str(row)
+    assert not User.objects.filter(is_superuser=True).exists()
+
+
+@pytest.mark.django_db
+def test_staff_cannot_change_the_password_of_another_user(client: Client) -> None:
+    staff = User.objects.create_user("staff", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    client.force_login(staff)
+    path = reverse("admin:auth_user_password_change", args=[staff.pk])
+
+    assert client.post(path, {"password1": PASSWORD}).status_code == 403

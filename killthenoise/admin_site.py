@@ -1,0 +1,107 @@
+"""The admin's site: audited logins, and limits on guessing passwords."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+from urllib.parse import unquote
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+
+from killthenoise.api.text import clean_title
+from killthenoise.audit.events import Action, record
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+MAX_USERNAME = 150
+"""Characters; Django's limit."""
+UNKNOWN_USER = "admin:unknown user"
+"""The actor of a failed login without such a user: people type passwords there."""
+
+
+class AdminSite(admin.AdminSite):
+    """Django's admin, whose logins and changes of the own password are audited."""
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Refuse NUL in the query string, which PostgreSQL does not take."""
+
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if "\0" in unquote(request.META.get("QUERY_STRING", "")):
+                raise BadRequest("The query contains NUL.")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(cast(View, checked), cacheable)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Record each attempt, except while logging in is locked: axes logs those."""
+        name = request.POST.get("username", "")
+        if "\0" in name or len(name) > MAX_USERNAME:
+            raise BadRequest("There is no such username.")  # axes could not store it
+        is_attempt = request.method == "POST" and AxesProxyHandler.is_allowed(request)
+        response = super().login(request, extra_context)
+        if is_attempt:
+            logged_in = response.status_code == 302
+            _record(request, Action.ADMIN_LOGIN, "ok" if logged_in else "login_failed")
+        return response
+
+    def password_change(
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> TemplateResponse:
+        """Record that the user changed their own password."""
+        response = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:
+            _record(request, Action.ADMIN_PASSWORD, "ok")
+        return response
+
+
+def _record(request: HttpRequest, action: Action, outcome: str) -> None:
+    name = clean_title(request.POST.get("username", "")) or request.user.get_username()
+    user = User.objects.filter(username=name).first()
+    record(
+        action,
+        actor=f"admin:{user.get_username()}" if user else UNKNOWN_USER,
+        outcome=outcome,
+        object_type=User._meta.label_lower,
+        object_id=str(user.pk) if user else "",
+        client_ip=request.META.get("REMOTE_ADDR") or None,
+    )
+
+
+class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc] # axes has no types
+    """Also locks an address from which the passwords of many users were guessed.
+
+    https://django-axes.readthedocs.io/en/latest/8_reference.html
+    """
+
+    def is_locked(self, request: Any, credentials: Any = None) -> bool:
+        return super().is_locked(request, credentials) or (
+            _failures_from(request) >= settings.LOGIN_FAILURES_PER_ADDRESS
+        )
+
+
+def _failures_from(request: Any) -> int:
+    recent = AccessAttempt.objects.filter(
+        ip_address=request.axes_ip_address,
+        attempt_time__gt=get_cool_off_threshold(request),
+    )
+    failures = recent.aggregate(total=Sum("failures_since_start"))["total"]
+    return failures or 0
+
+
+def show_locked_out(
+    request: HttpRequest, response: HttpResponse, credentials: Any
+) -> HttpResponse:
+    """Return the page of a locked login, in the look of the admin."""
+    context = admin.site.each_context(request) | {"title": "Account locked"}
+    return render(request, "admin/locked_out.html", context, status=429)

@@ -1,0 +1,68 @@
+"""Limits how many threads of this process wait for other systems.
+
+A request that calls Jira, a language model or the issuer of tokens may keep its thread
+for many seconds. It takes a slot first. Some threads are never given to such requests,
+so that lists and health checks stay fast, and no tenant can take all slots, so that its
+slow Jira delays no other tenant. A request without a slot is refused at once.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.conf import settings
+
+from killthenoise.errors import ServiceError
+
+RETRY_AFTER_S = 5
+
+_lock = threading.Lock()
+_held: list[tuple[UUID | None, UUID | None]] = []
+"""The tenant and the group of each request that has a slot."""
+
+
+class TenantBusy(ServiceError):
+    """The tenant's slots, or all slots of this process, are taken."""
+
+    code = "tenant_busy"
+    title = "Too many requests at the same time"
+    http_status = 429
+    retryable = True
+    retry_after = RETRY_AFTER_S
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many requests are running at the same time, so this one did nothing. "
+            f"Try again in {RETRY_AFTER_S} seconds."
+        )
+
+
+@contextmanager
+def outgoing_slot(
+    tenant_id: UUID | None, group_id: UUID | None = None
+) -> Iterator[None]:
+    """Hold a slot inside the block. Raises TenantBusy at once if there is none.
+
+    `tenant_id` is None if the tenant is not known yet, as when keys are fetched.
+    """
+    slot = (tenant_id, group_id)
+    with _lock:
+        of_tenant = sum(tenant == tenant_id for tenant, _ in _held)
+        if (
+            of_tenant >= settings.JIRA_THREADS_PER_TENANT
+            or len(_held) >= settings.JIRA_THREADS
+        ):
+            raise TenantBusy
+        _held.append(slot)
+    try:
+        yield
+    finally:
+        with _lock:
+            _held.remove(slot)
+
+
+def has_slot(group_id: UUID) -> bool:
+    """Whether a request for this group has a slot in this process."""
+    with _lock:
+        return any(group == group_id for _, group in _held)
