@@ -100,14 +100,20 @@ def test_repeated_click_finds_the_ticket_whatever_happened_during_the_first(
         model.teardown()
 
 
-@pytest.mark.parametrize("state", SEARCH_STATES)
-def test_no_search_failure_leads_to_a_second_ticket(state: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [*map(SetSearchState, SEARCH_STATES), ReplaceAccount()],
+    ids=repr,
+)
+def test_nothing_that_changes_in_jira_leads_to_a_second_ticket(
+    change: Operation,
+) -> None:
     model = ExactlyOnce()
     creation = CreateTicket(0, "Export", "", "created, reset")
     past_horizon = Wait(LEASE_S + HORIZON_S)
     for operation in (
         creation,
-        SetSearchState(state),
+        change,
         past_horizon,
         Recover(),
         creation,
@@ -146,7 +152,7 @@ def test_process_killed_at_any_step_of_a_sweep_leaves_no_duplicate_unreported() 
 
 def test_claim_that_is_deleted_while_a_second_click_waits_for_it_is_no_error() -> None:
     creation = CreateTicket(0, "Export", "", "created")
-    second = Action(creation, interleaved=((8, Action(DeleteClaim(0))),))
+    second = Action(creation, interleaved=((2, Action(DeleteClaim(0))),))
     for step in range(1, 12):
         model = ExactlyOnce()
         model.create_ticket(Action(creation, interleaved=((step, second),)))
