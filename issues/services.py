@@ -207,10 +207,13 @@ def _settle_open_request(
         raise TicketInProgress
     try:
         recover(open_request, deadline=deadline)
-    except TicketRequest.DoesNotExist as exc:  # lost; its worker makes it anew
+        if _is_busy(open_request):
+            return
+        open_request.refresh_from_db()  # another recovery may have ended just now
+    except TicketRequest.DoesNotExist as exc:  # lost; its worker recreates it
         raise TicketInProgress from exc
     same = open_request.request_hash == request.request_hash
-    if open_request.is_open and not _is_busy(open_request):
+    if open_request.is_open:
         _require_account(open_request)
         seconds_left = _count_seconds_left(open_request)
         if not same:
