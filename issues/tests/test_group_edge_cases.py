@@ -214,6 +214,8 @@ def test_request_does_not_wait_for_a_groups_lock_past_its_budget(
 
     Recovery that meets the group waits as well, and with it every tenant's next round.
     """
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has a single writer, and its timeout is for all of them")
     settings.REQUEST_BUDGET_S = settings.TWIN_WAIT_S = 1
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():

@@ -94,3 +94,17 @@ def test_command_reports_what_it_did(
 def test_command_rejects_an_invalid_pause(pause: str) -> None:
     with pytest.raises(CommandError, match="not a number of seconds"):
         call_command("reconcile_tickets", "--every", pause)
+
+
+def test_click_sees_a_recovery_that_ends_at_the_same_moment(
+    api: Api,
+    group: AIIssueGroup,
+    unknown_request: TicketRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def recover_elsewhere(*args: object, **options: object) -> None:
+        assert recover_due() == {"created": 1}
+
+    monkeypatch.setattr("issues.services.recover", recover_elsewhere)
+
+    assert api.create(group).json()["data"]["ticket_key"] == "SCRUM-1"
