@@ -63,7 +63,7 @@ def measure(processes: Processes, tickets: int, unlinked: int) -> None:
     pages = sum(row["count"] for row in counts if row["path"].endswith("/search/jql"))
     _, idle_peak = run(processes)
     figures = {
-        "linked": Report.objects.jira().count(),
+        "linked": Report.objects.jira().count() - tickets + unlinked,
         "seconds": round(seconds, 1),
         "search pages": pages,
         "peak memory, MB": round(peak),
@@ -80,7 +80,7 @@ def add_tickets(jira: str, tickets: int, unlinked: int) -> None:
     The tickets of a batch share a marker: the sweep knows recorded ones by their id.
     """
     from integrations.models import Integration
-    from issues.models import AIIssueGroup, TicketRequest
+    from issues.models import AIIssueGroup, Report, TicketRequest
 
     tenant_id = uuid4()
     integration = Integration.objects.create(
@@ -90,20 +90,23 @@ def add_tickets(jira: str, tickets: int, unlinked: int) -> None:
         api_token=DEFAULT_API_TOKEN,
         project_key="SCRUM",
     )
-    groups = [AIIssueGroup(tenant_id=tenant_id) for _ in range(unlinked)]
+    groups = [AIIssueGroup(tenant_id=tenant_id) for _ in range(unlinked + 1)]
     AIIssueGroup.objects.bulk_create(groups)
+    recorded = groups.pop()  # the group of all tickets that are recorded
     every = max(1, tickets // max(1, unlinked))
     number = 0
     while number < tickets:
         is_unlinked = number % every == 0 and number // every < unlinked
         count = 1 if is_unlinked else min(BATCH, every - number % every)
         count = min(count, tickets - number)
-        group_id = groups[number // every].pk if is_unlinked else uuid4()
+        group_id = groups[number // every].pk if is_unlinked else recorded.pk
         create(jira, count, group_id, age_s=WEEK_S * (1 - number / tickets))
         if not is_unlinked:
-            TicketRequest.objects.bulk_create(
-                make_request(integration, number + n) for n in range(count)
-            )
+            requests_of_batch = [
+                make_request(integration, recorded, number + n) for n in range(count)
+            ]
+            Report.objects.bulk_create(row.report for row in requests_of_batch)
+            TicketRequest.objects.bulk_create(requests_of_batch)
         number += count
 
 
@@ -115,16 +118,24 @@ def create(jira: str, count: int, group_id: UUID, *, age_s: float) -> None:
     requests.post(url, json=tickets, timeout=60).raise_for_status()
 
 
-def make_request(integration: Any, number: int) -> Any:
-    """Return the request of the ticket with this number."""
+def make_request(integration: Any, group: Any, number: int) -> Any:
+    """Return the request of the ticket with this number, and its report, unsaved."""
     from django.utils import timezone
 
-    from issues.models import TicketRequest
+    from issues.models import Report, TicketRequest
 
-    key = f"SCRUM-{number + 1}"
+    key, issue_id = f"SCRUM-{number + 1}", str(FIRST_ID + number)
+    report = Report(
+        group=group,
+        source=Report.JIRA,
+        external_id=key,
+        base_url=integration.base_url,
+        jira_issue_id=issue_id,
+        linked=True,
+    )
     return TicketRequest(
         tenant_id=integration.tenant_id,
-        group_id=uuid4(),
+        group=group,
         integration=integration,
         idempotency_key=key,
         title=key,
@@ -133,7 +144,8 @@ def make_request(integration: Any, number: int) -> Any:
         state="created",
         ticket_key=key,
         ticket_url=f"{integration.base_url}/browse/{key}",
-        jira_issue_id=str(FIRST_ID + number),
+        jira_issue_id=issue_id,
+        report=report,
         lease_until=timezone.now(),
         finished_at=timezone.now(),
     )

@@ -39,6 +39,8 @@ ROUND_S = 60
 """Seconds after which a sweep pauses; the next round continues it."""
 PAGE_S = 60
 """Seconds for the page that is being read when the round ends."""
+RESERVED_S = 120
+"""Seconds for which a sweeper reserves an account, again with each page."""
 MARGIN = timedelta(minutes=5)
 """By how much our database's clock and Jira's may differ."""
 
@@ -92,7 +94,7 @@ def _sweep_site(sweeps: Sequence[Sweep], round_s: float, own: bool) -> Counter[s
 def _sweep_account(sweep: Sweep, ends: float, own: bool) -> Counter[str]:
     """Sweep one account, unless another sweeper has it. A failure is tried again."""
     counts: Counter[str] = Counter()
-    reserved = _reserve(sweep, until=ends + PAGE_S)
+    reserved = _reserve(sweep)
     if reserved is None:
         return counts
     try:
@@ -105,19 +107,18 @@ def _sweep_account(sweep: Sweep, ends: float, own: bool) -> Counter[str]:
     return counts
 
 
-def _reserve(sweep: Sweep, *, until: float) -> Any:
+def _reserve(sweep: Sweep) -> Any:
     """Reserve the account for this sweeper, and start the sweep if none is under way.
 
     Returns the row with the database's time as `now`, None if another sweeper has it.
     """
-    seconds = max(0, until - time.monotonic()) + PAGE_S
     due = Sweep.objects.filter(pk=sweep.pk, due_at__lte=Now())
     begin = Coalesce("swept_until", Value(sweep.integration.created_at))
     overlap = timedelta(seconds=settings.SWEEP_OVERLAP_S)
     taken = due.update(
         position=Coalesce("position", begin - overlap),
         started_at=Coalesce("started_at", Now()),
-        due_at=Now() + timedelta(seconds=seconds),
+        due_at=Now() + timedelta(seconds=RESERVED_S),
     )
     rows = Sweep.objects.select_related("integration").defer("integration__api_token")
     return rows.annotate(now=Now()).get(pk=sweep.pk) if taken else None
@@ -135,13 +136,16 @@ def _compare(sweep: Any, ends: float, own: bool, counts: Counter[str]) -> None:
         own=own,
         deadline=ends + PAGE_S,
     )
+    reserved_at = time.monotonic()
     mine = Sweep.objects.filter(pk=sweep.pk, due_at=sweep.due_at)
     for page in pages:
         counts["seen"] += len(page)
         counts["linked"] += _link_unrecorded(sweep.integration, page)
         reached = min(page[-1].created, sweep.now) if page else sweep.position
-        if not mine.update(position=reached):
+        passed = timedelta(seconds=time.monotonic() - reserved_at)
+        if not mine.update(position=reached, due_at=sweep.due_at + passed):
             return
+        mine = Sweep.objects.filter(pk=sweep.pk, due_at=sweep.due_at + passed)
         if time.monotonic() >= ends and reached > sweep.position:
             mine.update(due_at=Now())
             return

@@ -15,7 +15,7 @@ from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, Report, Sweep, TicketRequest
 from issues.recovery import recover_due
-from issues.sweep import sweep_due
+from issues.sweep import RESERVED_S, sweep_due, sweep_since
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.database_failures import database_down
 from issues.tests.factories import GroupFactory
@@ -293,3 +293,14 @@ def test_sweep_that_the_database_stops_misses_no_ticket(
     sweep_due()
 
     assert Report.objects.count() == 2
+
+
+def test_sweep_of_everything_that_the_database_stops_is_soon_continued(
+    jira: Sandbox, group: AIIssueGroup
+) -> None:
+    jira.state.add_many(1, "SCRUM", {}, marker(uuid4(), group.pk), age_s=60)
+    with database_down('INSERT INTO "issues_report"'):
+        sweep_since(timedelta(days=1))
+    age_requests(RESERVED_S + 1)
+
+    assert sweep_due()["linked"] == 1
