@@ -11,6 +11,7 @@ from django.db import close_old_connections
 from django.db.models.functions import Now
 
 from integrations.jira.errors import JiraError, MayExist
+from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
@@ -29,6 +30,11 @@ class JiraTicket:
     issue_id: str
     key: str
     url: str
+
+    @classmethod
+    def found(cls, issue: MarkedIssue | FoundTicket, *, base_url: str) -> Self:
+        """Return a ticket that Jira showed."""
+        return cls(base_url=base_url, issue_id=issue.id, key=issue.key, url=issue.url)
 
     @classmethod
     def of(cls, request: TicketRequest) -> Self:

@@ -36,6 +36,7 @@ from integrations.services import (
 from issues.claims import claim
 from issues.errors import GroupNotFound, TicketInProgress, TicketNotLinked
 from issues.locking import atomically, lock_group
+from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
@@ -263,7 +264,8 @@ def _count_seconds_left(open_request: TicketRequest) -> int:
 def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) -> Ticket:
     """Link an existing ticket to the group. Linking it again is no error.
 
-    It settles a request of the group whose outcome is unknown.
+    It settles a request of the group whose outcome is unknown. If the ticket was
+    created for the group, its own request is settled, so an unlink is remembered.
 
     Raises TicketNotInJira if the integration's project has no such ticket that the
     account sees, GroupNotFound, TenantBusy, what get_active_jira raises, and
@@ -272,9 +274,10 @@ def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) ->
     integration = get_active_jira(tenant_id=group.tenant_id)
     with outgoing_slot(group.tenant_id):
         found = find_ticket(integration=integration, text=ticket_key)
-    ticket = JiraTicket(
-        base_url=integration.base_url, issue_id=found.id, key=found.key, url=found.url
-    )
+    marker = found.marked.marker if found.marked else {}
+    if found.marked and marker.get("group_id") == str(group.pk):
+        link_marked(integration, [found.marked], caller.actor)
+    ticket = JiraTicket.found(found, base_url=integration.base_url)
     atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
     return Ticket(found.key, found.url)
 

@@ -98,9 +98,7 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
         raise CannotSettle(
             f"{found.key} is the ticket of another request, {other.pk}. Check the key."
         )
-    return JiraTicket(
-        base_url=request.base_url, issue_id=found.id, key=found.key, url=found.url
-    )
+    return JiraTicket.found(found, base_url=request.base_url)
 
 
 def _require_settleable(request: TicketRequest) -> None:
