@@ -23,6 +23,7 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Account, Field
 from integrations.login import log_in
 from integrations.models import Integration
+from killthenoise.api.slots import outgoing_slot
 from killthenoise.errors import ServiceError
 
 _CODES = {
@@ -75,9 +76,16 @@ class Preflight:
         return any(check.name == name and not check.ok for check in self.checks)
 
 
-def check_integration(*, integration: Integration) -> Preflight:
-    """Run the preflight and record its result in the integration."""
-    result = run_preflight(integration, deadline=request_deadline())
+def check_integration(
+    *, integration: Integration, deadline: float | None = None
+) -> Preflight:
+    """Run the preflight and record its result in the integration.
+
+    `deadline` is in `time.monotonic()` seconds; by default, it is the request's. Raises
+    TenantBusy.
+    """
+    with outgoing_slot(integration.tenant_id):
+        result = run_preflight(integration, deadline=deadline or request_deadline())
     if result.login_error:
         record_auth_failure(integration, result.login_error)
     elif result.account:

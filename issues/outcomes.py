@@ -10,12 +10,13 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 from django.db.models.functions import Now
 
+from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
 from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
-from issues.models.groups import LinkedTicket
+from issues.models.reports import LinkedTicket
 from killthenoise.audit.events import Action, record_in_transaction
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,10 @@ class JiraTicket:
     url: str
 
     @classmethod
-    def found(cls, issue: MarkedIssue | FoundTicket, *, base_url: str) -> Self:
-        """Return a ticket that Jira showed."""
+    def found(
+        cls, issue: CreatedIssue | FoundTicket | MarkedIssue, *, base_url: str
+    ) -> Self:
+        """Return a ticket that Jira created or showed."""
         return cls(base_url=base_url, issue_id=issue.id, key=issue.key, url=issue.url)
 
     @classmethod
@@ -45,6 +48,10 @@ class JiraTicket:
             key=request.ticket_key,
             url=request.ticket_url,
         )
+
+    def as_data(self) -> dict[str, str]:
+        """Return the `data` of the API's response."""
+        return {"ticket_key": self.key, "ticket_url": self.url}
 
 
 def record_created(

@@ -6,7 +6,7 @@ from rest_framework.views import APIView
 
 from integrations.errors import TicketNotInJira
 from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
-from issues import services
+from issues import linking, services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.group_import import GroupData, put_group
@@ -153,19 +153,19 @@ class CreateJiraTicketView(APIView):
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
             group = get_tenant_group(request, group_id)
             key = idempotency_key(request)
-            ticket = services.create_jira_ticket(
+            created = services.create_jira_ticket(
                 group=group,
                 caller=get_caller(request),
                 idempotency_key=key,
                 **validated(CreateJiraTicketSerializer, request, idempotency_key=key),
             )
-            event.detail["ticket_key"] = ticket.ticket_key
-            if ticket.replayed:
+            event.detail["ticket_key"] = created.ticket.key
+            if created.replayed:
                 event.outcome = event.REPLAYED
         return success(
-            ticket.as_data(),
+            created.ticket.as_data(),
             "Jira ticket created successfully",
-            headers={"Idempotency-Replayed": "true"} if ticket.replayed else {},
+            headers={"Idempotency-Replayed": "true"} if created.replayed else {},
         )
 
 
@@ -189,10 +189,10 @@ class LinkJiraTicketView(APIView):
             group = get_tenant_group(request, group_id)
             values = validated(LinkJiraTicketSerializer, request)
             event.detail |= values
-            ticket = services.link_jira_ticket(
+            ticket = linking.link_jira_ticket(
                 group=group, caller=get_caller(request), **values
             )
-            event.detail["ticket_key"] = ticket.ticket_key
+            event.detail["ticket_key"] = ticket.key
         return success(ticket.as_data(), "Jira ticket linked successfully")
 
 
@@ -210,7 +210,7 @@ class JiraTicketView(APIView):
             request, Action.TICKET_UNLINK, AIIssueGroup, group_id, ticket_key=ticket_key
         ):
             group = get_tenant_group(request, group_id)
-            services.unlink_jira_ticket(group=group, ticket_key=ticket_key)
+            linking.unlink_jira_ticket(group=group, ticket_key=ticket_key)
         return success(None, "Jira ticket unlinked; it is still in Jira")
 
 
