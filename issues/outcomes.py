@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections
 from django.db.models.functions import Now
 
 from integrations.jira.client import CreatedIssue
@@ -68,7 +67,6 @@ def record_created(
     """
     actor = actor or request.actor
     try:
-        close_old_connections()  # the connection was idle while Jira was called
         return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
         logger.critical(
@@ -214,7 +212,6 @@ def record_error(request: TicketRequest, error: JiraError) -> None:
         "jira_trace_id": error.trace_id,
     }
     try:
-        close_old_connections()
         atomically(lambda: _record_outcome(request, outcome))
     except AnyDatabaseError:
         logger.exception("ticket request %s stays pending", request.pk)

@@ -37,6 +37,7 @@ from issues.models import AIIssueGroup, TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
 from killthenoise.api.authentication import Caller
+from killthenoise.api.database import release_connection
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
@@ -217,6 +218,7 @@ def _wait_while_busy(open_request: TicketRequest, wait_until: float) -> bool:
     while _is_busy(open_request):
         if time.monotonic() >= wait_until:
             return False
+        release_connection()
         time.sleep(pause)
         pause = min(pause * 1.5, SLOWEST_POLL_S)
     return True
