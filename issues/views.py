@@ -1,5 +1,8 @@
 """Endpoints of issue groups. Each reads the tenant's group and calls one service."""
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -50,8 +53,11 @@ from killthenoise.api.request_data import (
     validated,
     validated_query,
 )
-from killthenoise.api.slots import TenantBusy
+from killthenoise.api.slots import TenantBusy, import_slot
 from killthenoise.audit.events import Action, audited
+
+QUICK_REPORTS = 100
+"""Reports that are imported in some 25 ms. A request with more needs a slot."""
 
 
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
@@ -94,24 +100,34 @@ class GroupView(APIView):
         parameters=NEW_GROUP,
         request=PutGroupSerializer,
         response=envelope("Group", GroupSerializer()),
-        raises=[GroupNotFound],
+        raises=[GroupNotFound, TenantBusy],
     )
     def put(self, request: Request, group_id: str) -> Response:
         """Create or update a group with its reports, for the clustering pipeline.
 
         Sending the same request again changes nothing. A key that is left out gets its
         default; created_at and reports keep their values. Stored reports that are not
-        in the list are removed, except those from Jira.
+        in the list are removed, except those from Jira. A tenant sends one request with
+        more than 100 reports at a time.
         """
         pk, tenant_id = parse_uuid(group_id), get_caller(request).tenant_id
         if pk is None:
             raise GroupNotFound
-        values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
-        outcome = put_group(GroupData.from_validated(values))
+        with _import_slot(request):
+            values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
+            outcome = put_group(GroupData.from_validated(values))
         group = get_tenant_group(request, group_id)
         context = get_sources_and_tickets([group])
         data = GroupSerializer(group, context=context).data
         return success(data, f"Issue group {outcome}")
+
+
+def _import_slot(request: Request) -> AbstractContextManager[None]:
+    """Return a slot for a large import. Raises TenantBusy."""
+    body: Any = request.data  # JSONBodyParser makes it an object
+    reports = body.get("reports")
+    is_large = isinstance(reports, list) and len(reports) > QUICK_REPORTS
+    return import_slot(get_caller(request).tenant_id) if is_large else nullcontext()
 
 
 class ReportListView(APIView):

@@ -241,6 +241,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "killthenoise.api.middleware.ResponseHeadersMiddleware",
     "killthenoise.api.middleware.JsonErrorsMiddleware",
+    "killthenoise.api.middleware.BodySizeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

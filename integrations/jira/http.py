@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
-from integrations.jira.response import JiraResponse
+from integrations.jira.response import JiraResponse, is_too_complex
 from integrations.jira.secret import Secret, clear_frames_on_error
 from integrations.jira.transport import OutgoingRequest, track
 from integrations.jira.web_page import reject_web_page
@@ -180,7 +180,7 @@ class JiraHttp:
 
 def _normalize_json(body: bytes) -> bytes:
     """Undo escapes in JSON, where `=` may be written `\\u003d`; keep other bodies."""
-    if b"\\" not in body:
+    if b"\\" not in body or is_too_complex(body):
         return body
     try:
         return dumps(loads(body)).encode()

@@ -14,6 +14,8 @@ from integrations.jira.response import as_object
 
 FIELDS = ["summary", "status", "project", "issuetype"]
 MAX_FOUND = 20
+MAX_TEXT = 255
+"""Characters of a summary; Jira's limit."""
 MAX_WORDS = 10
 SEARCH_PAGE = 1000
 
@@ -86,7 +88,10 @@ class IssueLookup:
             found = self._http.read("GET", path, "read the ticket", deadline=deadline)
         except JiraProjectInvalid:  # what Jira's 404 becomes
             return None
-        return self._parse(found.json, property_key)
+        ticket = self._parse(found.json, property_key)
+        if ticket is None:
+            raise JiraBadResponse(f"{self._http.base_url} responded without a ticket.")
+        return ticket
 
     def search(
         self, project_key: str, words: str, *, deadline: float
@@ -114,7 +119,8 @@ class IssueLookup:
         issues = page.json.get("issues")
         if not isinstance(issues, list):
             raise self._no_list()
-        return [self._parse(issue) for issue in issues if isinstance(issue, dict)]
+        found = map(self._parse, map(as_object, issues[:MAX_FOUND]))
+        return [ticket for ticket in found if ticket]
 
     def search_marked(
         self,
@@ -175,7 +181,8 @@ class IssueLookup:
                 deadline=deadline,
                 searched_project=project_key,
             )
-            if response.truncated and body["maxResults"] > 1:
+            is_too_big = response.truncated or response.is_too_complex
+            if is_too_big and body["maxResults"] > 1:
                 body["maxResults"] //= 2
                 continue
             page = response.json
@@ -188,17 +195,21 @@ class IssueLookup:
             f"{self._http.base_url} responded without a list of tickets."
         )
 
-    def _parse(self, issue: Mapping[str, Any], property_key: str = "") -> FoundTicket:
-        """Parse an issue leniently: a value that is missing becomes empty."""
+    def _parse(
+        self, issue: Mapping[str, Any], property_key: str = ""
+    ) -> FoundTicket | None:
+        """Parse an issue leniently: only its id and its key are required."""
         fields = as_object(issue.get("fields"))
-        key = str(issue.get("key") or "")
+        issue_id, key = str(issue.get("id")), str(issue.get("key"))
+        if not (is_issue_id(issue_id) and is_issue_key(key)):
+            return None
         project = as_object(fields.get("project")).get("key")
         return FoundTicket(
-            id=str(issue.get("id") or ""),
+            id=issue_id,
             key=key,
             url=self._http.browse_url(key),
-            summary=str(fields.get("summary") or ""),
-            status=str(as_object(fields.get("status")).get("name") or ""),
+            summary=str(fields.get("summary") or "")[:MAX_TEXT],
+            status=str(as_object(fields.get("status")).get("name") or "")[:MAX_TEXT],
             project_key=str(project or key.rpartition("-")[0]),
             is_subtask=as_object(fields.get("issuetype")).get("subtask") is True,
             marked=self._parse_marked(issue, property_key),
