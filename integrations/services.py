@@ -67,6 +67,15 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
     return integration
 
 
+def is_ready(integration: Integration) -> bool:
+    """Whether get_active_jira would return the integration, which is active."""
+    try:
+        require_usable(integration)
+    except (AccountUnusable, IntegrationDisconnected):
+        return False
+    return bool(integration.project_key)
+
+
 def get_jira_account(
     *, tenant_id: UUID, base_url: str, cloud_id: UUID | None = None
 ) -> Integration:

@@ -7,7 +7,7 @@ called. All times are the database's: the clocks of servers may differ.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -19,11 +19,19 @@ TRIES = 3
 T = TypeVar("T")
 
 
-def lock_group(*, tenant_id: UUID, group_id: UUID) -> datetime | None:
-    """Lock the tenant's group and return the database's time; None if it is gone."""
+class LockedGroup(NamedTuple):
+    """What a claim needs of the group; `now` is the database's time."""
+
+    severity: int | None
+    now: datetime
+
+
+def lock_group(*, tenant_id: UUID, group_id: UUID) -> LockedGroup | None:
+    """Lock the tenant's group and return it; None if it is gone."""
     groups = AIIssueGroup.objects.for_tenant(tenant_id).filter(pk=group_id)
     locked = groups.select_for_update(no_key=True).annotate(now=Now())
-    return next(iter(locked.values_list("now", flat=True)), None)
+    found = next(iter(locked.values_list("severity", "now")), None)
+    return LockedGroup(*found) if found else None
 
 
 def lock_request(request: TicketRequest) -> Any:
@@ -34,19 +42,24 @@ def lock_request(request: TicketRequest) -> Any:
 
 
 def atomically(work: Callable[[], T]) -> T:
-    """Run `work` in its own transaction; repeat it if another one interfered."""
+    """Run `work` in its own transaction, again if another one interfered."""
+
+    def in_transaction() -> T:
+        with transaction.atomic(durable=True):
+            return work()
+
+    return repeatedly(in_transaction)
+
+
+def repeatedly(work: Callable[[], T]) -> T:
+    """Run a whole transaction, again if another one interfered."""
     for _ in range(TRIES - 1):
         try:
-            return _in_transaction(work)
+            return work()
         except (OperationalError, IntegrityError) as exc:
             if isinstance(exc, OperationalError) and not _was_rolled_back(exc):
                 raise
-    return _in_transaction(work)
-
-
-def _in_transaction(work: Callable[[], T]) -> T:
-    with transaction.atomic(durable=True):
-        return work()
+    return work()
 
 
 def _was_rolled_back(exc: OperationalError) -> bool:

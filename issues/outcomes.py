@@ -7,13 +7,15 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
+from django.db import connection
 from django.db.models.functions import Now
 
 from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
 from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
+from issues import postgresql
 from issues.errors import TicketNotRecorded
-from issues.locking import atomically, lock_group, lock_request
+from issues.locking import atomically, lock_group, lock_request, repeatedly
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.models.reports import LinkedTicket
 from killthenoise.audit.events import Action, record_in_transaction
@@ -67,6 +69,10 @@ def record_created(
     """
     actor = actor or request.actor
     try:
+        if connection.vendor == "postgresql" and _record_quickly(
+            request, ticket, evidence
+        ):
+            return True
         return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
         logger.critical(
@@ -79,6 +85,24 @@ def record_created(
         raise TicketNotRecorded(ticket_key=ticket.key, ticket_url=ticket.url) from exc
 
 
+def _record_quickly(
+    request: TicketRequest, ticket: JiraTicket, evidence: dict[str, Any]
+) -> bool:
+    """Record the first ticket of a group for its open request; False in other cases."""
+    report = Report(
+        group_id=request.group_id,
+        source=Report.JIRA,
+        external_id=ticket.key,
+        base_url=ticket.base_url,
+        jira_issue_id=ticket.issue_id,
+        url=ticket.url,
+        title=request.title,
+        linked=True,
+    )
+    outcome = {"attempts": request.attempts, **created_outcome(ticket), **evidence}
+    return repeatedly(lambda: postgresql.record_created(request, report, outcome))
+
+
 def _record_created(
     request: TicketRequest, ticket: JiraTicket, actor: str, evidence: dict[str, Any]
 ) -> bool:
@@ -88,7 +112,8 @@ def _record_created(
     if not is_open and (recorded := _find_recorded(request, ticket)):
         return relink(recorded)
     linked = link_report(request, ticket) if group_exists else None
-    outcome = created_outcome(ticket, linked and linked.report) | evidence
+    outcome = created_outcome(ticket) | evidence
+    outcome["report"] = linked and linked.report
     if is_open:
         settle(row, {"attempts": request.attempts, **outcome})
         others = [one for one in _others(linked) if one.created_at > row.created_at]
@@ -103,8 +128,8 @@ def _record_created(
     return True
 
 
-def created_outcome(ticket: JiraTicket, report: Report | None) -> dict[str, Any]:
-    """Return the columns of a request whose ticket exists."""
+def created_outcome(ticket: JiraTicket) -> dict[str, Any]:
+    """Return the columns of a request whose ticket exists, but for its report."""
     return {
         "state": State.CREATED,
         "ticket_key": ticket.key,
@@ -112,7 +137,6 @@ def created_outcome(ticket: JiraTicket, report: Report | None) -> dict[str, Any]
         "jira_issue_id": ticket.issue_id,
         "error_code": "",
         "error_message": "",
-        "report": report,
     }
 
 

@@ -78,20 +78,24 @@ def recover(request: TicketRequest, *, deadline: float) -> None:
     The request then shows its new state. `deadline` is in `time.monotonic()` seconds.
     Raises TicketRequest.DoesNotExist if the row is gone.
     """
-    taken = take_for_recovery(TicketRequest.objects.filter(pk=request.pk))
+    this = TicketRequest.objects.filter(pk=request.pk)
+    taken = take_for_recovery(this, skip_locked=False)
     for target, rows in _by_target(taken).items():
         _recover_rows(target, rows, deadline)
     request.refresh_from_db()
 
 
-def take_for_recovery(candidates: TicketRequestQuerySet) -> list[TicketRequest]:
+def take_for_recovery(
+    candidates: TicketRequestQuerySet, *, skip_locked: bool = True
+) -> list[TicketRequest]:
     """Reserve the first BATCH rows that are due, for RECOVERY_S.
 
-    Each has the database's time as `now`.
+    Each has the database's time as `now`. Rows that another recovery is reserving just
+    now are skipped; without `skip_locked` this waits, so that the reservation is seen.
     """
 
     def take() -> list[TicketRequest]:
-        due = candidates.due().select_for_update(skip_locked=True)
+        due = candidates.due().select_for_update(skip_locked=skip_locked)
         taken = list(due.annotate(now=Now()).order_by("pk")[:BATCH])
         _reserve(taken, RECOVERY_S)
         return taken

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F
@@ -33,7 +34,7 @@ from integrations.services import (
 )
 from issues.claims import claim
 from issues.errors import TicketInProgress
-from issues.models import AIIssueGroup, TicketRequest
+from issues.models import TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
 from killthenoise.api.authentication import Caller
@@ -66,7 +67,7 @@ class CreatedTicket(NamedTuple):
 
 def create_jira_ticket(
     *,
-    group: AIIssueGroup,
+    group_id: UUID,
     title: str,
     description: str,
     caller: Caller,
@@ -84,20 +85,20 @@ def create_jira_ticket(
     and Django's database errors.
     """
     request = TicketRequest(
-        tenant_id=group.tenant_id,
-        group=group,
+        tenant_id=caller.tenant_id,
+        group_id=group_id,
         title=title,
         description=description,
         actor=caller.actor,
         client_ip=caller.client_ip,
         request_id=caller.request_id,
     )
-    with _slot_for(group):
+    with _slot_for(request):
         return _create_or_replay(request, idempotency_key, allow_another)
 
 
 @contextmanager
-def _slot_for(group: AIIssueGroup) -> Iterator[None]:
+def _slot_for(request: TicketRequest) -> Iterator[None]:
     """Hold a slot. This comes before the claim, so a refused request leaves no row.
 
     Raises TicketInProgress if there is none and the group's ticket is being created,
@@ -105,10 +106,10 @@ def _slot_for(group: AIIssueGroup) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(outgoing_slot(group.tenant_id, group.pk))
+            stack.enter_context(outgoing_slot(request.tenant_id, request.group_id))
         except TenantBusy as busy:
-            elsewhere = TicketRequest.objects.busy().filter(group=group.pk)
-            if has_slot(group.pk) or elsewhere.exists():
+            elsewhere = TicketRequest.objects.busy().filter(group=request.group_id)
+            if has_slot(request.group_id) or elsewhere.exists():
                 raise TicketInProgress from busy
             raise
         yield
@@ -123,10 +124,11 @@ def _create_or_replay(
     while True:
         before_send = _start_lease(request)
         claimed = claim(request, client_key=client_key, allow_another=allow_another)
-        if earlier := claimed.created:
-            return CreatedTicket(JiraTicket.of(earlier), replayed=True)
+        if claimed.ticket:
+            return CreatedTicket(claimed.ticket, replayed=True)
         if claimed.integration:
-            ticket = _create(request, claimed.integration, before_send, deadline)
+            ours = claimed.integration, claimed.severity
+            ticket = _create(request, *ours, before_send, deadline)
             return CreatedTicket(ticket, replayed=False)
         if claimed.open_request:
             _settle_open_request(claimed.open_request, request, wait_until, deadline)
@@ -152,6 +154,7 @@ def _start_lease(request: TicketRequest) -> Callable[[], None]:
 def _create(
     request: TicketRequest,
     integration: Integration,
+    severity: int | None,
     before_send: Callable[[], None],
     deadline: float,
 ) -> JiraTicket:
@@ -160,7 +163,7 @@ def _create(
         project_key=request.project_key,
         title=request.title,
         description=request.description,
-        severity=request.group.severity,
+        severity=severity,
         marker={"request_id": str(request.pk), "group_id": str(request.group_id)},
     )
     try:

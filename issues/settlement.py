@@ -71,7 +71,8 @@ def settle_with_linked_ticket(
     requests = TicketRequest.objects.for_tenant(group.tenant_id).open()
     for row in requests.filter(group=group.pk).not_busy():
         if (locked := lock_request(row)) and locked.is_open:
-            outcome = created_outcome(ticket, report) | {"settled_by": actor}
+            outcome = created_outcome(ticket)
+            outcome |= {"report": report, "settled_by": actor}
             if ticket.base_url != locked.base_url:  # an id of another site
                 outcome["jira_issue_id"] = ""
             settle(locked, outcome)
@@ -121,5 +122,5 @@ def _settle_created(request: TicketRequest, ticket: JiraTicket, actor: str) -> b
     if row is None or not row.is_open:
         return False
     report = link_report(request, ticket).report if group_exists else None
-    settle(row, created_outcome(ticket, report) | {"settled_by": actor})
+    settle(row, created_outcome(ticket) | {"report": report, "settled_by": actor})
     return True

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -60,14 +61,20 @@ QUICK_REPORTS = 100
 """Reports that are imported in some 25 ms. A request with more needs a slot."""
 
 
+def require_uuid(group_id: str) -> UUID:
+    """Return the id of a group. Raises GroupNotFound for one that is malformed."""
+    if pk := parse_uuid(group_id):
+        return pk
+    raise GroupNotFound
+
+
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
     """Return the group of the caller's tenant.
 
     Raises GroupNotFound for an unknown id, another tenant's id and a malformed id.
     """
     groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
-    pk = parse_uuid(group_id)
-    group = groups.filter(pk=pk).first() if pk else None
+    group = groups.filter(pk=require_uuid(group_id)).first()
     if group is None:
         raise GroupNotFound
     return group
@@ -110,9 +117,7 @@ class GroupView(APIView):
         in the list are removed, except those from Jira. A tenant sends one request with
         more than 100 reports at a time.
         """
-        pk, tenant_id = parse_uuid(group_id), get_caller(request).tenant_id
-        if pk is None:
-            raise GroupNotFound
+        pk, tenant_id = require_uuid(group_id), get_caller(request).tenant_id
         with _import_slot(request):
             values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
             outcome = put_group(GroupData.from_validated(values))
@@ -167,10 +172,9 @@ class CreateJiraTicketView(APIView):
         with the header `Idempotency-Replayed: true`.
         """
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
-            group = get_tenant_group(request, group_id)
             key = idempotency_key(request)
             created = services.create_jira_ticket(
-                group=group,
+                group_id=require_uuid(group_id),
                 caller=get_caller(request),
                 idempotency_key=key,
                 **validated(CreateJiraTicketSerializer, request, idempotency_key=key),

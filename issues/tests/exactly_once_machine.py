@@ -57,6 +57,7 @@ from issues.tests.actions import (
 from issues.tests.backup import Backup
 from issues.tests.factories import GroupFactory
 from issues.tests.fake_jira import CREATE_OUTCOMES, URL, FakeJira, ProcessKilled, Ticket
+from issues.tests.usual_way import use_the_usual_way
 from killthenoise.api.authentication import Caller
 from killthenoise.audit.models import AuditEvent
 from killthenoise.errors import ServiceError
@@ -86,13 +87,15 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.backups: list[tuple[Backup, frozenset[str]]] = []
         self.patches = ExitStack()
         self.jira.mock_requests(self.patches.enter_context(requests_mock.Mocker()))
-        patch = self.patches.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(time, "clock_gettime", self.get_lease_clock)
+        self.patch = self.patches.enter_context(pytest.MonkeyPatch.context())
+        self.patch.setattr(time, "clock_gettime", self.get_lease_clock)
         self.patches.enter_context(connection.execute_wrapper(self.before_statement))
 
-    @initialize(lag=st.sampled_from([0, 30, 140]))
-    def set_index_lag(self, lag: int) -> None:
+    @initialize(lag=st.sampled_from([0, 30, 140]), quickly=st.booleans())
+    def begin(self, lag: int, quickly: bool) -> None:
         self.jira.index_lag = lag
+        if not quickly:
+            use_the_usual_way(self.patch)
 
     @rule(action=actions.actions(actions.creations))
     def create_ticket(self, action: Action) -> None:
@@ -167,7 +170,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.jira.outcomes.append(CREATE_OUTCOMES[creation.outcome])
         try:
             created = services.create_jira_ticket(
-                group=group,
+                group_id=group.pk,
                 title=creation.title,
                 description="It fails.",
                 caller=self.caller,

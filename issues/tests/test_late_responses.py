@@ -74,7 +74,7 @@ def test_ticket_created_after_another_one_is_linked_as_well(
         if TicketRequest.objects.count() == 1:
             age_requests(300)
             caller = Caller(group.tenant_id, "someone", None, "click-2")
-            create_jira_ticket(group=group, caller=caller, **ARGUMENTS)
+            create_jira_ticket(group_id=group.pk, caller=caller, **ARGUMENTS)
         ticket = jira.state.add("SCRUM", {}, {})
         return {"id": ticket.id, "key": ticket.key}
 

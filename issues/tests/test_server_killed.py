@@ -46,7 +46,10 @@ def interrupted(
         with lock(group):
             wait_until(lambda: len(jira.tickets) == 1)
             wait_until(lambda: [r.status for r in jira.requests] == [201])
+            if connection.vendor == "postgresql":
+                wait_until(lambda: count_waiting() == 1)
             kill(server)
+            end_waiting_statements()
         assert isinstance(creation.exception(), requests.ConnectionError)
     request = TicketRequest.objects.get()
     assert request.state == "pending"
@@ -85,6 +88,26 @@ def lock(group: AIIssueGroup) -> Iterator[None]:
     with transaction.atomic():
         AIIssueGroup.objects.select_for_update().get(pk=group.pk)
         yield
+
+
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() "
+WAITING += "AND wait_event_type = 'Lock'"
+
+
+def count_waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) {WAITING}")
+        return int(cursor.fetchone()[0])
+
+
+def end_waiting_statements() -> None:
+    """End what the server had sent, as if it was killed before it could send it.
+
+    PostgreSQL would complete it, and so record the ticket.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_terminate_backend(pid) {WAITING}")
 
 
 def database_url() -> str:

@@ -2,8 +2,9 @@
 
 A request that calls Jira, a language model or the issuer of tokens may keep its thread
 for many seconds. It takes a slot first. Some threads are never given to such requests,
-so that lists and health checks stay fast, and no tenant can take all slots, so that its
-slow Jira delays no other tenant. A request without a slot is refused at once.
+so that lists and health checks stay fast. Of the slots, the last few are for tenants
+that have none, so that no slow Jira delays other tenants. A request without a slot is
+refused at once.
 
 A large import computes for half a second. Threads share one processor core, so a few
 at the same time would delay every other request by seconds.
@@ -54,12 +55,11 @@ def outgoing_slot(
     `tenant_id` is None if the tenant is not known yet, as when keys are fetched.
     """
     slot = (tenant_id, group_id)
+    reserved = max(settings.JIRA_THREADS - settings.JIRA_THREADS_PER_TENANT, 0)
     with _lock:
-        of_tenant = sum(tenant == tenant_id for tenant, _ in _held)
-        if (
-            of_tenant >= settings.JIRA_THREADS_PER_TENANT
-            or len(_held) >= settings.JIRA_THREADS
-        ):
+        has_one = any(tenant == tenant_id for tenant, _ in _held)
+        free = settings.JIRA_THREADS - len(_held)
+        if free <= (reserved if has_one else 0):
             raise TenantBusy
         _held.append(slot)
     try:

@@ -1,0 +1,149 @@
+"""A creation in three statements, on PostgreSQL.
+
+`claims` and `outcomes` decide with the ORM what becomes of any request, in eleven
+statements. Nearly always the group has no ticket and no request, and then the
+statements here do the same. If anything is different they change nothing, and the
+usual way decides. test_postgresql.py compares both.
+
+psycopg2 sends a string with several statements at once, and PostgreSQL runs them in one
+transaction. Each statement sees what was committed before it began, so the second one
+sees everything that the first one waited for.
+https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
+
+Tables are quoted as the ORM quotes them, so that logs and tools find all statements.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Model
+
+from integrations.models import Integration
+from issues.models import Report, TicketRequest
+
+LOOK = """
+SELECT account.*, issue_group.severity AS group_severity,
+  live.id AS live_id, live.state AS live_state, live.request_hash AS live_hash,
+  live.base_url AS ticket_site, live.jira_issue_id AS ticket_id,
+  live.ticket_key, live.ticket_url,
+  live.report_id IS NOT NULL AND live.unlinked_at IS NULL AS is_linked
+FROM "issues_aiissuegroup" issue_group
+JOIN "integrations_integration" account ON account.tenant_id = issue_group.tenant_id
+  AND account.provider = 'jira' AND account.is_active
+LEFT JOIN "issues_ticketrequest" live ON live.tenant_id = issue_group.tenant_id
+  AND live.idempotency_key = %s AND live.state IN ('pending', 'unknown', 'created')
+WHERE issue_group.id = %s AND issue_group.tenant_id = %s
+"""
+
+LOCK = """
+SELECT 1 FROM "issues_aiissuegroup" WHERE id = %s AND tenant_id = %s FOR NO KEY UPDATE;
+"""
+
+CLAIM = """
+INSERT INTO "issues_ticketrequest" ({columns}, created_at, lease_until)
+SELECT {values}, statement_timestamp(), statement_timestamp() + %s
+FROM "issues_aiissuegroup" issue_group
+JOIN "integrations_integration" account ON account.tenant_id = issue_group.tenant_id
+  AND account.id = %s AND account.is_active AND account.updated_at = %s
+WHERE issue_group.id = %s AND issue_group.tenant_id = %s
+  AND NOT EXISTS (
+    SELECT FROM "issues_ticketrequest" WHERE group_id = issue_group.id
+    AND tenant_id = issue_group.tenant_id
+    AND state IN ('pending', 'unknown', 'created'))
+  AND NOT EXISTS (
+    SELECT FROM "issues_report" WHERE group_id = issue_group.id AND source = 'jira')
+ON CONFLICT DO NOTHING
+RETURNING created_at, lease_until
+"""
+
+RECORD = """
+WITH report AS (
+  INSERT INTO "issues_report" ({columns}, created_at)
+  SELECT {values}, statement_timestamp()
+  FROM "issues_aiissuegroup" issue_group
+  JOIN "issues_ticketrequest" request ON request.group_id = issue_group.id
+    AND request.id = %s AND request.state IN ('pending', 'unknown')
+  WHERE issue_group.id = %s AND issue_group.tenant_id = %s
+    AND NOT EXISTS (
+      SELECT FROM "issues_report" WHERE group_id = issue_group.id AND source = 'jira')
+  FOR UPDATE OF request
+  RETURNING id
+), settled AS (
+  UPDATE "issues_ticketrequest" SET {changes}, report_id = report.id,
+    recovering_until = NULL, finished_at = statement_timestamp(),
+    duration_ms = greatest(0, round(1000 * extract(
+      epoch FROM statement_timestamp() - created_at)))
+  FROM report WHERE "issues_ticketrequest".id = %s
+  RETURNING "issues_ticketrequest".id
+), remote_link AS (
+  INSERT INTO "issues_remotelink" (request_id, attempts, due_at, error_message)
+  SELECT id, 0, statement_timestamp(), '' FROM settled WHERE %s
+)
+SELECT id FROM settled
+"""
+
+
+def look(request: TicketRequest) -> Any:
+    """Return the account that would create the ticket, None without one.
+
+    It has the group's severity, and what there is of a live request with the same key.
+    """
+    params = [request.idempotency_key, request.group_id, request.tenant_id]
+    return next(iter(Integration.objects.raw(LOOK, params)), None)
+
+
+def insert_claim(request: TicketRequest, account: Integration) -> bool:
+    """Insert the request if its group has no ticket and no open request.
+
+    False if it has, if the group is gone, or if the account has changed.
+    """
+    columns, values = _columns(request, but={"created_at", "lease_until"})
+    group = [request.group_id, request.tenant_id]
+    lease = timedelta(seconds=settings.LEASE_S)
+    inserted = _execute(
+        LOCK + CLAIM.format(columns=columns, values=_places(values)),
+        [*group, *values, lease, account.pk, account.updated_at, *group],
+    )
+    if inserted:
+        request.created_at, request.lease_until = inserted
+    return bool(inserted)
+
+
+def record_created(
+    request: TicketRequest, report: Report, outcome: dict[str, Any]
+) -> bool:
+    """Link the first ticket of a group and settle its open request with `outcome`.
+
+    False if the request is settled or gone, or if the group is, or if the group has a
+    ticket already.
+    """
+    columns, values = _columns(report, but={"created_at"})
+    group = [request.group_id, request.tenant_id]
+    changes = ", ".join(f'"{name}" = %s' for name in outcome)
+    sql = RECORD.format(columns=columns, values=_places(values), changes=changes)
+    params = [*group, *values, request.pk, *group, *outcome.values(), request.pk]
+    return bool(_execute(LOCK + sql, [*params, bool(settings.FRONTEND_URL)]))
+
+
+def _columns(row: Model, but: set[str]) -> tuple[str, list[Any]]:
+    """Return the columns of a new row and their values, as the ORM would send them."""
+    fields = [field for field in row._meta.concrete_fields if field.name not in but]
+    values = [
+        field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        for field in fields
+    ]
+    return ", ".join(f'"{field.column}"' for field in fields), values
+
+
+def _places(values: Sequence[Any]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _execute(sql: str, params: Sequence[Any]) -> Any:
+    """Return the first row of the last statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone()

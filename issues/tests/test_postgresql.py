@@ -1,0 +1,231 @@
+"""The three statements of a creation do what the usual way does, and nothing else."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from integrations.models import Integration
+from issues import postgresql
+from issues.claims import claim
+from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.outcomes import JiraTicket, record_created
+from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
+from issues.tests.test_races import while_locked
+from issues.tests.usual_way import use_the_usual_way
+
+pytestmark = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite has the usual way only"
+)
+
+USUAL = {"id", "created_at", "lease_until", "finished_at", "duration_ms", "report_id"}
+"""The columns that differ between any two creations."""
+TICKET = JiraTicket(
+    base_url="https://example.atlassian.net",
+    issue_id="10001",
+    key="SCRUM-1",
+    url="https://example.atlassian.net/browse/SCRUM-1",
+)
+
+
+def ask(group: AIIssueGroup, **values: Any) -> TicketRequest:
+    given = {"title": "Export fails", "description": "It is empty.", "actor": "jane"}
+    given |= {"client_ip": "127.0.0.1", "request_id": "r-1"} | values
+    return TicketRequest(tenant_id=group.tenant_id, group_id=group.pk, **given)
+
+
+def create(group: AIIssueGroup, **values: Any) -> list[Any]:
+    """Claim and record a ticket; return the rows of the request and the report."""
+    request = ask(group, **values)
+    claimed = claim(request, client_key="", allow_another=False)
+    assert claimed.integration
+    request.attempts = 1
+    assert record_created(request, TICKET, jira_status=201, jira_trace_id="t-1")
+    rows = TicketRequest.objects.filter(pk=request.pk).values().get()
+    report = Report.objects.filter(pk=rows["report_id"]).values().get()
+    links = list(RemoteLink.objects.values("attempts", "error_message"))
+    RemoteLink.objects.all().delete()
+    Report.objects.all().delete()
+    TicketRequest.objects.all().delete()
+    return [rows, report, *links]
+
+
+@pytest.mark.parametrize("frontend_url", ["", "https://app.example.com"])
+def test_rows_are_those_of_the_usual_way(
+    monkeypatch: pytest.MonkeyPatch,
+    group: AIIssueGroup,
+    integration: Integration,
+    settings: Settings,
+    frontend_url: str,
+) -> None:
+    settings.FRONTEND_URL = frontend_url
+    with CaptureQueriesContext(connection) as queries:
+        quick = create(group)
+    use_the_usual_way(monkeypatch)
+    usual = create(group)
+
+    assert len(quick) == len(usual) == (3 if frontend_url else 2)
+    for one, other in zip(quick, usual, strict=True):
+        same = one.keys() - USUAL
+        assert {name: one[name] for name in same} == {
+            name: other[name] for name in same
+        }
+        assert one.keys() == other.keys()
+        assert {name for name in USUAL & one.keys() if one[name] is None} == set()
+    quick_row, usual_row = quick[0], usual[0]
+    lease = quick_row["lease_until"] - quick_row["created_at"]
+    assert lease == usual_row["lease_until"] - usual_row["created_at"]
+    assert quick_row["duration_ms"] >= 0
+    sent = [query["sql"] for query in queries if "killthenoise" not in query["sql"]]
+    assert sum("issues_" in sql for sql in sent[:3]) == 3
+
+
+def test_replay_takes_one_statement(
+    group: AIIssueGroup,
+    integration: Integration,
+    django_assert_num_queries: Any,
+) -> None:
+    first = ask(group)
+    claim(first, client_key="", allow_another=False)
+    record_created(first, TICKET, jira_status=201)
+
+    with django_assert_num_queries(1):
+        claimed = claim(ask(group), client_key="", allow_another=False)
+
+    assert claimed.ticket == JiraTicket(
+        base_url=integration.base_url,
+        issue_id=TICKET.issue_id,
+        key=TICKET.key,
+        url=TICKET.url,
+    )
+
+
+def ticket_by_pipeline(group: AIIssueGroup) -> None:
+    ReportFactory.create(group=group, source="jira", external_id="SCRUM-9")
+
+
+def other_request(group: AIIssueGroup) -> None:
+    TicketRequestFactory.create(group=group, tenant_id=group.tenant_id, state="unknown")
+
+
+def other_tenant(group: AIIssueGroup) -> None:
+    AIIssueGroup.objects.filter(pk=group.pk).update(tenant_id=uuid4())
+
+
+def deleted(group: AIIssueGroup) -> None:
+    AIIssueGroup.objects.filter(pk=group.pk).delete()
+
+
+def changed_account(group: AIIssueGroup) -> None:
+    Integration.objects.get(tenant_id=group.tenant_id).save()
+
+
+def disabled_account(group: AIIssueGroup) -> None:
+    Integration.objects.update(is_active=False)
+
+
+def key_taken(group: AIIssueGroup) -> None:
+    other = GroupFactory.create(tenant_id=group.tenant_id)
+    TicketRequestFactory.create(
+        group=other, tenant_id=group.tenant_id, state="unknown", idempotency_key="k"
+    )
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        ticket_by_pipeline,
+        other_request,
+        other_tenant,
+        deleted,
+        changed_account,
+        disabled_account,
+        key_taken,
+    ],
+)
+def test_claim_changes_nothing_if_anything_changed_since_the_look(
+    group: AIIssueGroup, integration: Integration, meanwhile: Any
+) -> None:
+    request = ask(group, idempotency_key="k", integration=integration)
+    account = postgresql.look(request)
+    meanwhile(group)
+    before = TicketRequest.objects.count()
+
+    assert postgresql.insert_claim(request, account) is False
+
+    assert TicketRequest.objects.count() == before
+
+
+def settled(request: TicketRequest) -> None:
+    now = request.created_at
+    TicketRequest.objects.update(state="failed", finished_at=now)
+
+
+def gone(request: TicketRequest) -> None:
+    TicketRequest.objects.all().delete()
+
+
+def group_gone(request: TicketRequest) -> None:
+    AIIssueGroup.objects.all().delete()
+
+
+def group_of_another_tenant(request: TicketRequest) -> None:
+    AIIssueGroup.objects.update(tenant_id=uuid4())
+
+
+def linked_by_hand(request: TicketRequest) -> None:
+    group = AIIssueGroup.objects.get()
+    ReportFactory.create(group=group, source="jira", external_id="SCRUM-9")
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [settled, gone, group_gone, group_of_another_tenant, linked_by_hand]
+)
+def test_record_changes_nothing_if_anything_changed_since_the_claim(
+    group: AIIssueGroup, integration: Integration, meanwhile: Any
+) -> None:
+    request = ask(group)
+    claim(request, client_key="", allow_another=False)
+    meanwhile(request)
+    states = list(TicketRequest.objects.values_list("state"))
+    report = Report(group_id=group.pk, source="jira", external_id="SCRUM-1")
+
+    assert postgresql.record_created(request, report, {"state": "created"}) is False
+
+    assert list(TicketRequest.objects.values_list("state")) == states
+    assert not Report.objects.filter(external_id="SCRUM-1").exists()
+
+
+def test_claim_waits_for_the_group_and_sees_what_its_holder_committed(
+    group: AIIssueGroup, integration: Integration
+) -> None:
+    """The second of the two statements must not use what the first one saw."""
+    request = ask(group, idempotency_key="k", integration=integration)
+    account = postgresql.look(request)
+
+    with while_locked(group, lambda: postgresql.insert_claim(request, account)) as ours:
+        ticket_by_pipeline(group)
+
+    assert ours.result() is False
+    assert not TicketRequest.objects.exists()
+
+
+def test_record_waits_for_the_group_and_sees_what_its_holder_committed(
+    group: AIIssueGroup, integration: Integration
+) -> None:
+    request = ask(group)
+    claim(request, client_key="", allow_another=False)
+    report = Report(group_id=group.pk, source="jira", external_id="SCRUM-1")
+    outcome = {"state": "created"}
+
+    def record() -> bool:
+        return postgresql.record_created(request, report, outcome)
+
+    with while_locked(group, record) as ours:
+        ticket_by_pipeline(group)
+
+    assert ours.result() is False
+    assert TicketRequest.objects.get().state == "pending"
