@@ -30,7 +30,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from integrations.jira import links
-from integrations.jira.code_blocks import code_block
+from integrations.jira.code_blocks import code_block, text_before_code
 from integrations.jira.tables import MAX_CELLS, whole_table
 
 _RULES = [
@@ -186,11 +186,13 @@ def _make_parser() -> MarkdownIt:
     parser.disable("normalize")  # it replaces NUL; line ends are normal already
     block, inline = parser.block.ruler, parser.inline.ruler
     anywhere: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list"]}
-    block.at("table", whole_table, {"alt": ["paragraph"]})
+    in_paragraph: RuleOptionsType = {"alt": ["paragraph"]}
+    block.at("table", whole_table, in_paragraph)
     block.before("table", "too_deep", _too_deep)
     block.at("fence", code_block, anywhere)
     block.at("hr", _rule, anywhere)
     block.at("list", _list, {"alt": ["paragraph", "blockquote"]})
+    block.before("lheading", "text_before_code", text_before_code, in_paragraph)
     block.at("heading", _heading, {"alt": ["paragraph", "blockquote"]})
     inline.before("link", "named_link", _named_link)
     inline.push("bare_url", _bare_url)
