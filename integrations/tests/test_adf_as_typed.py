@@ -279,7 +279,15 @@ def test_nul_is_not_replaced(typed: str) -> None:
 
 @pytest.mark.parametrize(
     "lines",
-    [["  - a", "  - b", "  - c"], ["   1. a", "   2. b"], ["    • a", "    • b"]],
+    [
+        ["  - a", "  - b", "  - c"],
+        ["   1. a", "   2. b"],
+        ["    • a", "    • b"],
+        ["\t- a", "\t- b"],
+        ["\xa0\xa0- a", "\xa0\xa0- b"],
+        ["\u3000- a", "\u3000- b"],
+        ["\ufeff  - a", "  - b", "  - c"],
+    ],
 )
 def test_items_of_one_indent_are_siblings(lines: list[str]) -> None:
     [listed] = text_to_adf(clean_text("\n\n" + "\n".join(lines) + "\n "))["content"]
