@@ -14,7 +14,8 @@ from integrations.jira.failed_request import FailedRequest, join_sentences
 from integrations.jira.project_rule import unknown_project
 
 OUR_FIELDS = {"summary": "title", "description": "description"}
-PARENT_FIELDS = {"parent", "parentId"}
+PARENT_FIELDS = {"parent", "parentId", "pid"}
+"""The keys with which Jira blames the parent; `pid` is the project of both tickets."""
 NOT_ON_SCREEN = "appropriate screen"
 MALFORMED = ("payload", "parsing json", "jql", "page token")
 """Words with which Jira blames the form of a request and not its contents."""

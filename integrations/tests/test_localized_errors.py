@@ -77,6 +77,11 @@ def test_every_request_asks_for_english(make_client: MakeClient, jira: Sandbox) 
             "Jira project SCRUM does not exist",
         ),
         (
+            {"pid": "有効なプロジェクトが必要です。"},
+            errors.JiraProjectInvalid,
+            "Jira project SCRUM does not exist",
+        ),
+        (
             {"issuetype": "El tipo de incidencia no es válido."},
             errors.JiraIssueTypeInvalid,
             "has no issue type “Task”",
