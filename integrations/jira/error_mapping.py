@@ -41,7 +41,7 @@ def _unknown_searched_project(failed: FailedRequest) -> JiraProjectInvalid | Non
     project = failed.searched_project
     if failed.response.status != 400 or not project:
         return None
-    named = re.compile(rf"(?<!\w){re.escape(project)}(?!\w)", re.IGNORECASE)
+    named = re.compile(rf"(?<!\w){re.escape(project)}(?![\w-])", re.IGNORECASE)
     if not any(named.search(text) for text in failed.response.messages):
         return None
     return project_invalid(f"project {project}")

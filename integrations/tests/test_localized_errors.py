@@ -187,6 +187,7 @@ def test_search_in_a_project_that_is_not_there_blames_the_project(
     "message",
     [
         "The value 'FACILITIES_2' does not exist for the field 'project'.",
+        "The value 'FACILITIES-2' does not exist for the field 'parent'.",
         "The provided next page token is invalid or expired.",
         "Error in the JQL Query: Unexpected text.",
     ],
