@@ -82,18 +82,21 @@ class JiraResponse:
     def retry_after(self) -> int | None:
         """Seconds that Jira asks us to wait, 0 to 3600; None if it does not say.
 
-        `Retry-After` is a number of seconds or an HTTP date.
+        `Retry-After` is a number of seconds or an HTTP date. Some servers send a
+        fraction or an ISO date.
 
         https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
         """
         asked = self.headers.get("Retry-After", "").strip()
-        if re.fullmatch("[0-9]+", asked):
-            return min(int(asked[:10]), MAX_WAIT_S)
-        seconds = _seconds_until(parsedate_to_datetime, asked)
-        if seconds is not None:
-            return seconds
+        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", asked):
+            return math.ceil(min(float(asked), MAX_WAIT_S))
         reset = self.headers.get("X-RateLimit-Reset", "")
-        return _seconds_until(datetime.fromisoformat, reset)
+        times = (
+            _seconds_until(parsedate_to_datetime, asked),
+            _seconds_until(datetime.fromisoformat, asked),
+            _seconds_until(datetime.fromisoformat, reset),
+        )
+        return next((seconds for seconds in times if seconds is not None), None)
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
