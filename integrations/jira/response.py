@@ -56,6 +56,13 @@ class JiraResponse:
             return {}
         return {clean_line(name): clean_line(text) for name, text in found.items()}
 
+    @property
+    def other_reason(self) -> str:
+        """The reason in the shapes of Jira's gateway and of RFC 9457, safe to show."""
+        body = self.json
+        texts = (body.get("message"), body.get("detail"))
+        return next((clean_line(text) for text in texts if isinstance(text, str)), "")
+
     def says(self, phrase: str) -> bool:
         """Whether the body, of any content type, contains the phrase."""
         return phrase.encode() in self.body
