@@ -21,6 +21,7 @@ from integrations.jira.transport import make_session
 from integrations.models import Integration
 from integrations.site_url import normalize_site_url
 from killthenoise.api.authentication import parse_uuid
+from killthenoise.api.database import release_connection
 
 
 def request_deadline() -> float:
@@ -76,6 +77,7 @@ def jira_client(integration: Integration) -> JiraClient:
         session=_session(allow_insecure=settings.JIRA_ALLOW_INSECURE),
         connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,
         read_timeout=settings.JIRA_READ_TIMEOUT_S,
+        before_wait=release_connection,
     )
     return JiraClient(site)
 

@@ -1,5 +1,6 @@
 """Integrations in the admin. The API token can be set here but never read."""
 
+import time
 from copy import copy
 from typing import Any
 
@@ -18,10 +19,12 @@ from integrations.preflight import check_integration, run_preflight
 from integrations.site_url import NOT_A_SITE, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
 from killthenoise.admin_forms import JSONField
+from killthenoise.api.slots import TenantBusy, outgoing_slot
 from killthenoise.audit.admin import AuditedAdmin
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
 TOKEN_BELONGS_TO = ("tenant_id", "base_url", "email")
+CHECK_JIRA = "Check against Jira"
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 
@@ -88,15 +91,24 @@ class IntegrationForm(forms.ModelForm):
             self._require_token_of_new_account(cleaned)
         if not self.errors and CREDENTIALS & set(self.changed_data):
             candidate = copy(self.instance)
-            candidate.base_url, candidate.email = cleaned["base_url"], cleaned["email"]
+            for name in TOKEN_BELONGS_TO:
+                setattr(candidate, name, cleaned[name])
             if token := cleaned["new_api_token"]:
                 candidate.api_token = token
             candidate.reset_status()
             candidate.updated_at = timezone.now()
-            result = run_preflight(candidate, deadline=request_deadline())
+            self._check_login(candidate)
+        return cleaned
+
+    def _check_login(self, candidate: Integration) -> None:
+        try:
+            with outgoing_slot(candidate.tenant_id):
+                result = run_preflight(candidate, deadline=request_deadline())
+        except TenantBusy as busy:
+            self.add_error(None, str(busy))
+        else:
             if result.login_error:
                 self.add_error("new_api_token", str(result.login_error))
-        return cleaned
 
     def _require_token_of_new_account(self, cleaned: dict[str, Any]) -> None:
         """Never send the stored token to another site, or for another tenant."""
@@ -148,15 +160,30 @@ class IntegrationAdmin(AuditedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
         return super().get_queryset(request).defer("api_token")
 
-    @admin.action(description="Check against Jira", permissions=["change"])
+    @admin.action(description=CHECK_JIRA, permissions=["change"])
     def check_jira(
         self, request: HttpRequest, integrations: QuerySet[Integration]
     ) -> None:
+        deadline = request_deadline()
         for integration in integrations:
-            for check in check_integration(integration=integration).checks:
-                level = messages.SUCCESS if check.ok else messages.ERROR
-                text = f"{integration}, {check.name}: {check.message}"
-                self.message_user(request, text, level)
+            if time.monotonic() >= deadline:
+                text = "Some integrations were not checked: time ran out. Select fewer."
+                self.message_user(request, text, messages.ERROR)
+                return
+            self._check(request, integration, deadline)
+
+    def _check(
+        self, request: HttpRequest, integration: Integration, deadline: float
+    ) -> None:
+        try:
+            result = check_integration(integration=integration, deadline=deadline)
+        except TenantBusy as busy:
+            self.message_user(request, f"{integration}: {busy}", messages.ERROR)
+            return
+        for check in result.checks:
+            level = messages.SUCCESS if check.ok else messages.ERROR
+            text = f"{integration}, {check.name}: {check.message}"
+            self.message_user(request, text, level)
 
     def save_model(
         self, request: HttpRequest, obj: Integration, form: Any, change: bool
@@ -170,8 +197,13 @@ class IntegrationAdmin(AuditedAdmin):
 
     def _check_saved(self, request: HttpRequest, integration: Integration) -> None:
         """Say in one message that it was saved, and what Jira says."""
-        result = check_integration(integration=integration)
         text = f"The integration “{integration}” was saved"
+        try:
+            result = check_integration(integration=integration)
+        except TenantBusy:
+            text += f" and not checked. Select it and choose “{CHECK_JIRA}”."
+            self.message_user(request, text, messages.WARNING)
+            return
         if result.ok:
             text += ". " + " ".join(check.message for check in result.checks)
         else:

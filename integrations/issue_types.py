@@ -15,6 +15,8 @@ from integrations.models import Integration
 
 CACHE_S = 30
 """Seconds that issue types and fields are cached. A changed integration bypasses it."""
+MAX_CACHED = 256 * 1024
+"""Characters. The cache keeps hundreds of entries, even expired ones."""
 ENGLISH, NATIVE = "types", "types-native"
 
 T = TypeVar("T")
@@ -25,7 +27,12 @@ def read_cached(
 ) -> T:
     """Return what was read from Jira under this name a moment ago, or read it now."""
     key = _cache_key(integration, project_key, name)
-    return cast(T, cache.get_or_set(key, read, CACHE_S))
+    found = cache.get(key)
+    if found is None:
+        found = read()
+        if len(repr(found)) <= MAX_CACHED:
+            cache.set(key, found, CACHE_S)
+    return cast(T, found)
 
 
 def list_issue_types(

@@ -8,7 +8,6 @@ from integrations.issue_types import (
     get_issue_type,
     list_issue_types,
 )
-from integrations.jira.adf import text_to_adf
 from integrations.jira.client import NewIssue
 from integrations.jira.creation_rules import issue_type_invalid, parent_rejected
 from integrations.jira.errors import (
@@ -16,7 +15,8 @@ from integrations.jira.errors import (
     JiraError,
     JiraIssueTypeInvalid,
 )
-from integrations.jira.truncation import truncate
+from integrations.jira.text.adf import text_to_adf
+from integrations.jira.text.truncation import truncate
 from integrations.models import Integration
 
 MARKER = "killthenoise"

@@ -12,6 +12,7 @@ from integrations.errors import SiteNotAllowed
 from integrations.extra_fields import get_parent
 from integrations.field_checks import find_unfilled_fields, find_unusable_fields
 from integrations.issue_types import get_issue_type, list_issue_types, read_cached
+from integrations.jira.creation_rules import MAX_NAMED
 from integrations.jira.errors import (
     JiraAuthFailed,
     JiraError,
@@ -23,6 +24,7 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Account, Field
 from integrations.login import log_in
 from integrations.models import Integration
+from killthenoise.api.slots import outgoing_slot
 from killthenoise.errors import ServiceError
 
 _CODES = {
@@ -75,9 +77,16 @@ class Preflight:
         return any(check.name == name and not check.ok for check in self.checks)
 
 
-def check_integration(*, integration: Integration) -> Preflight:
-    """Run the preflight and record its result in the integration."""
-    result = run_preflight(integration, deadline=request_deadline())
+def check_integration(
+    *, integration: Integration, deadline: float | None = None
+) -> Preflight:
+    """Run the preflight and record its result in the integration.
+
+    `deadline` is in `time.monotonic()` seconds; by default, it is the request's. Raises
+    TenantBusy.
+    """
+    with outgoing_slot(integration.tenant_id):
+        result = run_preflight(integration, deadline=deadline or request_deadline())
     if result.login_error:
         record_auth_failure(integration, result.login_error)
     elif result.account:
@@ -188,7 +197,7 @@ class _Checker:
         found = get_issue_type(row, project, wanted, deadline=deadline)
         types = list_issue_types(row, project, deadline=deadline)
         usable = [one.name for one in types if not one.subtask]
-        choice = f"Choose one of {', '.join(usable)} in the integration."
+        choice = f"Choose one of {', '.join(usable[:MAX_NAMED])} in the integration."
         if found is None:
             raise _CheckFailed(f"{project} has no issue type “{wanted}”. {choice}")
         if wanted != found.name and wanted.casefold() == found.name.casefold():
@@ -243,8 +252,9 @@ class _Checker:
     def _check_required_fields(self) -> str:
         missing = find_unfilled_fields(self._integration.settings, self._fields)
         if missing:
+            named = ", ".join(missing[:MAX_NAMED])
             raise _CheckFailed(
-                f"Jira requires {', '.join(missing)}, which tickets do not fill. Give "
+                f"Jira requires {named}, which tickets do not fill. Give "
                 "a value in the settings, under “fields”, or ask a Jira administrator "
                 "to make it optional."
             )

@@ -219,7 +219,8 @@ def get_ticket(
 ) -> FoundTicket | None:
     """Return a ticket of any project, None if the account sees none of that key."""
     with recording_auth_failures(account):
-        return jira_client(account).lookup.find(key, deadline=deadline)
+        lookup = jira_client(account).lookup
+        return lookup.find(key, property_key=MARKER, deadline=deadline)
 
 
 def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
@@ -287,5 +288,5 @@ def _parse_reference(
 def _find_in_project(
     lookup: IssueLookup, project_key: str, key: str, deadline: float
 ) -> FoundTicket | None:
-    found = lookup.find(key, deadline=deadline)
+    found = lookup.find(key, property_key=MARKER, deadline=deadline)
     return found if found and found.project_key == project_key else None

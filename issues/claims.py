@@ -8,13 +8,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
 from django.db.models import Q
 
 from integrations.models import Integration
 from integrations.services import get_active_jira
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
-from issues.locking import TRIES, atomically, lock_group
+from issues.locking import atomically, lock_group
 from issues.models import Report, TicketRequest
 from issues.outcomes import relink
 
@@ -40,13 +39,7 @@ def claim(request: TicketRequest, *, client_key: str, allow_another: bool) -> Cl
     Raises GroupNotFound, IdempotencyKeyReused, TicketExists, and what get_active_jira
     raises.
     """
-    for last in (*[False] * (TRIES - 1), True):
-        try:
-            return atomically(lambda: _claim(request, client_key, allow_another))
-        except IntegrityError:  # a request of another group took the client's key
-            if last:
-                raise
-    raise AssertionError  # the last try returned or raised
+    return atomically(lambda: _claim(request, client_key, allow_another))
 
 
 def _claim(request: TicketRequest, client_key: str, allow_another: bool) -> Claim:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from issues.models import AIIssueGroup, TicketRequest
@@ -34,15 +34,19 @@ def lock_request(request: TicketRequest) -> Any:
 
 
 def atomically(work: Callable[[], T]) -> T:
-    """Run `work` in its own transaction; repeat it if the database rolled it back."""
-    for last in (*[False] * (TRIES - 1), True):
+    """Run `work` in its own transaction; repeat it if another one interfered."""
+    for _ in range(TRIES - 1):
         try:
-            with transaction.atomic(durable=True):
-                return work()
-        except OperationalError as exc:
-            if last or not _was_rolled_back(exc):
+            return _in_transaction(work)
+        except (OperationalError, IntegrityError) as exc:
+            if isinstance(exc, OperationalError) and not _was_rolled_back(exc):
                 raise
-    raise AssertionError  # the last try returned or raised
+    return _in_transaction(work)
+
+
+def _in_transaction(work: Callable[[], T]) -> T:
+    with transaction.atomic(durable=True):
+        return work()
 
 
 def _was_rolled_back(exc: OperationalError) -> bool:

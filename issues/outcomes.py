@@ -7,14 +7,15 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections
 from django.db.models.functions import Now
 
+from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
+from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
-from issues.models.groups import LinkedTicket
+from issues.models.reports import LinkedTicket
 from killthenoise.audit.events import Action, record_in_transaction
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,13 @@ class JiraTicket:
     url: str
 
     @classmethod
+    def found(
+        cls, issue: CreatedIssue | FoundTicket | MarkedIssue, *, base_url: str
+    ) -> Self:
+        """Return a ticket that Jira created or showed."""
+        return cls(base_url=base_url, issue_id=issue.id, key=issue.key, url=issue.url)
+
+    @classmethod
     def of(cls, request: TicketRequest) -> Self:
         """Return the ticket of a created request."""
         return cls(
@@ -39,6 +47,10 @@ class JiraTicket:
             key=request.ticket_key,
             url=request.ticket_url,
         )
+
+    def as_data(self) -> dict[str, str]:
+        """Return the `data` of the API's response."""
+        return {"ticket_key": self.key, "ticket_url": self.url}
 
 
 def record_created(
@@ -55,7 +67,6 @@ def record_created(
     """
     actor = actor or request.actor
     try:
-        close_old_connections()  # the connection was idle while Jira was called
         return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
         logger.critical(
@@ -201,7 +212,6 @@ def record_error(request: TicketRequest, error: JiraError) -> None:
         "jira_trace_id": error.trace_id,
     }
     try:
-        close_old_connections()
         atomically(lambda: _record_outcome(request, outcome))
     except AnyDatabaseError:
         logger.exception("ticket request %s stays pending", request.pk)

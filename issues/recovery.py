@@ -182,7 +182,7 @@ def _look_up(
     found = _search_project(account, target, rows, deadline)
     for row in rows:
         if issue := found.get(str(row.pk)):
-            _record(row, issue)
+            record_created(row, JiraTicket.found(issue, base_url=row.base_url))
     missing = [row for row in rows if str(row.pk) not in found]
     return [row for row in missing if _is_past_horizon(row)]
 
@@ -209,16 +209,9 @@ def _look_up_overdue(
     )
     for row in rows:
         if issue := found.get(str(row.pk)):
-            _record(row, issue)
+            record_created(row, JiraTicket.found(issue, base_url=row.base_url))
         elif is_proof:
             record_not_created(row, code=LOST, message=NOT_THERE)
-
-
-def _record(row: TicketRequest, issue: MarkedIssue) -> None:
-    ticket = JiraTicket(
-        base_url=row.base_url, issue_id=issue.id, key=issue.key, url=issue.url
-    )
-    record_created(row, ticket)
 
 
 def _is_past_horizon(row: Any) -> bool:

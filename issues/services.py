@@ -9,8 +9,8 @@ the argument.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import F
@@ -28,21 +28,17 @@ from integrations.models import Integration
 from integrations.new_issues import TicketContent
 from integrations.services import (
     create_issue,
-    find_ticket,
-    get_active_jira,
     get_jira_account,
     record_integration_works,
 )
 from issues.claims import claim
-from issues.errors import GroupNotFound, TicketInProgress, TicketNotLinked
-from issues.locking import atomically, lock_group
-from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.errors import TicketInProgress
+from issues.models import AIIssueGroup, TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
-from issues.settlement import settle_with_linked_ticket
 from killthenoise.api.authentication import Caller
+from killthenoise.api.database import release_connection
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
-from killthenoise.api.text import clean_title
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
 LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -61,17 +57,11 @@ CANNOT_TELL = (
 State = TicketRequest.State
 
 
-@dataclass(frozen=True)
-class Ticket:
-    """A ticket of a group; `replayed` if an earlier request created it."""
+class CreatedTicket(NamedTuple):
+    """The ticket of a request; `replayed` if an earlier request created it."""
 
-    ticket_key: str
-    ticket_url: str
-    replayed: bool = False
-
-    def as_data(self) -> dict[str, str]:
-        """Return the `data` of the API's response."""
-        return {"ticket_key": self.ticket_key, "ticket_url": self.ticket_url}
+    ticket: JiraTicket
+    replayed: bool
 
 
 def create_jira_ticket(
@@ -82,7 +72,7 @@ def create_jira_ticket(
     caller: Caller,
     idempotency_key: str = "",
     allow_another: bool = False,
-) -> Ticket:
+) -> CreatedTicket:
     """Create the ticket that this request asks for, or return it if it exists.
 
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
@@ -126,7 +116,7 @@ def _slot_for(group: AIIssueGroup) -> Iterator[None]:
 
 def _create_or_replay(
     request: TicketRequest, client_key: str, allow_another: bool
-) -> Ticket:
+) -> CreatedTicket:
     """Claim and send the request, or wait for the open request of the group."""
     deadline = request_deadline()
     wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
@@ -134,9 +124,10 @@ def _create_or_replay(
         before_send = _start_lease(request)
         claimed = claim(request, client_key=client_key, allow_another=allow_another)
         if earlier := claimed.created:
-            return Ticket(earlier.ticket_key, earlier.ticket_url, replayed=True)
+            return CreatedTicket(JiraTicket.of(earlier), replayed=True)
         if claimed.integration:
-            return _create(request, claimed.integration, before_send, deadline)
+            ticket = _create(request, claimed.integration, before_send, deadline)
+            return CreatedTicket(ticket, replayed=False)
         if claimed.open_request:
             _settle_open_request(claimed.open_request, request, wait_until, deadline)
 
@@ -163,7 +154,7 @@ def _create(
     integration: Integration,
     before_send: Callable[[], None],
     deadline: float,
-) -> Ticket:
+) -> JiraTicket:
     """Send the claimed request to Jira and record the outcome."""
     content = TicketContent(
         project_key=request.project_key,
@@ -179,16 +170,12 @@ def _create(
     except JiraError as error:
         record_error(request, error)
         raise
+    ticket = JiraTicket.found(issue, base_url=request.base_url)
     record_created(
-        request,
-        JiraTicket(
-            base_url=request.base_url, issue_id=issue.id, key=issue.key, url=issue.url
-        ),
-        jira_status=issue.status,
-        jira_trace_id=issue.trace_id,
+        request, ticket, jira_status=issue.status, jira_trace_id=issue.trace_id
     )
     record_integration_works(integration)
-    return Ticket(issue.key, issue.url)
+    return ticket
 
 
 def _settle_open_request(
@@ -231,6 +218,7 @@ def _wait_while_busy(open_request: TicketRequest, wait_until: float) -> bool:
     while _is_busy(open_request):
         if time.monotonic() >= wait_until:
             return False
+        release_connection()
         time.sleep(pause)
         pause = min(pause * 1.5, SLOWEST_POLL_S)
     return True
@@ -258,52 +246,3 @@ def _count_seconds_left(open_request: TicketRequest) -> int:
     ages = row.annotate(age=Now() - F("lease_until")).values_list("age", flat=True)
     age: timedelta = ages.first() or timedelta()
     return round(settings.RECONCILE_HORIZON_S - age.total_seconds())
-
-
-def link_jira_ticket(*, group: AIIssueGroup, ticket_key: str, caller: Caller) -> Ticket:
-    """Link an existing ticket to the group. Linking it again is no error.
-
-    It settles a request of the group whose outcome is unknown.
-
-    Raises TicketNotInJira if the integration's project has no such ticket that the
-    account sees, GroupNotFound, TenantBusy, what get_active_jira raises, and
-    JiraErrors.
-    """
-    integration = get_active_jira(tenant_id=group.tenant_id)
-    with outgoing_slot(group.tenant_id):
-        found = find_ticket(integration=integration, text=ticket_key)
-    ticket = JiraTicket(
-        base_url=integration.base_url, issue_id=found.id, key=found.key, url=found.url
-    )
-    atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
-    return Ticket(found.key, found.url)
-
-
-def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> None:
-    if lock_group(tenant_id=group.tenant_id, group_id=group.pk) is None:
-        raise GroupNotFound
-    linked = Report.objects.link_ticket(
-        group_id=group.pk,
-        base_url=ticket.base_url,
-        issue_id=ticket.issue_id,
-        key=ticket.key,
-        title=title,
-        url=ticket.url,
-    )
-    settle_with_linked_ticket(group, ticket, linked.report, actor)
-
-
-def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
-    """Unlink the ticket from the group; it stays in Jira. Raises TicketNotLinked."""
-    key = clean_title(ticket_key)  # as it was stored
-    if not atomically(lambda: _unlink(group, key)):
-        raise TicketNotLinked(key=key)
-
-
-def _unlink(group: AIIssueGroup, key: str) -> bool:
-    lock_group(tenant_id=group.tenant_id, group_id=group.pk)
-    tickets = group.reports.jira().filter(external_id__iexact=key)
-    RemoteLink.objects.filter(request__report__in=tickets).delete()
-    TicketRequest.objects.filter(report__in=tickets).update(unlinked_at=Now())
-    deleted, _ = tickets.delete()
-    return bool(deleted)

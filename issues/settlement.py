@@ -16,6 +16,7 @@ from issues.outcomes import (
     record_not_created,
     settle,
 )
+from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action, recording
 
 NOT_CREATED = "settled_not_created"
@@ -31,7 +32,8 @@ def settle_ticket_request(
     """Settle an open request with its ticket, or without one as not created.
 
     Jira is asked for the ticket, unless no account on the request's site is connected
-    any more. Raises CannotSettle, and what get_jira_account and Jira's client raise.
+    any more. Raises CannotSettle, TenantBusy, and what get_jira_account and Jira's
+    client raise.
     """
     request = TicketRequest.objects.filter(pk=request_id).first()
     if request is None:
@@ -86,7 +88,8 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
         url = f"{request.base_url}/browse/{key}"
         return JiraTicket(base_url=request.base_url, issue_id="", key=key, url=url)
     deadline = time.monotonic() + settings.REQUEST_BUDGET_S
-    found = get_ticket(account, key, deadline=deadline)
+    with outgoing_slot(request.tenant_id):
+        found = get_ticket(account, key, deadline=deadline)
     if found is None:
         raise CannotSettle(
             f"{request.base_url} has no ticket {key} that the connected account can "
@@ -98,9 +101,7 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
         raise CannotSettle(
             f"{found.key} is the ticket of another request, {other.pk}. Check the key."
         )
-    return JiraTicket(
-        base_url=request.base_url, issue_id=found.id, key=found.key, url=found.url
-    )
+    return JiraTicket.found(found, base_url=request.base_url)
 
 
 def _require_settleable(request: TicketRequest) -> None:

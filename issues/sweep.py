@@ -12,10 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Q, Value
+from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Least, Now
 
 from integrations.accounts import require_usable
@@ -24,15 +23,12 @@ from integrations.errors import (
     IntegrationDisconnected,
 )
 from integrations.jira.errors import JiraError
-from integrations.jira.issue_lookup import MarkedIssue
 from integrations.models import Integration
 from integrations.services import search_marked_issues
 from issues.errors import TicketNotRecorded
-from issues.models import MAX_TITLE, AIIssueGroup, Sweep, TicketRequest
-from issues.outcomes import JiraTicket, record_created
+from issues.marked_tickets import link_marked
+from issues.models import Sweep
 from issues.sites import for_each_site
-from killthenoise.api.authentication import parse_uuid
-from killthenoise.api.text import clean_title
 
 ACTOR = "reconcile_tickets"
 ROUND_S = 60
@@ -140,7 +136,7 @@ def _compare(sweep: Any, ends: float, own: bool, counts: Counter[str]) -> None:
     mine = Sweep.objects.filter(pk=sweep.pk, due_at=sweep.due_at)
     for page in pages:
         counts["seen"] += len(page)
-        counts["linked"] += _link_unrecorded(sweep.integration, page)
+        counts["linked"] += link_marked(sweep.integration, page, actor=ACTOR)
         reached = min(page[-1].created, sweep.now) if page else sweep.position
         passed = timedelta(seconds=time.monotonic() - reserved_at)
         if not mine.update(position=reached, due_at=sweep.due_at + passed):
@@ -155,67 +151,3 @@ def _compare(sweep: Any, ends: float, own: bool, counts: Counter[str]) -> None:
         position=None,
         due_at=Now() + timedelta(seconds=settings.SWEEP_EVERY_S),
     )
-
-
-def _link_unrecorded(account: Integration, issues: Sequence[MarkedIssue]) -> int:
-    """Link the tickets that are not recorded, and return how many."""
-    of_site = TicketRequest.objects.for_tenant(account.tenant_id).created()
-    ids = [issue.id for issue in issues]
-    known = of_site.filter(base_url=account.base_url, jira_issue_id__in=ids)
-    known = known.exclude(report=None, unlinked_at=None)
-    recorded = set(known.values_list("jira_issue_id", flat=True))
-    missing = [issue for issue in issues if issue.id not in recorded]
-    return sum(_link(account, issue) for issue in missing)
-
-
-def _link(account: Integration, issue: MarkedIssue) -> bool:
-    """Link a ticket to its request's group, if both belong to the account's tenant."""
-    request_id = parse_uuid(issue.marker.get("request_id", ""))
-    if request_id is None:
-        return False
-    rows = TicketRequest.objects.for_tenant(account.tenant_id)
-    request = rows.filter(pk=request_id).first()
-    request = request or _rebuild_request(account, issue, request_id)
-    if request is None or _is_clone(request, issue):
-        return False
-    ticket = JiraTicket(
-        base_url=request.base_url, issue_id=issue.id, key=issue.key, url=issue.url
-    )
-    return record_created(request, ticket, actor=ACTOR)
-
-
-def _rebuild_request(
-    account: Integration, issue: MarkedIssue, request_id: UUID
-) -> TicketRequest | None:
-    """Rebuild the request whose row is gone, unsaved; None if its group is not ours."""
-    groups = AIIssueGroup.objects.for_tenant(account.tenant_id)
-    group_id = parse_uuid(issue.marker.get("group_id", ""))
-    group = groups.filter(pk=group_id).first() if group_id else None
-    if group is None or TicketRequest.objects.filter(pk=request_id).exists():
-        logger.info("%s belongs to no group of %s", issue.key, account)
-        return None
-    return TicketRequest(
-        pk=request_id,
-        tenant_id=account.tenant_id,
-        group=group,
-        integration=account,
-        idempotency_key=f"sweep:{request_id}",
-        title=clean_title(issue.summary)[:MAX_TITLE],
-        base_url=account.base_url,
-        project_key=issue.key.rpartition("-")[0],
-        actor=ACTOR,
-        attempts=1,
-        created_at=issue.created,
-        lease_until=issue.created,
-    )
-
-
-def _is_clone(request: TicketRequest, issue: MarkedIssue) -> bool:
-    """Whether the ticket has only a copy of the marker of an older ticket.
-
-    A ticket that a person named need not be the one with the marker.
-    """
-    created = TicketRequest.objects.for_tenant(request.tenant_id).created()
-    ours = created.filter(Q(pk=request.pk, settled_by="") | Q(late_for=request.pk))
-    known = ours.values_list("jira_issue_id", flat=True)
-    return any(int(issue.id) > int(one) for one in known)

@@ -1,12 +1,15 @@
 """Endpoints of issue groups. Each reads the tenant's group and calls one service."""
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.errors import TicketNotInJira
 from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
-from issues import services
+from issues import linking, services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.group_import import GroupData, put_group
@@ -50,8 +53,11 @@ from killthenoise.api.request_data import (
     validated,
     validated_query,
 )
-from killthenoise.api.slots import TenantBusy
+from killthenoise.api.slots import TenantBusy, import_slot
 from killthenoise.audit.events import Action, audited
+
+QUICK_REPORTS = 100
+"""Reports that are imported in some 25 ms. A request with more needs a slot."""
 
 
 def get_tenant_group(request: Request, group_id: str) -> AIIssueGroup:
@@ -94,24 +100,34 @@ class GroupView(APIView):
         parameters=NEW_GROUP,
         request=PutGroupSerializer,
         response=envelope("Group", GroupSerializer()),
-        raises=[GroupNotFound],
+        raises=[GroupNotFound, TenantBusy],
     )
     def put(self, request: Request, group_id: str) -> Response:
         """Create or update a group with its reports, for the clustering pipeline.
 
         Sending the same request again changes nothing. A key that is left out gets its
         default; created_at and reports keep their values. Stored reports that are not
-        in the list are removed, except those from Jira.
+        in the list are removed, except those from Jira. A tenant sends one request with
+        more than 100 reports at a time.
         """
         pk, tenant_id = parse_uuid(group_id), get_caller(request).tenant_id
         if pk is None:
             raise GroupNotFound
-        values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
-        outcome = put_group(GroupData.from_validated(values))
+        with _import_slot(request):
+            values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
+            outcome = put_group(GroupData.from_validated(values))
         group = get_tenant_group(request, group_id)
         context = get_sources_and_tickets([group])
         data = GroupSerializer(group, context=context).data
         return success(data, f"Issue group {outcome}")
+
+
+def _import_slot(request: Request) -> AbstractContextManager[None]:
+    """Return a slot for a large import. Raises TenantBusy."""
+    body: Any = request.data  # JSONBodyParser makes it an object
+    reports = body.get("reports")
+    is_large = isinstance(reports, list) and len(reports) > QUICK_REPORTS
+    return import_slot(get_caller(request).tenant_id) if is_large else nullcontext()
 
 
 class ReportListView(APIView):
@@ -153,19 +169,19 @@ class CreateJiraTicketView(APIView):
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
             group = get_tenant_group(request, group_id)
             key = idempotency_key(request)
-            ticket = services.create_jira_ticket(
+            created = services.create_jira_ticket(
                 group=group,
                 caller=get_caller(request),
                 idempotency_key=key,
                 **validated(CreateJiraTicketSerializer, request, idempotency_key=key),
             )
-            event.detail["ticket_key"] = ticket.ticket_key
-            if ticket.replayed:
+            event.detail["ticket_key"] = created.ticket.key
+            if created.replayed:
                 event.outcome = event.REPLAYED
         return success(
-            ticket.as_data(),
+            created.ticket.as_data(),
             "Jira ticket created successfully",
-            headers={"Idempotency-Replayed": "true"} if ticket.replayed else {},
+            headers={"Idempotency-Replayed": "true"} if created.replayed else {},
         )
 
 
@@ -189,10 +205,10 @@ class LinkJiraTicketView(APIView):
             group = get_tenant_group(request, group_id)
             values = validated(LinkJiraTicketSerializer, request)
             event.detail |= values
-            ticket = services.link_jira_ticket(
+            ticket = linking.link_jira_ticket(
                 group=group, caller=get_caller(request), **values
             )
-            event.detail["ticket_key"] = ticket.ticket_key
+            event.detail["ticket_key"] = ticket.key
         return success(ticket.as_data(), "Jira ticket linked successfully")
 
 
@@ -210,7 +226,7 @@ class JiraTicketView(APIView):
             request, Action.TICKET_UNLINK, AIIssueGroup, group_id, ticket_key=ticket_key
         ):
             group = get_tenant_group(request, group_id)
-            services.unlink_jira_ticket(group=group, ticket_key=ticket_key)
+            linking.unlink_jira_ticket(group=group, ticket_key=ticket_key)
         return success(None, "Jira ticket unlinked; it is still in Jira")
 
 

@@ -91,9 +91,8 @@ ALLOWED_HOSTS = env.list(
 DATABASE = env.dj_db_url(
     "DATABASE_URL",
     f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
-    conn_max_age=600,
-    conn_health_checks=True,
 )
+DATABASE_CONNECTIONS = env.int("DATABASE_CONNECTIONS", 10, validate=Range(min=1))
 CORS_ALLOWED_ORIGINS = env.list(
     "FRONTEND_ORIGINS",
     ["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
@@ -182,8 +181,8 @@ if any(llm.values()) and not all(llm.values()):
         "them all."
     )
 
-# Database. Connections persist and are checked before use.
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASE["CONN_MAX_AGE"] = 600  # seconds
     DATABASE["OPTIONS"] = {
         "timeout": 10,  # seconds to wait for another writer
         "transaction_mode": "IMMEDIATE",  # no lock upgrade that can fail
@@ -192,6 +191,7 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     # A file: with a database in memory, the threads of a test share one connection.
     DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
+    DATABASE["ENGINE"] = "killthenoise.postgresql"  # the threads share connections
     DATABASE["OPTIONS"] = {
         "connect_timeout": 5,  # seconds
         # A request that waited for a lock must see what its holder committed.
@@ -241,6 +241,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "killthenoise.api.middleware.ResponseHeadersMiddleware",
     "killthenoise.api.middleware.JsonErrorsMiddleware",
+    "killthenoise.api.middleware.BodySizeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

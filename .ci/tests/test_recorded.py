@@ -10,9 +10,9 @@ from requests_mock import Mocker
 
 from development.sandbox.rest import ROUTES
 from integrations.jira import errors
-from integrations.jira.adf import text_to_adf
 from integrations.jira.client import JiraClient, NewIssue
 from integrations.jira.http import JiraHttp
+from integrations.jira.text.adf import text_to_adf
 from integrations.jira.transport import make_session
 
 SHARED = Path(__file__).parents[3] / "shared" / "jira"

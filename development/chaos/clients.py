@@ -16,7 +16,7 @@ from development.chaos.faults import CLOCK, Faults
 from issues.models import AIIssueGroup
 
 CLIENTS = 64
-CLIENT_DEADLINE_S = 300
+CLIENT_DEADLINE_S = 900
 """How long a client retries until it has its ticket."""
 
 
@@ -25,7 +25,8 @@ class Clients:
 
     `received_keys` has the ticket keys that clients received, by title; `responses`
     counts the responses by status and code. `refused` has the titles of tickets that
-    a client could not know as its own: the group had a ticket already.
+    a client could not know as its own: the group had a ticket already. `gave_up` has
+    the last outcome of each client that received no key, by title.
     """
 
     def __init__(self, environment: Environment, faults: Faults, seed: int) -> None:
@@ -35,6 +36,7 @@ class Clients:
         }
         self.responses: Counter[str] = Counter()
         self.refused: set[str] = set()
+        self.gave_up: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def create_tickets(self) -> None:
@@ -66,6 +68,7 @@ class Clients:
         """Send the same request, to any server, until the response has a ticket."""
         deadline = time.monotonic() + CLIENT_DEADLINE_S
         timeouts, servers = _timeouts(chance), list(self.environment.servers)
+        outcome = ""
         while time.monotonic() < deadline:
             server = chance.choice(servers)
             if server == self.environment.url_of_clock_ahead:
@@ -76,10 +79,10 @@ class Clients:
                 )
                 body = response.json()
             except (requests.RequestException, ValueError) as exc:
-                self._count(type(exc).__name__)
+                outcome = self._count(type(exc).__name__)
                 time.sleep(0.1)
                 continue
-            self._count(f"{response.status_code} {body.get('code', '')}")
+            outcome = self._count(f"{response.status_code} {body.get('code', '')}")
             refused = body.get("code") == "ticket_exists"
             if response.ok or refused:
                 with self._lock:
@@ -87,10 +90,12 @@ class Clients:
                     self.refused |= {title} if refused else set()
                 return
             time.sleep(0.3)
+        self.gave_up[title] = outcome
 
-    def _count(self, outcome: str) -> None:
+    def _count(self, outcome: str) -> str:
         with self._lock:
             self.responses[outcome] += 1
+        return outcome
 
 
 def _timeouts(chance: random.Random) -> Iterator[float]:

@@ -32,8 +32,8 @@ class Found:
 
     `tickets`, `linked`, `received` and `flagged` are keys: in Jira, of the group's
     reports, in responses to clients, in audit events. `refused` tells whether a client
-    was told that its ticket is another one's. `broken` names the faults that broke an
-    assumption.
+    was told that its ticket is another one's. `gave_up` is the last outcome of a client
+    that received no key. `broken` names the faults that broke an assumption.
     """
 
     tickets: list[str]
@@ -41,6 +41,7 @@ class Found:
     linked: list[str]
     received: set[str]
     refused: bool = False
+    gave_up: str = ""
     flagged: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
 
@@ -112,6 +113,7 @@ def _find(
             linked=linked[group.pk],
             received=clients.received_keys[title],
             refused=title in clients.refused,
+            gave_up=clients.gave_up.get(title, ""),
             flagged=flagged[str(group.pk)],
             broken=[
                 name
@@ -150,6 +152,8 @@ def explain_given_up(
 def find_problems(found: Found) -> list[str]:
     """Return what is wrong with one requested ticket."""
     tickets = found.tickets
+    if found.gave_up:
+        return [f"client gave up after {found.gave_up}"]
     if not tickets:
         return [MISSING]
     is_single = len(tickets) == 1
@@ -168,7 +172,6 @@ def find_problems(found: Found) -> list[str]:
         ),
         "client received another key": found.received <= set(tickets),
         "same request refused as another": bool(found.broken) or not found.refused,
-        "client received no key": bool(found.received),
     }
     return [problem for problem, is_well in holds.items() if not is_well]
 

@@ -41,7 +41,9 @@ def get_issue(
     if found is None:
         return NO_ISSUE
     body = {"id": found.id, "key": found.key, "fields": found.all_fields}
-    return Response(200, body)
+    wanted = request.query.get("properties", "").split(",")
+    held = {k: v for k, v in found.properties.items() if k in wanted}
+    return Response(200, body | {"properties": held} if held else body)
 
 
 def set_remote_link(

@@ -69,7 +69,7 @@ def test_ticket_that_holds_the_invariants_has_no_problem(well: Found) -> None:
         ),
         (replace(ONE, received={"A-1", "A-2"}), "client received another key"),
         (replace(ONE, refused=True), "same request refused as another"),
-        (replace(ONE, received=set()), "client received no key"),
+        (replace(ONE, gave_up="ReadTimeout"), "client gave up after ReadTimeout"),
     ],
 )
 def test_violation_is_found(wrong: Found, problem: str) -> None:

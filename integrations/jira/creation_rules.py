@@ -1,7 +1,7 @@
 """The rules for responses that reject a new ticket because of what it contains."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from integrations.jira.access_rules import auth_failed
 from integrations.jira.errors import (
@@ -16,6 +16,8 @@ from integrations.jira.project_rule import unknown_project
 OUR_FIELDS = {"summary": "title", "description": "description"}
 PARENT_FIELDS = {"parent", "parentId", "pid"}
 """The keys with which Jira blames the parent; `pid` is the project of both tickets."""
+MAX_NAMED = 20
+"""Issue types or fields that a sentence names."""
 NOT_ON_SCREEN = "appropriate screen"
 MALFORMED = ("payload", "parsing json", "jql", "page token")
 """Words with which Jira blames the form of a request and not its contents."""
@@ -74,10 +76,11 @@ def _unknown_issue_type(failed: FailedRequest) -> JiraIssueTypeInvalid | None:
 
 
 def issue_type_invalid(
-    project_key: str, issue_type: str, choice: Collection[str] = ()
+    project_key: str, issue_type: str, choice: Sequence[str] = ()
 ) -> JiraIssueTypeInvalid:
     """Return the error for an issue type; `choice` names those that exist."""
-    advice = f"Choose one of {', '.join(choice)}" if choice else "Choose another one"
+    named = ", ".join(choice[:MAX_NAMED])
+    advice = f"Choose one of {named}" if choice else "Choose another one"
     return JiraIssueTypeInvalid(
         f"Jira project {project_key} has no issue type “{issue_type}” to create. "
         f"{advice} in the Jira integration."

@@ -2,6 +2,7 @@
 
 import logging
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
@@ -11,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
-from integrations.jira.response import JiraResponse
+from integrations.jira.response import JiraResponse, is_too_complex
 from integrations.jira.secret import Secret, clear_frames_on_error
 from integrations.jira.transport import OutgoingRequest, track
 from integrations.jira.web_page import reject_web_page
@@ -38,7 +39,8 @@ class JiraHttp:
 
     `base_url` is the site's origin. `api_url` is set if the API is elsewhere, as for
     scoped tokens. `session` is the process's pooled session; timeouts are in seconds.
-    The constructor sends nothing.
+    `before_wait` runs before each request, to release what nobody uses meanwhile. The
+    constructor sends nothing.
     """
 
     base_url: str
@@ -48,6 +50,7 @@ class JiraHttp:
     session: requests.Session = field(repr=False)
     connect_timeout: float
     read_timeout: float
+    before_wait: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def browse_url(self, key: str) -> str:
         """Return the address of a ticket's page."""
@@ -63,6 +66,7 @@ class JiraHttp:
         english: bool = True,
     ) -> JiraResponse:
         """Send one request and read its response. Raises NoResponse."""
+        self.before_wait()
         try:
             with clear_frames_on_error():
                 response = self._send(outgoing, method, path, json, english)
@@ -176,7 +180,7 @@ class JiraHttp:
 
 def _normalize_json(body: bytes) -> bytes:
     """Undo escapes in JSON, where `=` may be written `\\u003d`; keep other bodies."""
-    if b"\\" not in body:
+    if b"\\" not in body or is_too_complex(body):
         return body
     try:
         return dumps(loads(body)).encode()

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,8 @@ from integrations.jira.response import as_object
 
 FIELDS = ["summary", "status", "project", "issuetype"]
 MAX_FOUND = 20
+MAX_TEXT = 255
+"""Characters of a summary; Jira's limit."""
 MAX_WORDS = 10
 SEARCH_PAGE = 1000
 
@@ -32,19 +34,6 @@ def is_issue_id(text: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundTicket:
-    """A ticket as Jira shows it. `project_key` is the project it is in now."""
-
-    id: str
-    key: str
-    url: str
-    summary: str
-    status: str
-    project_key: str
-    is_subtask: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class MarkedIssue:
     """A ticket that has our property; `created` is by Jira's clock.
 
@@ -59,6 +48,23 @@ class MarkedIssue:
     marker: Mapping[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundTicket:
+    """A ticket as Jira shows it. `project_key` is the project it is in now.
+
+    `marked` is the same ticket with its marker, if it was asked for and has one.
+    """
+
+    id: str
+    key: str
+    url: str
+    summary: str
+    status: str
+    project_key: str
+    is_subtask: bool
+    marked: MarkedIssue | None
+
+
 class IssueLookup:
     """Reads the tickets that one account sees. Each method raises JiraErrors.
 
@@ -68,17 +74,24 @@ class IssueLookup:
     def __init__(self, http: JiraHttp) -> None:
         self._http = http
 
-    def find(self, key: str, *, deadline: float) -> FoundTicket | None:
+    def find(
+        self, key: str, *, property_key: str = "", deadline: float
+    ) -> FoundTicket | None:
         """Return the ticket, or None if the account sees none.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
         """
         path = f"/rest/api/3/issue/{quote(key, safe='')}?fields={','.join(FIELDS)}"
+        if property_key:
+            path += f",created&properties={quote(property_key, safe='')}"
         try:
             found = self._http.read("GET", path, "read the ticket", deadline=deadline)
         except JiraProjectInvalid:  # what Jira's 404 becomes
             return None
-        return self._parse(found.json)
+        ticket = self._parse(found.json, property_key)
+        if ticket is None:
+            raise JiraBadResponse(f"{self._http.base_url} responded without a ticket.")
+        return ticket
 
     def search(
         self, project_key: str, words: str, *, deadline: float
@@ -106,7 +119,8 @@ class IssueLookup:
         issues = page.json.get("issues")
         if not isinstance(issues, list):
             raise self._no_list()
-        return [self._parse(issue) for issue in issues if isinstance(issue, dict)]
+        found = map(self._parse, map(as_object, issues[:MAX_FOUND]))
+        return [ticket for ticket in found if ticket]
 
     def search_marked(
         self,
@@ -138,7 +152,9 @@ class IssueLookup:
         }
         while True:
             page = self._search_page(body, project_key, deadline)
-            yield list(_marked(page["issues"], property_key, self._http.browse_url))
+            issues = map(as_object, page["issues"])
+            marked = (self._parse_marked(issue, property_key) for issue in issues)
+            yield [issue for issue in marked if issue]
             token = page.get("nextPageToken")
             if page.get("isLast") is False and not token:
                 raise JiraBadResponse(
@@ -165,7 +181,8 @@ class IssueLookup:
                 deadline=deadline,
                 searched_project=project_key,
             )
-            if response.truncated and body["maxResults"] > 1:
+            is_too_big = response.truncated or response.is_too_complex
+            if is_too_big and body["maxResults"] > 1:
                 body["maxResults"] //= 2
                 continue
             page = response.json
@@ -178,36 +195,40 @@ class IssueLookup:
             f"{self._http.base_url} responded without a list of tickets."
         )
 
-    def _parse(self, issue: Mapping[str, Any]) -> FoundTicket:
-        """Parse an issue leniently: a value that is missing becomes empty."""
+    def _parse(
+        self, issue: Mapping[str, Any], property_key: str = ""
+    ) -> FoundTicket | None:
+        """Parse an issue leniently: only its id and its key are required."""
         fields = as_object(issue.get("fields"))
-        key = str(issue.get("key") or "")
+        issue_id, key = str(issue.get("id")), str(issue.get("key"))
+        if not (is_issue_id(issue_id) and is_issue_key(key)):
+            return None
         project = as_object(fields.get("project")).get("key")
         return FoundTicket(
-            id=str(issue.get("id") or ""),
+            id=issue_id,
             key=key,
             url=self._http.browse_url(key),
-            summary=str(fields.get("summary") or ""),
-            status=str(as_object(fields.get("status")).get("name") or ""),
+            summary=str(fields.get("summary") or "")[:MAX_TEXT],
+            status=str(as_object(fields.get("status")).get("name") or "")[:MAX_TEXT],
             project_key=str(project or key.rpartition("-")[0]),
             is_subtask=as_object(fields.get("issuetype")).get("subtask") is True,
+            marked=self._parse_marked(issue, property_key),
         )
 
-
-def _marked(
-    issues: list[Any], property_key: str, browse_url: Callable[[str], str]
-) -> Iterator[MarkedIssue]:
-    for issue in map(as_object, issues):
+    def _parse_marked(
+        self, issue: Mapping[str, Any], property_key: str
+    ) -> MarkedIssue | None:
+        """Parse an issue strictly; None if it lacks the property or another value."""
         value = as_object(issue.get("properties")).get(property_key)
         issue_id, key = str(issue.get("id")), str(issue.get("key"))
         fields = as_object(issue.get("fields"))
         created = _parse_time(fields.get("created"))
         if not (value and created and is_issue_id(issue_id) and is_issue_key(key)):
-            continue
-        yield MarkedIssue(
+            return None
+        return MarkedIssue(
             id=issue_id,
             key=key,
-            url=browse_url(key),
+            url=self._http.browse_url(key),
             summary=str(fields.get("summary") or ""),
             created=created,
             marker={k: v for k, v in as_object(value).items() if isinstance(v, str)},

@@ -16,6 +16,14 @@ from integrations.jira.response import as_object
 
 PAGE = 100
 MAX_PAGES = 20
+MAX_ITEMS = PAGE * MAX_PAGES
+"""Objects that are read of a list, on however many pages."""
+MAX_TYPES = 100
+"""Issue types of one project in a list of projects."""
+MAX_ALLOWED = 1000
+"""Values of a field to choose from."""
+MAX_NAME = 255
+"""Characters; Jira's names are shorter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +64,7 @@ class Field:
     """A field of a create screen.
 
     `allowed` holds the values to choose from, as Jira shows them; None if the field
-    takes any value of its type.
+    takes any value of its type, or one of more than MAX_ALLOWED.
     """
 
     id: str
@@ -85,9 +93,9 @@ class Metadata:
         if not user.get("accountId"):
             raise self._missing("an account")
         return Account(
-            account_id=str(user["accountId"]),
-            display_name=str(user.get("displayName") or ""),
-            email=str(user.get("emailAddress") or ""),
+            account_id=str(user["accountId"])[:MAX_NAME],
+            display_name=str(user.get("displayName") or "")[:MAX_NAME],
+            email=str(user.get("emailAddress") or "")[:MAX_NAME],
         )
 
     def cloud_id(self, *, deadline: float) -> UUID:
@@ -146,10 +154,10 @@ class Metadata:
         purpose = f"list the issue types of project {project_key}"
         return [
             IssueType(
-                id=str(one.get("id")),
+                id=str(one.get("id"))[:MAX_NAME],
                 name=_name(one),
                 subtask=one.get("subtask") is True,
-                untranslated_name=str(one.get("untranslatedName") or ""),
+                untranslated_name=str(one.get("untranslatedName") or "")[:MAX_NAME],
             )
             for one in self._read_pages(
                 path, purpose, "issueTypes", deadline, english=english
@@ -193,8 +201,8 @@ class Metadata:
         query: Mapping[str, str] | None = None,
         *,
         english: bool = True,
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the objects in the list called `name`, of all pages."""
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the first MAX_ITEMS objects in the list called `name`, of all pages."""
         start = 0
         for _ in range(MAX_PAGES):
             asked = urlencode({**(query or {}), "startAt": start, "maxResults": PAGE})
@@ -205,11 +213,11 @@ class Metadata:
             found = page.get(name)
             if not isinstance(found, list):
                 raise self._missing(name)
-            yield from (one for one in found if isinstance(one, dict))
+            yield from _objects(found[: MAX_ITEMS - start])
             start += len(found)
             total = page.get("total")
             more = isinstance(total, int) and start < total
-            if page.get("isLast", not more) or not found:
+            if page.get("isLast", not more) or not found or start >= MAX_ITEMS:
                 return
 
     def _missing(self, name: str) -> JiraBadResponse:
@@ -251,19 +259,19 @@ def _fold(name: str) -> str:
 
 
 def _name(one: Mapping[str, Any]) -> str:
-    return str(one.get("name") or "")
+    return str(one.get("name") or "")[:MAX_NAME]
 
 
 def _parse_project(one: Mapping[str, Any]) -> Project:
     types = one.get("issueTypes")
     usable = [
         _name(kind)
-        for kind in _objects(types if isinstance(types, list) else [])
+        for kind in _objects(types[:MAX_TYPES] if isinstance(types, list) else [])
         if kind.get("subtask") is not True
     ]
     return Project(
-        id=str(one.get("id")),
-        key=str(one.get("key")),
+        id=str(one.get("id"))[:MAX_NAME],
+        key=str(one.get("key"))[:MAX_NAME],
         name=_name(one),
         issue_types=tuple(usable),
     )
@@ -271,12 +279,13 @@ def _parse_project(one: Mapping[str, Any]) -> Project:
 
 def _parse_field(one: Mapping[str, Any]) -> Field:
     allowed = one.get("allowedValues")
+    is_choice = isinstance(allowed, list) and len(allowed) <= MAX_ALLOWED
     return Field(
-        id=str(one.get("fieldId") or one.get("key")),
+        id=str(one.get("fieldId") or one.get("key"))[:MAX_NAME],
         name=_name(one),
         required=one.get("required") is True,
         has_default=one.get("hasDefaultValue") is True,
-        allowed=_objects(allowed) if isinstance(allowed, list) else None,
+        allowed=_objects(allowed) if allowed and is_choice else None,
     )
 
 

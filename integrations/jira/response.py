@@ -7,9 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 MAX_SENTENCE = 300
+MAX_QUOTED = 3000
+"""Characters of a text that are cleaned to make a sentence of it."""
+MAX_SENTENCES = 50
+MAX_CONTAINERS = 20_000
+"""Lists and objects in a body. Jira's have 50 bytes or more each; without a limit, a
+response that is small enough to be read takes a second to build, and more to handle."""
 MAX_WAIT_S = 3600
 
 _unstorable = re.compile("[\x00\ud800-\udfff]")
@@ -31,8 +39,15 @@ class JiraResponse:
         return re.sub(r"[^\w-]", "", self.headers.get("Atl-Traceid", ""))[:128]
 
     @property
+    def is_too_complex(self) -> bool:
+        """Whether the body has more lists and objects than we build."""
+        return is_too_complex(self.body)
+
+    @cached_property
     def json(self) -> dict[str, Any]:
-        """The body if it is a JSON object, else {}."""
+        """The body if it is a JSON object and not too complex, else {}."""
+        if self.is_too_complex:
+            return {}
         try:
             parsed = json.loads(self.body)
             if _unstorable_escape.search(self.body):
@@ -41,20 +56,18 @@ class JiraResponse:
             return {}
         return parsed if isinstance(parsed, dict) else {}
 
-    @property
+    @cached_property
     def messages(self) -> list[str]:
-        """Jira's `errorMessages`, safe to show."""
+        """The first of Jira's `errorMessages`, safe to show."""
         found = self.json.get("errorMessages")
-        texts = map(clean_line, found) if isinstance(found, list) else []
-        return [text for text in texts if text]
+        given = found[:MAX_SENTENCES] if isinstance(found, list) else []
+        return [text for text in map(clean_line, given) if text]
 
-    @property
+    @cached_property
     def errors(self) -> dict[str, str]:
-        """Jira's `errors` by field, safe to show."""
-        found = self.json.get("errors")
-        if not isinstance(found, dict):
-            return {}
-        return {clean_line(name): clean_line(text) for name, text in found.items()}
+        """The first of Jira's `errors` by field, safe to show."""
+        given = islice(as_object(self.json.get("errors")).items(), MAX_SENTENCES)
+        return {clean_line(name): clean_line(text) for name, text in given}
 
     @property
     def other_reason(self) -> str:
@@ -106,6 +119,11 @@ class JiraResponse:
         return next((seconds for seconds in times if seconds is not None), None)
 
 
+def is_too_complex(body: bytes) -> bool:
+    """Whether a body has too many lists and objects; brackets in texts count too."""
+    return body.count(b"{") + body.count(b"[") > MAX_CONTAINERS
+
+
 def as_object(value: Any) -> Mapping[str, Any]:
     """Return the value if it is a JSON object, else {}."""
     return value if isinstance(value, dict) else {}
@@ -127,7 +145,8 @@ def clean_line(text: object) -> str:
 
     Jira's texts may quote what people wrote, such as the label that it rejects.
     """
-    plain = re.sub(r"<[a-z/!?][^>]*>?", " ", str(text), flags=re.IGNORECASE)
+    start = str(text)[:MAX_QUOTED]
+    plain = re.sub(r"<[a-z/!?][^>]*>?", " ", start, flags=re.IGNORECASE)
     shown = "".join(char if char.isprintable() else " " for char in plain)
     return " ".join(shown.split())[:MAX_SENTENCE]
 

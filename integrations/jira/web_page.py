@@ -12,7 +12,7 @@ _ADVICE = (
     "ask a Jira administrator to let requests with an API token pass the single "
     "sign-on or the proxy in front of it."
 )
-_title = re.compile(rb"<title[^>]*>(.{1,300}?)</title", re.IGNORECASE | re.DOTALL)
+_title = re.compile(rb"<title[^>]{0,100}>(.{1,300}?)</title", re.IGNORECASE | re.DOTALL)
 
 
 def reject_web_page(response: JiraResponse, site: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from integrations.jira.adf import text_to_adf
 from integrations.jira.client import JiraClient, NewIssue
+from integrations.jira.text.adf import text_to_adf
 
 ISSUE = NewIssue(
     project_key="SCRUM",

@@ -8,7 +8,7 @@ import fastjsonschema
 import pytest
 
 from development.sandbox.adf_html import render_adf
-from integrations.jira.adf import Node, text_to_adf
+from integrations.jira.text.adf import Node, text_to_adf
 
 valid = fastjsonschema.compile(
     json.loads(files("adf_bridge").joinpath("data/adf-schema.json").read_text())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.jira.adf import Node, text_to_adf
+from integrations.jira.text.adf import Node, text_to_adf
 from integrations.tests.test_adf import (
     BREAK,
     assert_blocks,

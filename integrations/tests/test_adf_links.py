@@ -6,7 +6,7 @@ import re
 import ada_url
 import pytest
 
-from integrations.jira.adf import Node, text_to_adf
+from integrations.jira.text.adf import Node, text_to_adf
 from integrations.tests.test_adf import assert_blocks, link, paragraph, text
 from integrations.tests.test_adf_properties import FRAGMENTS, nodes
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.jira.adf import Node, text_to_adf
-from integrations.jira.code_blocks import LANGUAGES
+from integrations.jira.text.adf import Node, text_to_adf
+from integrations.jira.text.code_blocks import LANGUAGES
 from integrations.tests.test_adf import valid
 
 # Markup that looks like words: an entity in an address (elsewhere it stays as typed),

@@ -1,6 +1,7 @@
 """The admin of integrations: the token can be set and is never shown."""
 
 from base64 import b64encode
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from requests_mock import ANY, Mocker
 
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
+from killthenoise.api.slots import outgoing_slot
 
 LIST = "admin:integrations_integration_changelist"
 ADD = "admin:integrations_integration_add"
@@ -249,3 +251,52 @@ def test_integrations_with_unreadable_tokens_can_be_listed_and_repaired(
     assert page.status_code == 200
     admin_client.post(path, form(new_api_token="a-new-token"))
     assert Integration.objects.get().api_token == "a-new-token"
+
+
+@pytest.fixture
+def busy_integration(
+    settings: Settings, requests_mock: Mocker
+) -> Iterator[Integration]:
+    """The tenant's only slot for calls of Jira is taken."""
+    settings.JIRA_THREADS_PER_TENANT = 1
+    integration = IntegrationFactory.create(api_token="canary-token")
+    with outgoing_slot(integration.tenant_id):
+        yield integration
+
+
+def test_check_against_jira_needs_a_slot(
+    admin_client: Client, requests_mock: Mocker, busy_integration: Integration
+) -> None:
+    action = {"action": "check_jira", "_selected_action": [busy_integration.pk]}
+
+    page = admin_client.post(reverse(LIST), action, follow=True).content.decode()
+
+    assert "Try again in 5 seconds" in page
+    assert not requests_mock.called
+
+
+def test_new_token_is_not_stored_without_a_slot_to_check_it(
+    admin_client: Client, requests_mock: Mocker, busy_integration: Integration
+) -> None:
+    path = reverse(CHANGE, args=[busy_integration.pk])
+    values = form(tenant_id=busy_integration.tenant_id, new_api_token="another-token")
+
+    page = admin_client.post(path, values).content.decode()
+
+    assert "Try again in 5 seconds" in page
+    assert Integration.objects.get().api_token == "canary-token"
+    assert not requests_mock.called
+
+
+def test_check_of_many_integrations_ends_with_the_budget_of_the_request(
+    admin_client: Client, requests_mock: Mocker, settings: Settings
+) -> None:
+    settings.REQUEST_BUDGET_S = 0
+    integrations = [IntegrationFactory.create() for _ in range(2)]
+    pks = [integration.pk for integration in integrations]
+    action = {"action": "check_jira", "_selected_action": pks}
+
+    page = admin_client.post(reverse(LIST), action, follow=True).content.decode()
+
+    assert "Some integrations were not checked: time ran out. Select fewer." in page
+    assert not requests_mock.called

@@ -11,9 +11,9 @@ import requests
 from requests_mock import Mocker
 
 from integrations.jira import errors
-from integrations.jira.adf import text_to_adf
 from integrations.jira.client import JiraClient, NewIssue
 from integrations.jira.http import JiraHttp
+from integrations.jira.text.adf import text_to_adf
 from integrations.jira.transport import make_session
 
 SITE = "https://example.atlassian.net"

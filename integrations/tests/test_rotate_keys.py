@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from integrations import key_rotation
 from integrations.errors import SecretUnreadable
-from integrations.fields import Ciphertext
+from integrations.model_fields import Ciphertext
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.jira.adf import Node, text_to_adf
-from integrations.jira.truncation import LIMIT, NOTICE, truncate
+from integrations.jira.text.adf import Node, text_to_adf
+from integrations.jira.text.truncation import LIMIT, NOTICE, truncate
 
 SCHEMA = files("adf_bridge").joinpath("data/adf-schema.json").read_text()
 is_valid = fastjsonschema.compile(json.loads(SCHEMA))

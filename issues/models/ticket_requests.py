@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.models import Integration
-from issues.models.groups import MAX_TITLE, AIIssueGroup, Report
+from issues.models.groups import MAX_TITLE, AIIssueGroup
+from issues.models.reports import Report
 
 
 class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues import recovery, services, settlement, sweep
+from issues import linking, recovery, services, settlement, sweep
 from issues.errors import TicketExists
 from issues.group_import import GroupData, put_group
 from issues.locking import lock_group
@@ -166,14 +166,14 @@ class ExactlyOnce(RuleBasedStateMachine):
         group = self.groups[creation.group]
         self.jira.outcomes.append(CREATE_OUTCOMES[creation.outcome])
         try:
-            ticket = services.create_jira_ticket(
+            created = services.create_jira_ticket(
                 group=group,
                 title=creation.title,
                 description="It fails.",
                 caller=self.caller,
                 idempotency_key=creation.idempotency_key,
             )
-            self.assert_has_ticket(group, ticket.ticket_key)
+            self.assert_has_ticket(group, created.ticket.key)
         except TicketExists as exc:
             self.assert_has_ticket(group, exc.data["ticket_key"])
         finally:
@@ -183,7 +183,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         reports = Report.objects.jira().filter(group=group.pk)
         for key, ticket_id in reports.values_list("external_id", "jira_issue_id"):
             is_open = self._is_open(ticket_id)  # its recovery links it again
-            services.unlink_jira_ticket(group=group, ticket_key=key)
+            linking.unlink_jira_ticket(group=group, ticket_key=key)
             self.unlinks[group.pk] += 1
             self.unlinked |= set() if is_open else {ticket_id}
 
@@ -196,9 +196,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         now = self.jira.now()
         tickets = [t for t in self.tickets_of(group) if own and t.created <= now]
         ticket = tickets[-1] if tickets else self.jira.add_by_hand(group.pk)
-        services.link_jira_ticket(
-            group=group, ticket_key=ticket.key, caller=self.caller
-        )
+        linking.link_jira_ticket(group=group, ticket_key=ticket.key, caller=self.caller)
         self.unlinked -= {ticket.id}
 
     def _settle(self, group: AIIssueGroup) -> None:

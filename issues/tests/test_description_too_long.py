@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
-from integrations.jira.truncation import NOTICE
+from integrations.jira.text.truncation import NOTICE
 from integrations.models import Integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import Api, assert_error

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from requests_mock import Mocker
 
 from integrations import llm
-from integrations.jira.adf import text_to_adf
+from integrations.jira.text.adf import text_to_adf
 from killthenoise.api.text import clean_text
 
 URL = "/api/ai/generate-jira-description"

@@ -101,7 +101,7 @@ def test_ticket_created_between_read_and_claim_is_found(
     arguments: dict[str, Any] = {**content, "idempotency_key": "click-2"}
     monkeypatch.setattr("issues.services.claim", create_in_between)
     try:
-        result = create_jira_ticket(group=group, caller=caller, **arguments).ticket_key
+        result = create_jira_ticket(group=group, caller=caller, **arguments).ticket.key
     except TicketExists as exc:
         result = exc.code
 

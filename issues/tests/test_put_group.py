@@ -1,8 +1,9 @@
 """PUT of a group with its reports by the clustering pipeline."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import requests
@@ -11,6 +12,8 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup, Report
 from issues.tests.api import Api, assert_error
 from issues.tests.factories import GroupFactory, ReportFactory
+from issues.views import QUICK_REPORTS
+from killthenoise.api.slots import MAX_IMPORTS, import_slot
 
 SLACK = {
     "source": "slack",
@@ -341,3 +344,38 @@ def test_reports_without_an_external_id_are_replaced(api: Api) -> None:
     put(api, group.pk)
 
     assert get_external_ids() == {"C01-1", "9"}
+
+
+def with_reports(number: int) -> dict[str, Any]:
+    reports = [{"source": "slack", "external_id": str(n)} for n in range(number)]
+    return MINIMAL | {"reports": reports}
+
+
+def test_tenant_has_one_large_import_at_a_time(api: Api, tenant_id: UUID) -> None:
+    pk, large = uuid4(), with_reports(QUICK_REPORTS + 1)
+
+    with import_slot(tenant_id):
+        refused = assert_error(put(api, pk, large), 429, "tenant_busy")
+        get_data(put(api, pk, with_reports(QUICK_REPORTS)))
+        get_data(put(Api(api.server, uuid4()), uuid4(), large))
+
+    assert refused["retryable"] is True
+    assert get_data(put(api, pk, large))["frequency"] == QUICK_REPORTS + 1
+
+
+def test_tenants_share_the_large_imports_of_a_process(api: Api) -> None:
+    large = with_reports(QUICK_REPORTS + 1)
+
+    with ExitStack() as running:
+        for _ in range(MAX_IMPORTS):
+            running.enter_context(import_slot(uuid4()))
+        assert_error(put(api, uuid4(), large), 429, "tenant_busy")
+
+
+def test_import_that_fails_gives_its_slot_back(api: Api) -> None:
+    large = with_reports(QUICK_REPORTS + 1)
+
+    for _ in range(MAX_IMPORTS + 1):
+        assert_error(put(api, uuid4(), large, title=""), 400, "validation_error")
+
+    get_data(put(api, uuid4(), large))

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
@@ -304,3 +304,43 @@ def test_sweep_of_everything_that_the_database_stops_is_soon_continued(
     age_requests(RESERVED_S + 1)
 
     assert sweep_due()["linked"] == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "gone", "pending"])
+def test_ticket_that_a_person_linked_and_unlinked_is_not_linked_again(
+    api: Api,
+    group: AIIssueGroup,
+    jira: Sandbox,
+    unknown_request: TicketRequest,
+    state: str,
+) -> None:
+    if state == "failed":
+        give_up(jira)
+    elif state == "gone":
+        TicketRequest.objects.all().delete()
+    else:  # its worker dies before the response is recorded
+        lease = Now() + timedelta(minutes=1)
+        TicketRequest.objects.update(state="pending", lease_until=lease)
+    assert api.link(group, "SCRUM-1").status_code == 200
+    assert api.unlink(group, "SCRUM-1").status_code == 200
+
+    age_requests(3600)
+    recover_due()
+    sweep_since(timedelta(days=1))
+
+    assert not group.reports.exists()
+    assert not AuditEvent.objects.filter(action="ticket.duplicate").exists()
+
+
+def test_page_of_foreign_markers_costs_few_statements(
+    jira: Sandbox,
+    integration: Integration,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(30):
+        jira.state.add("SCRUM", {"summary": "x"}, marker(uuid4(), uuid4()))
+
+    with django_assert_max_num_queries(20):
+        sweep_since(timedelta(days=1))
+
+    assert not Report.objects.exists()

@@ -16,6 +16,7 @@ from development.sandbox.state import Account
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues import sweep
+from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, Report, Sweep, TicketRequest
 from issues.recovery import recover_due
 from issues.sweep import sweep_due, sweep_since
@@ -223,18 +224,18 @@ def test_two_sweepers_keep_how_far_the_account_was_swept(
 ) -> None:
     """A slow sweeper's reservation ends, another one finishes, then the first does."""
     add_unrecorded(jira, group, 60)
-    real = sweep._link_unrecorded
+    real = link_marked
     calls = 0
 
-    def be_slow(account: Integration, issues: Any) -> int:
+    def be_slow(account: Integration, issues: Any, actor: str) -> int:
         nonlocal calls
         calls += 1
         if calls == 1:
             Sweep.objects.update(due_at=Now())
             sweep_due()
-        return real(account, issues)
+        return real(account, issues, actor)
 
-    monkeypatch.setattr(sweep, "_link_unrecorded", be_slow)
+    monkeypatch.setattr(sweep, "link_marked", be_slow)
     sweep_due()
 
     assert Sweep.objects.get().swept_until is not None

@@ -17,10 +17,11 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, TicketRequest
+from issues.settlement import settle_ticket_request
 from issues.tests.api import Api, assert_error
 from issues.tests.factories import GroupFactory, TicketRequestFactory
 from issues.tests.test_server_killed import database_url
-from killthenoise.api.slots import outgoing_slot
+from killthenoise.api.slots import TenantBusy, outgoing_slot
 
 Call = Callable[[Api, Integration, AIIssueGroup], requests.Response]
 CREATE = "/rest/api/3/issue"
@@ -218,3 +219,18 @@ def test_other_tenants_and_health_checks_do_not_wait_for_a_tenant_with_a_slow_ji
         for creation in waiting:
             assert_error(creation.result(), 500, "jira_outcome_unknown")
     assert TicketRequest.objects.count() == 2
+
+
+def test_settling_with_a_ticket_needs_a_slot(
+    integration: Integration, jira: Sandbox, busy: None
+) -> None:
+    request = TicketRequestFactory.create(
+        tenant_id=integration.tenant_id, base_url=integration.base_url, state="unknown"
+    )
+
+    with pytest.raises(TenantBusy):
+        settle_ticket_request(
+            request_id=request.pk, ticket_key="SCRUM-1", actor="operator"
+        )
+
+    assert list(jira.requests) == []

@@ -1,4 +1,4 @@
-"""Middleware for the request id, the client's address, response headers and errors."""
+"""Middleware: request id, client address, body size, response headers, errors."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -6,11 +6,12 @@ from ipaddress import ip_address
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
 from killthenoise.api.envelope import ErrorResponse
-from killthenoise.api.errors import METHOD_NOT_ALLOWED
+from killthenoise.api.errors import METHOD_NOT_ALLOWED, framework_error_response
+from killthenoise.api.parsers import PayloadTooLarge
 from killthenoise.api.request_id import begin_request
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -68,6 +69,26 @@ def _forwarded_address(request: HttpRequest, proxies: int) -> str | None:
         return str(ip_address(path[-proxies].strip()))
     except ValueError:
         return None
+
+
+class BodySizeMiddleware:
+    """Refuses a body that is too large, on every path, before anything reads it.
+
+    Django limits the size of forms without files only. It would write an upload of any
+    size to the disk, before it knows who sends it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        if int(request.META.get("CONTENT_LENGTH") or 0) <= limit:
+            return self.get_response(request)
+        error = framework_error_response(PayloadTooLarge())
+        if error and request.path.startswith("/api/"):
+            return JsonResponse(error.body, status=error.status)
+        return HttpResponse(PayloadTooLarge.default_detail, status=413)
 
 
 class ResponseHeadersMiddleware:

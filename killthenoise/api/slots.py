@@ -1,9 +1,12 @@
-"""Limits how many threads of this process wait for other systems.
+"""Limits how many threads of this process wait for other systems, or compute for long.
 
 A request that calls Jira, a language model or the issuer of tokens may keep its thread
 for many seconds. It takes a slot first. Some threads are never given to such requests,
 so that lists and health checks stay fast, and no tenant can take all slots, so that its
 slow Jira delays no other tenant. A request without a slot is refused at once.
+
+A large import computes for half a second. Threads share one processor core, so a few
+at the same time would delay every other request by seconds.
 """
 
 import threading
@@ -16,10 +19,14 @@ from django.conf import settings
 from killthenoise.errors import ServiceError
 
 RETRY_AFTER_S = 5
+MAX_IMPORTS = 2
+"""Large imports at the same time in this process; a tenant may have one of them."""
 
 _lock = threading.Lock()
 _held: list[tuple[UUID | None, UUID | None]] = []
 """The tenant and the group of each request that has a slot."""
+_importing: set[UUID] = set()
+"""The tenant of each large import."""
 
 
 class TenantBusy(ServiceError):
@@ -60,6 +67,20 @@ def outgoing_slot(
     finally:
         with _lock:
             _held.remove(slot)
+
+
+@contextmanager
+def import_slot(tenant_id: UUID) -> Iterator[None]:
+    """Hold a slot for a large import inside the block. Raises TenantBusy at once."""
+    with _lock:
+        if tenant_id in _importing or len(_importing) >= MAX_IMPORTS:
+            raise TenantBusy
+        _importing.add(tenant_id)
+    try:
+        yield
+    finally:
+        with _lock:
+            _importing.remove(tenant_id)
 
 
 def has_slot(group_id: UUID) -> bool:

@@ -20,7 +20,7 @@ from issues.models import AIIssueGroup
 from issues.tests.database_failures import database_down
 from issues.tests.factories import TicketRequestFactory
 from killthenoise.api.parsers import MAX_BODY_BYTES
-from killthenoise.api.slots import outgoing_slot
+from killthenoise.api.slots import import_slot, outgoing_slot
 from killthenoise.api.throttling import OpenThrottle
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import GROUP, INTEGRATION, NEW_GROUP, Operation
@@ -155,7 +155,9 @@ def site_not_allowed(scene: Scene) -> HttpResponseBase:
 def tenant_busy(scene: Scene) -> HttpResponseBase:
     scene.settings.JIRA_THREADS_PER_TENANT = 1
     scene.settings.LLM_BASE_URL = "http://127.0.0.1:9"
-    with outgoing_slot(scene.group.tenant_id):
+    scene.monkeypatch.setattr("issues.views.QUICK_REPORTS", 0)
+    tenant_id = scene.group.tenant_id
+    with outgoing_slot(tenant_id), import_slot(tenant_id):
         return scene.call()
 
 

@@ -32,9 +32,9 @@ from markdown_it.rules_block import (
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from integrations.jira import links
-from integrations.jira.code_blocks import code_block, text_before_code
-from integrations.jira.tables import MAX_CELLS, whole_table
+from integrations.jira.text.code_blocks import code_block, text_before_code
+from integrations.jira.text.tables import MAX_CELLS, whole_table
+from integrations.jira.text.web_addresses import find_end, is_valid
 
 _RULES = [
     *("heading", "lheading", "fence", "blockquote", "hr", "list", "table"),
@@ -69,7 +69,7 @@ class _Parser(MarkdownIt):
     """Keeps addresses as typed, and links only those that a browser can safely open."""
 
     def validateLink(self, url: str) -> bool:  # noqa: N802 (markdown-it's name)
-        return links.is_valid(url)
+        return is_valid(url)
 
     def normalizeLink(self, url: str) -> str:  # noqa: N802
         return url
@@ -155,7 +155,7 @@ def _bare_url(state: StateInline, silent: bool) -> bool:
     scheme = _SCHEME.search(state.src, max(0, state.pos - 6), state.pos)
     if not scheme or not state.pending.endswith(scheme[0]):
         return False
-    end = links.find_end(state.src, scheme.start(), state.pos + 3, state.posMax)
+    end = find_end(state.src, scheme.start(), state.pos + 3, state.posMax)
     if end is None:
         return False
     state.pending = state.pending.removesuffix(scheme[0])
@@ -169,7 +169,7 @@ def _named_link(state: StateInline, silent: bool) -> bool:
     opening = state.src[state.pos]
     pattern = _NAMED_LINKS.get(opening)
     found = pattern.match(state.src, state.pos, state.posMax) if pattern else None
-    if not found or not links.is_valid(url := _unescape(found["url"])):
+    if not found or not is_valid(url := _unescape(found["url"])):
         return False
     if not silent:
         text = found["text"] or ""

@@ -4,7 +4,7 @@ import json
 import re
 from bisect import bisect_right
 
-from integrations.jira.adf import Node
+from integrations.jira.text.adf import Node
 
 LIMIT = 32_767
 """Bytes of a document as JSON. Jira states this limit in characters of text, and does

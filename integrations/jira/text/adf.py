@@ -10,8 +10,8 @@ from typing import Any
 
 from markdown_it.token import Token
 
-from integrations.jira.links import to_href
-from integrations.jira.markdown import parse
+from integrations.jira.text.markdown import parse
+from integrations.jira.text.web_addresses import to_href
 
 Node = dict[str, Any]
 

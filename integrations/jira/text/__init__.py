@@ -1,0 +1,1 @@
+"""Turns what people typed into an Atlassian Document Format (ADF) document."""

@@ -1,0 +1,67 @@
+"""Link an existing ticket to a group, and unlink one."""
+
+from django.db.models.functions import Now
+
+from integrations.services import find_ticket, get_active_jira
+from issues.errors import GroupNotFound, TicketNotLinked
+from issues.locking import atomically, lock_group
+from issues.marked_tickets import link_marked
+from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.outcomes import JiraTicket
+from issues.settlement import settle_with_linked_ticket
+from killthenoise.api.authentication import Caller
+from killthenoise.api.slots import outgoing_slot
+from killthenoise.api.text import clean_title
+
+
+def link_jira_ticket(
+    *, group: AIIssueGroup, ticket_key: str, caller: Caller
+) -> JiraTicket:
+    """Link an existing ticket to the group. Linking it again is no error.
+
+    It settles a request of the group whose outcome is unknown. If the ticket was
+    created for the group, its own request is settled, so an unlink is remembered.
+
+    Raises TicketNotInJira if the integration's project has no such ticket that the
+    account sees, GroupNotFound, TenantBusy, what get_active_jira raises, and
+    JiraErrors.
+    """
+    integration = get_active_jira(tenant_id=group.tenant_id)
+    with outgoing_slot(group.tenant_id):
+        found = find_ticket(integration=integration, text=ticket_key)
+    marker = found.marked.marker if found.marked else {}
+    if found.marked and marker.get("group_id") == str(group.pk):
+        link_marked(integration, [found.marked], caller.actor)
+    ticket = JiraTicket.found(found, base_url=integration.base_url)
+    atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
+    return ticket
+
+
+def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> None:
+    if lock_group(tenant_id=group.tenant_id, group_id=group.pk) is None:
+        raise GroupNotFound
+    linked = Report.objects.link_ticket(
+        group_id=group.pk,
+        base_url=ticket.base_url,
+        issue_id=ticket.issue_id,
+        key=ticket.key,
+        title=title,
+        url=ticket.url,
+    )
+    settle_with_linked_ticket(group, ticket, linked.report, actor)
+
+
+def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
+    """Unlink the ticket from the group; it stays in Jira. Raises TicketNotLinked."""
+    key = clean_title(ticket_key)  # as it was stored
+    if not atomically(lambda: _unlink(group, key)):
+        raise TicketNotLinked(key=key)
+
+
+def _unlink(group: AIIssueGroup, key: str) -> bool:
+    lock_group(tenant_id=group.tenant_id, group_id=group.pk)
+    tickets = group.reports.jira().filter(external_id__iexact=key)
+    RemoteLink.objects.filter(request__report__in=tickets).delete()
+    TicketRequest.objects.filter(report__in=tickets).update(unlinked_at=Now())
+    deleted, _ = tickets.delete()
+    return bool(deleted)

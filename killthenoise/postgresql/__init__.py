@@ -1,0 +1,1 @@
+"""Django's PostgreSQL engine with a bounded pool of connections for psycopg2."""

@@ -1,0 +1,107 @@
+"""The threads of a process share a few connections to PostgreSQL."""
+
+import gc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore, Thread
+from typing import Any, cast
+
+import psycopg2
+import pytest
+from django.db import OperationalError, connection, transaction
+from pytest_django import Settings
+
+from killthenoise.api.database import release_connection
+from killthenoise.postgresql import base
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no pool"),
+]
+
+
+@pytest.fixture(autouse=True)
+def pool(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A pool of two connections, of which this thread has none."""
+    settings.DATABASE_CONNECTIONS = 2
+    monkeypatch.setattr(base, "WAIT_S", 0.2)
+    forget_pool()
+    yield
+    forget_pool()
+
+
+def forget_pool() -> None:
+    connection.close()
+    cast(base.DatabaseWrapper, connection).close_pool()
+    base.get_places.cache_clear()
+
+
+def query(sql: str = "SELECT pg_backend_pid()") -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def test_many_threads_share_two_connections() -> None:
+    def work(_: int) -> Any:
+        try:
+            return query()
+        finally:
+            release_connection()
+
+    with ThreadPoolExecutor(8) as threads:
+        pids = set(threads.map(work, range(64)))
+
+    assert len(pids) <= 2
+
+
+def test_thread_without_a_free_connection_gives_up() -> None:
+    done, borrowed = Event(), Semaphore(0)
+
+    def hold() -> None:
+        query()
+        borrowed.release()
+        done.wait(10)
+
+    holders = [Thread(target=hold) for _ in range(2)]
+    for holder in holders:
+        holder.start()
+        borrowed.acquire()
+
+    with pytest.raises(OperationalError, match="all connections of this process"):
+        query()
+
+    done.set()
+    for holder in holders:
+        holder.join()
+    gc.collect()
+    assert query()  # a thread that ended gave its connection back
+
+
+def test_connection_that_the_server_closed_is_replaced() -> None:
+    pid = query()
+    connection.close()
+    other = psycopg2.connect(**connection.get_connection_params())
+    with other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+
+    assert query() != pid
+
+
+def test_connection_with_a_failed_transaction_is_not_used_again() -> None:
+    pid = query()
+    connection.set_autocommit(False)
+    query()
+    connection.close()
+
+    assert query() != pid
+    assert connection.get_autocommit()
+
+
+def test_connection_is_kept_inside_a_transaction() -> None:
+    with transaction.atomic():
+        pid = query()
+        release_connection()
+
+        assert query() == pid
