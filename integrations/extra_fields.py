@@ -47,4 +47,8 @@ def _value(name: str, value: Any) -> Any:
         return value
     if isinstance(value, list):
         return [_value(name, one) for one in value]
-    return {key: value} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if key == "key":
+        value = value.strip().upper()  # as Jira writes keys
+    return {key: value}

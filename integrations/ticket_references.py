@@ -17,6 +17,7 @@ DEFAULT_PORTS = {None, 80, 443}
 
 _url = re.compile(r"https?://[^\s<>|\"'()\[\]{}«»“”„]+", re.IGNORECASE)
 _bare_url = re.compile(r"[\w-]+(\.[\w-]+)+(:[0-9]+)?/\S+")
+_not_key = re.compile(r"[^\w-]")  # may follow a key, as in SCRUM-3;jsessionid=1
 _dashes = re.compile("[\u2010-\u2015\u2212\ufe63\uff0d]")
 
 
@@ -96,7 +97,8 @@ def _key_in_url(url: SplitResult) -> str:
     """
     selected = parse_qs(url.query).get("selectedIssue", [])
     segments = [unquote(segment) for segment in reversed(url.path.split("/"))]
-    keys = (_strip(one).upper() for one in [*selected, *segments])
+    shown = (_strip(_clean(one)) for one in [*selected, *segments])
+    keys = (_not_key.split(one, maxsplit=1)[0].upper() for one in shown)
     return next(filter(is_issue_key, keys), "")
 
 

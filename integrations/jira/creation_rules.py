@@ -14,7 +14,8 @@ from integrations.jira.failed_request import FailedRequest, join_sentences
 from integrations.jira.project_rule import unknown_project
 
 OUR_FIELDS = {"summary": "title", "description": "description"}
-PARENT_FIELDS = {"parent", "parentId"}
+PARENT_FIELDS = {"parent", "parentId", "pid"}
+"""The keys with which Jira blames the parent; `pid` is the project of both tickets."""
 MAX_NAMED = 20
 """Issue types or fields that a sentence names."""
 NOT_ON_SCREEN = "appropriate screen"

@@ -41,7 +41,7 @@ def _unknown_searched_project(failed: FailedRequest) -> JiraProjectInvalid | Non
     project = failed.searched_project
     if failed.response.status != 400 or not project:
         return None
-    named = re.compile(rf"(?<!\w){re.escape(project)}(?!\w)", re.IGNORECASE)
+    named = re.compile(rf"(?<!\w){re.escape(project)}(?![\w-])", re.IGNORECASE)
     if not any(named.search(text) for text in failed.response.messages):
         return None
     return project_invalid(f"project {project}")
@@ -59,10 +59,13 @@ def _rejected_read(failed: FailedRequest) -> JiraFieldRejected | None:
 
 def _unexpected_response(failed: FailedRequest) -> JiraBadResponse:
     response = failed.response
-    if response.messages:  # only a Jira that knows the address sends these
+    quote = failed.quote
+    if not quote and response.status in (400, 422) and response.other_reason:
+        quote = f"Jira says: {response.other_reason.rstrip('.')}."
+    if quote:  # only a Jira that knows the address gives a reason
         return JiraBadResponse(
             f"Jira at {failed.site} {failed.result} (status {response.status}). "
-            f"{failed.quote} {_REPORT}"
+            f"{quote} {_REPORT}"
         )
     if 300 <= response.status < 400:
         return redirect_error(response, failed.site)

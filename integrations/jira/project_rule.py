@@ -8,7 +8,9 @@ from integrations.jira.failed_request import FailedRequest
 def unknown_project(failed: FailedRequest) -> JiraError | None:
     response = failed.response
     not_found = response.status == 404 and response.messages
-    if not not_found and "project" not in response.errors:
+    # With a parent, `pid` says that the parent is in another project.
+    keys = {"project"} if failed.parent else {"project", "pid"}
+    if not not_found and not keys & response.errors.keys():
         return None
     if not failed.is_signed_in():
         return auth_failed(failed)

@@ -69,6 +69,13 @@ class JiraResponse:
         given = islice(as_object(self.json.get("errors")).items(), MAX_SENTENCES)
         return {clean_line(name): clean_line(text) for name, text in given}
 
+    @property
+    def other_reason(self) -> str:
+        """The reason in the shapes of Jira's gateway and of RFC 9457, safe to show."""
+        body = self.json
+        texts = (body.get("message"), body.get("detail"))
+        return next((clean_line(text) for text in texts if isinstance(text, str)), "")
+
     def says(self, phrase: str) -> bool:
         """Whether the body, of any content type, contains the phrase."""
         return phrase.encode() in self.body
@@ -95,18 +102,21 @@ class JiraResponse:
     def retry_after(self) -> int | None:
         """Seconds that Jira asks us to wait, 0 to 3600; None if it does not say.
 
-        `Retry-After` is a number of seconds or an HTTP date.
+        `Retry-After` is a number of seconds or an HTTP date. Some servers send a
+        fraction or an ISO date.
 
         https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
         """
         asked = self.headers.get("Retry-After", "").strip()
-        if re.fullmatch("[0-9]+", asked):
-            return min(int(asked[:10]), MAX_WAIT_S)
-        seconds = _seconds_until(parsedate_to_datetime, asked)
-        if seconds is not None:
-            return seconds
+        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", asked):
+            return math.ceil(min(float(asked), MAX_WAIT_S))
         reset = self.headers.get("X-RateLimit-Reset", "")
-        return _seconds_until(datetime.fromisoformat, reset)
+        times = (
+            _seconds_until(parsedate_to_datetime, asked),
+            _seconds_until(datetime.fromisoformat, asked),
+            _seconds_until(datetime.fromisoformat, reset),
+        )
+        return next((seconds for seconds in times if seconds is not None), None)
 
 
 def is_too_complex(body: bytes) -> bool:

@@ -166,6 +166,46 @@ ERROR = "Error: boom\n  at main()"
             [bullets(node("listItem", code("a\nb"))), paragraph("c```")],
         ),
         ("```a b``` c", [paragraph(text("a b", "code"), " c")]),
+        (f"It says ```{ERROR}```", [paragraph("It says"), code(ERROR)]),
+        (
+            f"Now\nit says ```\n{ERROR}\n```\nThanks",
+            [paragraph("Now"), paragraph("it says"), code(ERROR), paragraph("Thanks")],
+        ),
+        (
+            "Got ```a``` and ```b\nc``` and ```d e\nf```. Bye",
+            [
+                paragraph("Got ", text("a", "code"), " and"),
+                code("b\nc"),
+                paragraph("and"),
+                code("d e\nf"),
+                paragraph(". Bye"),
+            ],
+        ),
+        (
+            "- got ```a\n  b```\n- c",
+            [bullets(node("listItem", paragraph("got"), code("a\nb")), "c")],
+        ),
+        (
+            "> got ```a\n> b``` c",
+            [node("blockquote", paragraph("got"), code("a\nb"), paragraph("c"))],
+        ),
+        ("- a ```b\n- c```", [bullets("a ```b", "c```")]),
+        ("a ```b\nc", [paragraph("a ```b", BREAK, "c")]),
+        (r"a \```b" + "\nc```", [paragraph("a ```b", BREAK, "c```")]),
+        ("a ```b`c\nd```", [paragraph("a ", text("b`c d", "code"))]),
+        (
+            "Use ``` for code:\n```\na\n```\nb",
+            [paragraph("Use ``` for code:"), code("a"), paragraph("b")],
+        ),
+        (
+            "Use ```x:\n```\na\n```\nb",
+            [paragraph("Use ```x:"), code("a"), paragraph("b")],
+        ),
+        (f"```{ERROR}```，谢谢", [code(ERROR), paragraph("，谢谢")]),
+        (f"```{ERROR}```谢谢", [code(ERROR), paragraph("谢谢")]),
+        (f"```{ERROR}```…", [code(ERROR), paragraph("…")]),
+        ("```\na```b\n```\nc", [code("a```b"), paragraph("c")]),
+        ("```\na\n```js\nb", [code("a\n```js\nb")]),
         ('```\nx("```");\n```\nc', [code('x("```");'), paragraph("c")]),
         ("````\n```\na```\n````\nb", [code("```\na```"), paragraph("b")]),
         ("```java\na\n```", [code("a", language="java")]),
@@ -239,7 +279,15 @@ def test_nul_is_not_replaced(typed: str) -> None:
 
 @pytest.mark.parametrize(
     "lines",
-    [["  - a", "  - b", "  - c"], ["   1. a", "   2. b"], ["    • a", "    • b"]],
+    [
+        ["  - a", "  - b", "  - c"],
+        ["   1. a", "   2. b"],
+        ["    • a", "    • b"],
+        ["\t- a", "\t- b"],
+        ["\xa0\xa0- a", "\xa0\xa0- b"],
+        ["\u3000- a", "\u3000- b"],
+        ["\ufeff  - a", "  - b", "  - c"],
+    ],
 )
 def test_items_of_one_indent_are_siblings(lines: list[str]) -> None:
     [listed] = text_to_adf(clean_text("\n\n" + "\n".join(lines) + "\n "))["content"]

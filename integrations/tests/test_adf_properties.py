@@ -28,6 +28,7 @@ BLOCKS = [
     *("\n===\n", "\n-\n", "|", " | ", "\\|", "\n|-|\n", "\n|-|-|\n", "\n-|-\n"),
     "| a | b |\n|---|---|\n| c | d | e |\n",
     *("\n```", "~~~", "\n```Error: ", "```\n", "``` ", "\n```py\n", "\n```py at "),
+    *("\nit says ```Error: ", "a ```\n", "b```谢谢", "c```，", "d```e", " ```f`"),
     *("\nh2. ", "\n{code}", "{code}\n", "\n{code:java}\n", "{noformat}", "{code:a=b}"),
 ]
 INLINES = [
@@ -127,6 +128,7 @@ UNIT_OF_A_PATHOLOGICAL_TEXT = [
         "a|b\n-|-\n",
         "\\",
     ),
+    *("a ```b\n", "a ````b\nc ```d\n", "- a ```b\n", "```a\nb```c\n"),
     *("```a\nb```\n", "```js\na ``` b\n", "```a\n", "{code}\n", "{code:java}\n"),
     *("{noformat}{code}", "- {code}\n", "> ```a\nb", "h1. a\n", "1. a\n", "1. a\n3. "),
     *(

@@ -77,6 +77,11 @@ def test_every_request_asks_for_english(make_client: MakeClient, jira: Sandbox) 
             "Jira project SCRUM does not exist",
         ),
         (
+            {"pid": "有効なプロジェクトが必要です。"},
+            errors.JiraProjectInvalid,
+            "Jira project SCRUM does not exist",
+        ),
+        (
             {"issuetype": "El tipo de incidencia no es válido."},
             errors.JiraIssueTypeInvalid,
             "has no issue type “Task”",
@@ -145,6 +150,27 @@ def test_rejection_that_names_no_field_quotes_jira_and_blames_the_contents(
     assert "Change the title or the description" in str(error)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Solicitud <b>incorrecta</b>.", "status-code": 400},
+        {"code": 400, "message": "Solicitud incorrecta"},
+        {"title": "Bad", "status": 400, "detail": "Solicitud incorrecta"},
+    ],
+)
+def test_reason_in_another_shape_is_quoted_and_blames_no_address(
+    client: JiraClient, requests_mock: Mocker, body: dict[str, Any]
+) -> None:
+    requests_mock.post(f"{SITE}/rest/api/3/issue", status_code=400, json=body)
+
+    with pytest.raises(errors.JiraBadResponse) as caught:
+        client.create_issue(ISSUE, deadline=deadline_in())
+
+    assert "created no ticket (status 400). Jira says: Solicitud" in str(caught.value)
+    assert "address" not in str(caught.value)
+    assert not caught.value.retryable
+
+
 def test_rejection_that_names_no_field_may_come_from_an_invalid_token(
     client: JiraClient, requests_mock: Mocker
 ) -> None:
@@ -182,6 +208,7 @@ def test_search_in_a_project_that_is_not_there_blames_the_project(
     "message",
     [
         "The value 'FACILITIES_2' does not exist for the field 'project'.",
+        "The value 'FACILITIES-2' does not exist for the field 'parent'.",
         "The provided next page token is invalid or expired.",
         "Error in the JQL Query: Unexpected text.",
     ],

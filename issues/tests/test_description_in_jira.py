@@ -33,7 +33,16 @@ DOCUMENTS: dict[str, list[Any]] = {
         code("Error: boom\n  at main()"),
         paragraph("Thanks ", text("all", "strong")),
     ],
+    "It says ```Error: boom\r\n  at main()```，谢谢": [
+        paragraph("It says"),
+        code("Error: boom\n  at main()"),
+        paragraph("，谢谢"),
+    ],
+    f"<{URL}?a=1&amp;b=2|a &amp; b> &amp; c": [
+        paragraph(text("a & b", link(f"{URL}?a=1&b=2")), " &amp; c")
+    ],
     "\n  - a\n  - b\n  - c\n\n": [bullets("a", "b", "c")],
+    "\ufeff\xa0- a\r\n\xa0- b": [bullets("a", "b")],
     "h2. Steps\n{code:java}\nx();\n{code}\n[~accountid:5b10]": [
         node("heading", text("Steps"), level=2),
         code("x();", language="java"),

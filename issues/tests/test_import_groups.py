@@ -221,7 +221,11 @@ def test_lines_are_read_in_batches(file: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "blank", [b"\xef\xbb\xbf", b"\xef\xbb\xbf \t\r", b" \xef\xbb\xbf", b"  \r", b""]
+    "blank",
+    [
+        *(b"\xef\xbb\xbf", b"\xef\xbb\xbf \t\r", b" \xef\xbb\xbf", b"  \r", b""),
+        *(b"\xef\xbb\xbf\xef\xbb\xbf", b" \xc2\xa0", b"\xe2\x80\x8b"),
+    ],
 )
 def test_blank_line_is_skipped_even_with_a_byte_order_mark(
     file: Path, blank: bytes

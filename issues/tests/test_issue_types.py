@@ -146,11 +146,16 @@ def test_description_may_be_truncated_and_the_type_corrected_for_one_ticket(
     assert TicketRequest.objects.get().attempts == 3
 
 
+@pytest.mark.parametrize("parent", ["SCRUM-1", "scrum-1", " Scrum-1 "])
 def test_subtask_is_created_under_the_parent_of_the_settings(
-    api: Api, group: AIIssueGroup, integration: Integration, jira: Sandbox
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    parent: str,
 ) -> None:
     jira.state.add("SCRUM", {"summary": "The parent"}, {})
-    settings = {"fields": {"parent": "SCRUM-1"}}
+    settings = {"fields": {"parent": parent}}
     Integration.objects.update(issue_type="Subtask", settings=settings)
 
     assert api.create(group).json()["data"]["ticket_key"] == "SCRUM-2"
@@ -198,6 +203,7 @@ def test_localized_error_of_a_subtask_without_a_parent_names_the_parent(
         {"parent": "Please select valid parent issue.", "parentId": "Please select …"},
         {"parentId": "Given parent work item does not belong to appropriate hierarchy"},
         {"parent": "Selecciona una incidencia principal válida."},
+        {"pid": "상위 이슈와 같은 프로젝트에 만들어야 합니다."},
     ],
 )
 def test_rejected_parent_is_named_with_what_jira_says(

@@ -5,8 +5,7 @@ https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
-from textwrap import dedent
+from itertools import count, takewhile
 from typing import Any
 
 from markdown_it.token import Token
@@ -20,6 +19,8 @@ _STYLES = {"strong": "strong", "em": "em", "s": "strike"}
 # The blocks that the schema allows in a quote and in a list item; a document has all.
 _IN_QUOTE = {"paragraph", "bulletList", "orderedList", "codeBlock"}
 _IN_ITEM = _IN_QUOTE | {"taskList"}
+_BYTE_ORDER_MARKS = "\ufeff\u200b\u2060"
+"""And the invisible spaces like them. Before the first line, they would hide a list."""
 
 
 def text_to_adf(text: str) -> Node:
@@ -31,8 +32,18 @@ def text_to_adf(text: str) -> Node:
     a heading in a quote becomes a paragraph. The document shows all words of the text
     except its markup, and no character that is not in the text.
     """
-    tokens = parse(dedent("\n".join(text.splitlines())))
+    tokens = parse(_dedent(text.lstrip(_BYTE_ORDER_MARKS)))
     return {"type": "doc", "version": 1, "content": _Blocks(tokens).until_close()}
+
+
+def _dedent(text: str) -> str:
+    """Return the lines without the spaces, of any kind, that all of them begin with."""
+    lines = text.splitlines()
+    indents = [line[: -len(line.lstrip())] for line in lines if line.strip()]
+    # What the first and the last in order share, all share.
+    pairs = zip(min(indents, default=""), max(indents, default=""), strict=False)
+    width = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    return "\n".join(line[width:] if line.strip() else "" for line in lines)
 
 
 class _Blocks:

@@ -1,8 +1,9 @@
 """Code blocks as people type them in Markdown, in Slack and in Jira's wiki markup.
 
-Slack allows code on the line of the opening fence, and the closing fence after code:
+Slack allows code on the line of the opening fence, the closing fence after code, and
+text before and after both:
 
-    ```Error: boom
+    It says ```Error: boom
       at main()``` and text goes on
 
 Each becomes a `fence` token, whose `info` is a language that Jira can highlight, or "".
@@ -10,7 +11,9 @@ Anything else that stands where Markdown has the language is text, and stays.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
+from unicodedata import category
 
 from markdown_it.rules_block import StateBlock, fence
 from markdown_it.token import Token
@@ -35,7 +38,7 @@ LANGUAGES = frozenset(
 
 _OPENING = re.compile(r"(`{3,})[^`]*$")
 _TICKS = re.compile(r"`{3,}")
-_GOES_ON = re.compile(r"[^\s.,:;!?)]")  # after ticks that do not end the code
+_PUNCTUATION = ".,:;!?)"  # of ASCII, after ticks that end the code
 _WIKI_OPENING = re.compile(r"\{(code|noformat)(?::([\w#.+-]+))?\}")
 _WIKI_MACRO = {
     name: re.compile(rf"\{{{name}(?::[^}}\n]*)?\}}") for name in ("code", "noformat")
@@ -46,6 +49,29 @@ def code_block(state: StateBlock, line: int, end: int, silent: bool) -> bool:
     """Read a code block of any of the three kinds."""
     is_wiki = state.src.startswith("{", _start(state, line))
     return (_wiki_code if is_wiki else _fenced_code)(state, line, end, silent)
+
+
+def text_before_code(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """Read a line in which Slack's code begins after text, and the code.
+
+    "Use ``` for code" is text, and so are ticks that are followed by pairs of them.
+    """
+    start, stop = _start(state, line), state.eMarks[line]
+    ticks = list(_TICKS.finditer(state.src, start, stop))
+    if len(ticks) % 2 == 0 or state.src[ticks[-1].start() - 1] == "\\":
+        return False
+    opening = ticks[-1]
+    rest = state.src[opening.end() : stop].rstrip()
+    if "`" in rest or rest[:1].isspace() or not _are_ticks_odd(state, stop):
+        return False
+    if not _is_closed(state, line, end, opening[0]):
+        return False
+    if not silent:
+        _push_paragraph(state, line, state.src[start : opening.start()].strip())
+        state.bMarks[line], state.tShift[line] = opening.start(), 0
+        state.sCount[line] = state.blkIndent
+        _fenced_code(state, line, end, False)
+    return True
 
 
 def _fenced_code(state: StateBlock, line: int, end: int, silent: bool) -> bool:
@@ -104,9 +130,47 @@ def _find_slack_closing(
             continue
         if ticks.start() == start and not _has_text(state, number, ticks.end()):
             return None
-        if not _GOES_ON.match(state.src, ticks.end(), stop):
+        if _ends_code(state, ticks, start, stop):
             return number, ticks
     return None
+
+
+def _ends_code(state: StateBlock, ticks: re.Match[str], start: int, stop: int) -> bool:
+    """Tell if code ends at ticks in a line from `start` to `stop`.
+
+    It goes on after x("```"), and in foo```bar if the ticks after it are not in pairs.
+    """
+    following = state.src[ticks.end() : min(stop, ticks.end() + 1)]
+    if not following or following.isspace():
+        return True
+    kind = category(following)[0]
+    if kind == "P":
+        return following > "\x7f" or following in _PUNCTUATION
+    is_after_code = ticks.start() > start
+    return kind in "LN" and is_after_code and not _are_ticks_odd(state, ticks.end())
+
+
+def _are_ticks_odd(state: StateBlock, position: int) -> bool:
+    """Tell if an odd number of ``` is left in the text, so that one more is missing."""
+    if "ticks" not in state.env:
+        state.env["ticks"] = [found.start() for found in _TICKS.finditer(state.src)]
+    starts = state.env["ticks"]
+    return (len(starts) - bisect_left(starts, position)) % 2 == 1
+
+
+def _is_closed(state: StateBlock, line: int, end: int, opening: str) -> bool:
+    """Tell if a later line of the container has ticks that can close the code."""
+    return any(
+        opening in state.src[_start(state, number) : state.eMarks[number]]
+        for number in _lines_of_container(state, line + 1, end)
+    )
+
+
+def _push_paragraph(state: StateBlock, line: int, text: str) -> None:
+    state.push("paragraph_open", "p", 1)
+    inline = state.push("inline", "", 0)
+    inline.content, inline.children, inline.map = text, [], [line, line + 1]
+    state.push("paragraph_close", "p", -1)
 
 
 def _keep_info(token: Token, *, with_title: bool = True) -> None:

@@ -9,6 +9,9 @@ chance are read too: code and links of Slack, `<https://example.com|text>`, and 
 wiki `h2. Heading`, `{code}`, `{noformat}` and `[text|https://example.com]`, also with
 `|smart-link`. Other wiki markup stays as typed, because plain text may look like it.
 
+Slack's API escapes `&`, `<` and `>` in all of a message. The escapes are undone in its
+links only, because elsewhere nothing tells them from what a person typed.
+
 Mentions such as `[~accountid:5b10]` or `<@U123>` stay as typed too. A mention node
 needs an account that Jira knows. Nothing here can check that, and Jira might reject the
 ticket for an unknown one.
@@ -29,7 +32,7 @@ from markdown_it.rules_block import (
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from integrations.jira.text.code_blocks import code_block
+from integrations.jira.text.code_blocks import code_block, text_before_code
 from integrations.jira.text.tables import MAX_CELLS, whole_table
 from integrations.jira.text.web_addresses import find_end, is_valid
 
@@ -49,7 +52,7 @@ _TASK_BOX = re.compile(r"\[[ xX]\](?=[ \t])")
 _WIKI_HEADING = re.compile(r"h([1-6])\.[ \t]+(?=\S)")
 _SCHEME = re.compile(r"(?<![A-Za-z0-9])https?$", re.IGNORECASE)
 _NAMED_LINKS = {
-    "<": re.compile(r"<(?P<url>[^\s|<>]+)\|(?P<text>[^|<>\n]*)>"),
+    "<": re.compile(r"<(?P<url>[^\s|<>]+)(?:\|(?P<text>[^|<>\n]*))?>"),
     "[": re.compile(
         r"\[(?P<text>[^\[\]|\n]+)\|(?P<url>[^\s\[\]|<>]+)"
         r"(?:\|(?:smart-(?:link|card|embed)|block-card))?\]"
@@ -162,15 +165,25 @@ def _bare_url(state: StateInline, silent: bool) -> bool:
 
 
 def _named_link(state: StateInline, silent: bool) -> bool:
-    """Read Slack's and Jira's form of a link; Slack escapes the `&` of an address."""
-    pattern = _NAMED_LINKS.get(state.src[state.pos])
+    """Read Slack's and Jira's form of a link, with Slack's escapes undone."""
+    opening = state.src[state.pos]
+    pattern = _NAMED_LINKS.get(opening)
     found = pattern.match(state.src, state.pos, state.posMax) if pattern else None
-    if not found or not is_valid(url := found["url"].replace("&amp;", "&")):
+    if not found or not is_valid(url := _unescape(found["url"])):
         return False
     if not silent:
-        _push_link(state, url, found["text"])
+        text = found["text"] or ""
+        _push_link(state, url, _unescape(text) if opening == "<" else text)
     state.pos = found.end()
     return True
+
+
+def _unescape(text: str) -> str:
+    """Undo the three escapes of Slack's API.
+
+    https://docs.slack.dev/messaging/formatting-message-text/
+    """
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _push_link(state: StateInline, url: str, text: str = "") -> None:
@@ -186,11 +199,13 @@ def _make_parser() -> MarkdownIt:
     parser.disable("normalize")  # it replaces NUL; line ends are normal already
     block, inline = parser.block.ruler, parser.inline.ruler
     anywhere: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list"]}
-    block.at("table", whole_table, {"alt": ["paragraph"]})
+    in_paragraph: RuleOptionsType = {"alt": ["paragraph"]}
+    block.at("table", whole_table, in_paragraph)
     block.before("table", "too_deep", _too_deep)
     block.at("fence", code_block, anywhere)
     block.at("hr", _rule, anywhere)
     block.at("list", _list, {"alt": ["paragraph", "blockquote"]})
+    block.before("lheading", "text_before_code", text_before_code, in_paragraph)
     block.at("heading", _heading, {"alt": ["paragraph", "blockquote"]})
     inline.before("link", "named_link", _named_link)
     inline.push("bare_url", _bare_url)

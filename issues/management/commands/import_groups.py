@@ -3,7 +3,6 @@
 import os
 import sys
 from argparse import ArgumentParser
-from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from issues.serializers import ImportGroupSerializer
 from killthenoise import missing_tables
 from killthenoise.api.errors import framework_error_response
 from killthenoise.api.parsers import MAX_BODY_BYTES, TooManyContainers, read_json
+from killthenoise.api.text import clean_text
 
 BATCH_LINES = 500
 BATCH_BYTES = 8 * 1024 * 1024
@@ -138,12 +138,20 @@ def read_lines(stream: IO[bytes]) -> Iterator[Line]:
     """Yield each line that is not blank, parsed and validated."""
     serializer = ImportGroupSerializer()  # one for all: building it is slow
     for number, (raw, size) in enumerate(split_lines(stream), start=1):
-        if not raw.strip().removeprefix(BOM_UTF8).strip():
+        if is_blank(raw):
             continue
         try:
             yield Line(number, size, group=parse_group(raw, serializer))
         except InvalidLine as exc:
             yield Line(number, size, error=str(exc))
+
+
+def is_blank(raw: bytes) -> bool:
+    """Whether the line shows nothing: spaces of any kind, or a byte order mark."""
+    text = raw.strip()
+    return not text or (
+        text[0] >= 0x80 and not clean_text(text.decode(errors="replace"))
+    )
 
 
 def split_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
