@@ -81,15 +81,17 @@ class Client(threading.Thread):
         return http.client.HTTPConnection(self.host, timeout=TIMEOUT_S)
 
     def run(self) -> None:
-        """Send requests. The clients of a run start at different moments."""
+        """Send all requests. The clients of a run start at different moments."""
         due = time.monotonic() + random.random() * self.every_s  # noqa: S311
-        while not self.stop.wait(max(0, due - time.monotonic())):
-            request = next(self.requests)
+        for request in self.requests:
+            if self.stop.wait(max(0, due - time.monotonic())):
+                break
             started = due if self.patient else time.monotonic()
             outcome, key = self.send(request)
             now = time.monotonic()
             self.results.add(request, now - started, outcome, key)
             due = due + self.every_s if self.patient else max(due + self.every_s, now)
+        self.connection.close()
 
     def send(self, request: Request) -> tuple[str, str]:
         """Send a request; return its status and code, and the ticket's key."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from development.bench.statistics import percentile
+from development.bench.figures import percentile
 from development.bench.text_table import format_table
 
 
