@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 60
@@ -48,6 +48,14 @@ class Results:
             self.outcomes[f"{request.kind}: {outcome}"] += 1
             if key:
                 self.ticket_keys[request.path] = key
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for a report."""
+        return {
+            "seconds": dict(self.seconds),
+            "failed": dict(self.failed),
+            "outcomes": dict(self.outcomes),
+        }
 
 
 class Client(threading.Thread):

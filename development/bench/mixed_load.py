@@ -85,11 +85,8 @@ def run(running: ExitStack, folder: Path, options: Namespace) -> dict[str, Any]:
     workers = Workers(server.pid, stop, every_s=SAMPLE_EVERY_S)
     workers.start()
     clients = start_good_clients(product.url, results, stop, groups)
-    crowd: list[Process] = []
     counts = folder / "hostile.json"
-    if not options.peaceful:
-        program = "-m", "development.bench.hostile_clients", product.url, str(counts)
-        crowd = [product.processes.start(*program)]
+    crowd = [] if options.peaceful else [start_crowd(product, counts)]
     wait(seconds)
     stop.set()
     cpu = {
@@ -104,16 +101,18 @@ def run(running: ExitStack, folder: Path, options: Namespace) -> dict[str, Any]:
         client.join(TIMEOUT_S)
     return {
         "minutes": options.minutes,
-        "seconds": dict(results.seconds),
-        "failed": dict(results.failed),
-        "outcomes": dict(results.outcomes),
+        **results.as_dict(),
         "hostile": json.loads(counts.read_text()) if crowd else {},
-        "memory": workers.memory,
-        "peaks": workers.peaks,
-        "restarts": workers.restarts,
+        **workers.as_dict(),
         "cpu": cpu,
         "tickets": compare_tickets(product.database, jiras.good, results),
     }
+
+
+def start_crowd(product: Product, counts: Path) -> Process:
+    """Start the hostile clients, which write what they saw to the file `counts`."""
+    module = "development.bench.hostile_clients"
+    return product.processes.start("-m", module, product.url, str(counts))
 
 
 class Jiras:

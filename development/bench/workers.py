@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -30,6 +31,14 @@ class Workers(threading.Thread):
     def restarts(self) -> int:
         """How many workers were started after the first ones."""
         return len(set(self.memory) - self.first)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for a report."""
+        return {
+            "memory": self.memory,
+            "peaks": self.peaks,
+            "restarts": self.restarts,
+        }
 
     def run(self) -> None:
         """Look for new workers each second, and at their memory now and then."""
