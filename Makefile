@@ -7,10 +7,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
   --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos schema lock
+.PHONY: help demo test chaos bench bench-compare schema lock
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Run the product with a sandbox Jira; ONCE=1 ends after one ticket.
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
@@ -20,6 +20,13 @@ test: $(INSTALLED) ## Run all tests on PostgreSQL, or on the database in DATABAS
 
 chaos: $(INSTALLED) ## Create N tickets (500) during faults, then check the invariants.
 	@$(BIN)/python -m development.chaos --tickets $(or $(N),500) --seed $(or $(SEED),1) $(CHAOS_OPTIONS)
+
+bench: $(INSTALLED) ## Measure the speed, and draw var/bench.svg.
+	@mkdir -p var
+	@$(BIN)/python -m development.bench --json var/bench.json --chart var/bench.svg $(BENCH_OPTIONS)
+
+bench-compare: $(INSTALLED) ## Measure the speed beside that of the commit REV (HEAD~1).
+	@$(BIN)/python -m development.bench.compare $(or $(REV),HEAD~1) $(BENCH_OPTIONS)
 
 schema: $(INSTALLED) ## Write docs/openapi.yaml and its examples after a change of the API.
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

@@ -23,35 +23,45 @@ class Processes:
     """Processes that share an environment and a log file in `folder`.
 
     Closing the ExitStack `running` stops them. Errors end with the last lines of the
-    log, because the log is deleted with its folder.
+    log, because the log is deleted with its folder. `tree` is the source tree to run,
+    by default this one.
     """
 
     def __init__(
-        self, running: ExitStack, folder: Path, environment: Mapping[str, str]
+        self,
+        running: ExitStack,
+        folder: Path,
+        environment: Mapping[str, str],
+        tree: Path | None = None,
     ) -> None:
         self.running = running
+        self.tree = tree or settings.BASE_DIR
         self.environment = os.environ | NO_THROTTLES | dict(environment)
         self.log_path = folder / "processes.log"
         self.log = running.enter_context(self.log_path.open("w"))
 
     def manage(self, *arguments: str) -> None:
         """Run a management command. Raises CommandError if it fails."""
+        self.run("manage.py", *arguments)
+
+    def run(self, *arguments: str) -> None:
+        """Run `python …` to its end. Raises CommandError if it fails."""
         completed = subprocess.run(  # noqa: S603 # nosec B603
-            [sys.executable, "manage.py", *arguments],
-            cwd=settings.BASE_DIR,
+            [sys.executable, *arguments],
+            cwd=self.tree,
             env=self.environment,
             stdout=self.log,
             stderr=self.log,
             check=False,
         )
         if completed.returncode:
-            raise self.error(f"{arguments[0]} failed.")
+            raise self.error(f"{' '.join(arguments[:2])} failed.")
 
     def start(self, *arguments: str) -> Process:
         """Start `python …` in a process group of its own."""
         process = subprocess.Popen(  # noqa: S603 # nosec B603
             [sys.executable, *arguments],
-            cwd=settings.BASE_DIR,
+            cwd=self.tree,
             env=self.environment,
             stdout=self.log,
             stderr=self.log,
