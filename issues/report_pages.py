@@ -1,13 +1,16 @@
 """Pages of a group's reports: tickets first, then newest first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from issues.models import AIIssueGroup, Report
+from issues.models import Report
+from issues.serializers import ReportSerializer
 from killthenoise.api.fields import must_be
 from killthenoise.api.pagination import Cursor, CursorField
 
@@ -27,10 +30,10 @@ class ReportCursor:
         return f"{self.kind}{self.place}"
 
     @classmethod
-    def of(cls, report: Report) -> "ReportCursor":
+    def of(cls, report: Mapping[str, Any]) -> "ReportCursor":
         """Return the place of a report."""
-        kind = TICKET if report.source == Report.JIRA else OTHER
-        return cls(kind, Cursor(report.created_at, report.pk))
+        kind = TICKET if report["source"] == Report.JIRA else OTHER
+        return cls(kind, Cursor(report["created_at"], report["id"]))
 
     @classmethod
     def parse(cls, text: str) -> "ReportCursor":
@@ -76,17 +79,22 @@ class ReportPageSerializer(serializers.Serializer[dict[str, Any]]):
     cursor = ReportCursorField(default=None)
 
 
-def paginate_reports(
-    group: AIIssueGroup, *, cursor: ReportCursor | None, limit: int = MAX_REPORTS
-) -> tuple[list[Report], str | None]:
+def read_reports(
+    tenant_id: UUID,
+    group_id: UUID,
+    *,
+    cursor: ReportCursor | None,
+    limit: int = MAX_REPORTS,
+) -> tuple[list[dict[str, Any]], str | None]:
     """Return the page after `cursor`, tickets first, and the cursor of the next.
 
-    A client misses no report and sees none twice, even if other reports are added or
-    removed while it reads the pages.
+    It is empty if the tenant has no such group. A client misses no report and sees none
+    twice, even if other reports are added or removed while it reads the pages.
     """
-    reports = group.reports.tickets_first()
+    of_group = Report.objects.filter(group=group_id, group__tenant_id=tenant_id)
+    reports = of_group.tickets_first()
     if cursor:
         reports = reports.filter(cursor.later)
-    found = list(reports[: limit + 1])
+    found = list(reports.values(*ReportSerializer.Meta.fields)[: limit + 1])
     page = found[:limit]
     return page, str(ReportCursor.of(page[-1])) if len(found) > limit else None

@@ -14,6 +14,7 @@ from issues import linking, services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.group_import import GroupData, put_group
+from issues.group_pages import read_page
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
@@ -27,7 +28,7 @@ from issues.openapi import (
     THAT_TICKET,
     TICKET_KEY,
 )
-from issues.report_pages import ReportPageSerializer, paginate_reports
+from issues.report_pages import ReportPageSerializer, read_reports
 from issues.serializers import (
     CreateJiraTicketSerializer,
     DescriptionSerializer,
@@ -47,7 +48,7 @@ from killthenoise.api.openapi import (
     list_envelope,
     operation,
 )
-from killthenoise.api.pagination import PageSerializer, paginate
+from killthenoise.api.pagination import PageSerializer
 from killthenoise.api.request_data import (
     get_caller,
     idempotency_key,
@@ -90,13 +91,10 @@ class GroupListView(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the tenant's groups, most recently updated first, in pages."""
-        groups = AIIssueGroup.objects.for_tenant(get_caller(request).tenant_id)
         query = validated_query(PageSerializer, request)
-        page, next_cursor = paginate(groups, "updated_at", **query)
-        context = get_sources_and_tickets(page)
-        data = GroupSerializer(page, many=True, context=context).data
+        page, next_cursor = read_page(get_caller(request).tenant_id, **query)
         return success_list(
-            data, "Issue groups, most recently updated first", next_cursor
+            page, "Issue groups, most recently updated first", next_cursor
         )
 
 
@@ -148,11 +146,12 @@ class ReportListView(APIView):
 
         Without `limit`, the first page has up to 1,000 reports.
         """
-        group = get_tenant_group(request, group_id)
         query = validated_query(ReportPageSerializer, request)
-        page, next_cursor = paginate_reports(group, **query)
-        data = ReportSerializer(page, many=True).data
-        return success_list(data, "Reports, tickets first", next_cursor)
+        tenant_id = get_caller(request).tenant_id
+        page, next_cursor = read_reports(tenant_id, require_uuid(group_id), **query)
+        if not page:
+            get_tenant_group(request, group_id)
+        return success_list(page, "Reports, tickets first", next_cursor)
 
 
 class CreateJiraTicketView(APIView):

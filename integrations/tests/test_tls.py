@@ -90,3 +90,50 @@ def test_certificate_must_be_for_the_name(
     else:
         assert isinstance(failed.value, JiraUnreachable)
         assert received == ["jira.example"]  # and not one byte of the request
+
+
+def test_connections_share_the_authorities(
+    make_client: MakeClient,
+    dns: FakeDns,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading the authorities for each connection takes most of a creation."""
+    path = certificate("jira.example", tmp_path)
+    reads = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def count(self: ssl.SSLContext, cafile: str, *args: None) -> None:
+        reads.append(cafile)
+        load(self, cafile)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", count)
+    dns.responses = [["127.0.0.1"]] * 2
+    with make_session(threads=1, network=Network(allow_insecure=True)) as session:
+        session.verify = str(path)
+        for _ in range(2):
+            with tls_server(path, []) as port:
+                site = f"https://jira.example:{port}"
+                client = make_client(base_url=site, session=session)
+                with pytest.raises(JiraError) as failed:
+                    client.create_issue(ISSUE, deadline=deadline_in())
+            assert failed.value.jira_status == 401
+
+    assert reads == [str(path)]
+
+
+def test_certificate_of_an_unknown_authority_is_rejected(
+    make_client: MakeClient, dns: FakeDns, tmp_path: Path
+) -> None:
+    path = certificate("jira.example", tmp_path)
+    dns.responses = [["127.0.0.1"]]
+    received: list[str | bytes] = []
+    with (
+        tls_server(path, received) as port,
+        make_session(threads=1, network=Network(allow_insecure=True)) as session,
+    ):
+        client = make_client(base_url=f"https://jira.example:{port}", session=session)
+        with pytest.raises(JiraUnreachable):
+            client.create_issue(ISSUE, deadline=deadline_in())
+
+    assert received == ["jira.example"]

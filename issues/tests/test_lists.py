@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -146,7 +147,8 @@ def test_page_takes_a_constant_number_of_queries(
         path = f"{GROUPS}/{group.pk}/reports"
 
     for limit in (1, 100):
-        with django_assert_num_queries(3 if path == GROUPS else 2):
+        usual = connection.vendor == "sqlite" and path == GROUPS
+        with django_assert_num_queries(3 if usual else 1):
             response = client.get(path, {"limit": limit}, headers=headers)
         assert response.json()["count"] >= min(limit, 99)
 
