@@ -19,6 +19,7 @@ from rest_framework.settings import api_settings
 from killthenoise import missing_tables
 from killthenoise.api.envelope import ErrorResponse
 from killthenoise.api.parsers import PayloadTooLarge
+from killthenoise.api.throttling import describe_limit
 from killthenoise.errors import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -142,8 +143,7 @@ def _api_exception(exc: drf.APIException) -> ErrorResponse:
     wait = getattr(exc, "wait", None)  # of Throttled and AuthUnavailable, in seconds
     message = _MESSAGES.get(type(exc), str(exc.detail))
     if isinstance(exc, drf.Throttled):
-        time = "a moment" if wait is None else f"{wait} second{'s' * (wait != 1)}"
-        message = f"Too many requests. Try again in {time}."
+        message = describe_limit(wait)
     return ErrorResponse(
         status=exc.status_code,
         title=_TITLES.get(code, HTTPStatus(exc.status_code).phrase),

@@ -23,6 +23,13 @@ if TYPE_CHECKING:  # importing it here would be circular
 logger = logging.getLogger(__name__)
 
 
+def describe_limit(seconds: int | None) -> str:
+    """Return the sentence of a 429. `seconds` is None if DRF cannot tell them."""
+    plural = "" if seconds == 1 else "s"
+    time = "a moment" if seconds is None else f"{seconds} second{plural}"
+    return f"Too many requests. Try again in {time}."
+
+
 class OpenThrottle(SimpleRateThrottle):
     """DRF's throttle, but requests pass while the cache is down.
 
