@@ -1,10 +1,11 @@
 """Configuration of gunicorn: `gunicorn -c python:killthenoise.gunicorn`.
 
-Workers have threads because a request mostly waits for Jira. gunicorn itself reads the
-number of workers from WEB_CONCURRENCY and the port from PORT.
+There is a worker for each processor core. Workers have threads because a request mostly
+waits for Jira. gunicorn itself reads the port from PORT.
 https://docs.gunicorn.org/en/stable/settings.html
 """
 
+import os
 import sys
 from ipaddress import ip_address
 from typing import Any
@@ -17,7 +18,11 @@ budget = env.float("REQUEST_BUDGET_S", 25)
 
 wsgi_app = "killthenoise.wsgi"
 worker_class = "gthread"
-threads = env.int("WEB_THREADS", 16)
+workers = env.int("WEB_CONCURRENCY", os.cpu_count() or 1)
+threads = env.int("WEB_THREADS", 32)
+# Each worker listens for itself. With one socket for all of them, the connections that
+# clients keep open may all land on one worker.
+reuse_port = True
 # A worker that stops has time to finish the requests that it sent to Jira.
 timeout = graceful_timeout = max(round(budget) + 5, 30)
 # No request may set SCRIPT_NAME or PATH_INFO: Django would serve another path than the

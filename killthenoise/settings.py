@@ -139,7 +139,7 @@ THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
 REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
 ADMIN_PATH = env.str("ADMIN_PATH", "admin/", validate=is_admin_path)
-WEB_THREADS = env.int("WEB_THREADS", 16, validate=Range(min=2))
+WEB_THREADS = env.int("WEB_THREADS", 32, validate=Range(min=2))
 reserve = max((WEB_THREADS or 0) // 5, 1)  # an invalid number is None until `seal()`
 JIRA_THREADS = env.int("JIRA_THREADS", (WEB_THREADS or 2) - reserve, validate=positive)
 JIRA_THREADS_PER_TENANT = env.int(
