@@ -235,6 +235,7 @@ INSTALLED_APPS = [
 if DEBUG:
     INSTALLED_APPS.append("development")  # the sandbox and the demo
 MIDDLEWARE = [
+    "killthenoise.api.middleware.ReleaseConnectionMiddleware",
     "killthenoise.api.middleware.RequestIdMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
