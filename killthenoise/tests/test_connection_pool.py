@@ -114,3 +114,12 @@ def test_slow_reader_keeps_no_connection(client: Client) -> None:
     client.get("/api/issues/ai", headers={"X-Tenant-ID": str(uuid4())})
 
     assert connection.connection is None
+
+
+def test_server_that_vanished_is_noticed_within_20_seconds() -> None:
+    """Without these options libpq waits as long as Linux does: 15 minutes."""
+    options = connection.get_connection_params()
+    probes = options["keepalives_interval"] * options["keepalives_count"]
+
+    assert options["tcp_user_timeout"] <= 20_000
+    assert options["keepalives_idle"] + probes <= 20
