@@ -108,8 +108,9 @@ def _slot_for(request: TicketRequest) -> Iterator[None]:
         try:
             stack.enter_context(outgoing_slot(request.tenant_id, request.group_id))
         except TenantBusy as busy:
-            elsewhere = TicketRequest.objects.busy().filter(group=request.group_id)
-            if has_slot(request.group_id) or elsewhere.exists():
+            of_tenant = TicketRequest.objects.for_tenant(request.tenant_id)
+            elsewhere = of_tenant.busy().filter(group=request.group_id)
+            if has_slot(request.tenant_id, request.group_id) or elsewhere.exists():
                 raise TicketInProgress from busy
             raise
         yield

@@ -194,6 +194,11 @@ else:
     DATABASE["ENGINE"] = "killthenoise.postgresql"  # the threads share connections
     DATABASE["OPTIONS"] = {
         "connect_timeout": 5,  # seconds
+        # A server that vanished is noticed in seconds; Linux would try for 15 minutes.
+        "tcp_user_timeout": 10_000,  # milliseconds
+        "keepalives_idle": 10,  # seconds, as the next
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
         # A request that waited for a lock must see what its holder committed.
         "isolation_level": IsolationLevel.READ_COMMITTED,
         # A transaction that is left open must not block requests forever.
@@ -235,6 +240,7 @@ INSTALLED_APPS = [
 if DEBUG:
     INSTALLED_APPS.append("development")  # the sandbox and the demo
 MIDDLEWARE = [
+    "killthenoise.api.middleware.ReleaseConnectionMiddleware",
     "killthenoise.api.middleware.RequestIdMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",

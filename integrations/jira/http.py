@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
 import requests
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from integrations.jira.error_mapping import map_error
@@ -80,7 +81,7 @@ class JiraHttp:
         except Exception as exc:  # no site may break the caller
             logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
-        return replace(response, body=self._without_secrets(response.body))
+        return self._without_secrets(response)
 
     def read(
         self,
@@ -163,14 +164,29 @@ class JiraHttp:
                 truncated=len(body) > MAX_RESPONSE_BYTES,
             )
 
-    def _without_secrets(self, body: bytes) -> bytes:
-        """Remove our credentials from a response that repeats what it was sent."""
+    def _without_secrets(self, response: JiraResponse) -> JiraResponse:
+        """Remove our credentials from a response that repeats what it was sent.
+
+        Of its headers, errors show the trace id and where it redirects to.
+        """
+        headers = {
+            name: self._hide_secrets(text.encode("latin-1", "replace")).decode(
+                "latin-1"
+            )
+            for name, text in response.headers.items()
+        }
+        return replace(
+            response,
+            headers=CaseInsensitiveDict(headers),
+            body=self._hide_secrets(_normalize_json(response.body)),
+        )
+
+    def _hide_secrets(self, text: bytes) -> bytes:
         basic = Secret(self._authorization.split()[1])
-        body = _normalize_json(body)
-        for secret in (Secret(self.api_token), basic):
+        for secret in (Secret(self.api_token), basic, Secret(basic.rstrip("="))):
             if len(secret) >= SHORTEST_SECRET:
-                body = body.replace(secret.encode(), b"***")
-        return body
+                text = text.replace(secret.encode(), b"***")
+        return text
 
     @property
     def _authorization(self) -> Secret:

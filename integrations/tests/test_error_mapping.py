@@ -246,6 +246,21 @@ def test_credentials_that_jira_repeats_are_removed(
     assert "Jira says: Bad header ***." in str(get_error(client))
 
 
+@pytest.mark.parametrize(
+    "secret", ["canary-token", "amlyYUBleGFtcGxlLmNvbTpjYW5hcnktdG9rZW4"]
+)
+def test_credentials_that_jira_repeats_in_headers_are_removed(
+    client: JiraClient, requests_mock: Mocker, secret: str
+) -> None:
+    headers = {"atl-traceid": f"a-{secret}-b", "Location": f"https://{secret}.example/"}
+    requests_mock.post(f"{SITE}/rest/api/3/issue", status_code=302, headers=headers)
+
+    error = get_error(client)
+
+    assert error.trace_id == "a--b"
+    assert "a redirect to ***.example" in str(error)
+
+
 NEW_TOKEN = "id.atlassian.com/manage-profile/security/api-tokens"
 
 

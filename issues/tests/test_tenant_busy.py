@@ -163,6 +163,21 @@ def test_duplicate_without_a_slot_is_told_that_the_ticket_is_being_created(
     assert_error(response, 409, "ticket_in_progress")
 
 
+@pytest.mark.parametrize("where", ["this process", "another process"])
+def test_nobody_learns_that_another_tenant_creates_a_ticket(
+    api: Api, busy: None, where: str
+) -> None:
+    group = GroupFactory.create(tenant_id=OTHER_TENANT)
+    if where == "another process":
+        TicketRequestFactory.create(group=group, tenant_id=OTHER_TENANT)
+    group_with_slot = group.pk if where == "this process" else None
+
+    with outgoing_slot(OTHER_TENANT, group_with_slot):
+        response = api.create(group)
+
+    assert_error(response, 429, "tenant_busy")
+
+
 def test_failed_request_gives_its_slot_back(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:

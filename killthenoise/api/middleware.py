@@ -1,4 +1,4 @@
-"""Middleware: request id, client address, body size, response headers, errors."""
+"""Middleware: connection, request id, address, body size, response headers, errors."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -9,6 +9,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
+from killthenoise.api.database import release_connection
 from killthenoise.api.envelope import ErrorResponse
 from killthenoise.api.errors import METHOD_NOT_ALLOWED, framework_error_response
 from killthenoise.api.parsers import PayloadTooLarge
@@ -29,6 +30,22 @@ _WRONG_HOST = (
 _OF_A_BODY = {"Content-Type", "Content-Length"}
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 _NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+class ReleaseConnectionMiddleware:
+    """Gives the database connection back before the response is sent.
+
+    Django would keep it until the client has read the whole response, and few clients
+    that read slowly would keep all connections of this process.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        release_connection()
+        return response
 
 
 class RequestIdMiddleware:

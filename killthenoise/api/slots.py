@@ -83,7 +83,7 @@ def import_slot(tenant_id: UUID) -> Iterator[None]:
             _importing.remove(tenant_id)
 
 
-def has_slot(group_id: UUID) -> bool:
-    """Whether a request for this group has a slot in this process."""
+def has_slot(tenant_id: UUID, group_id: UUID) -> bool:
+    """Whether a request of the tenant for this group has a slot in this process."""
     with _lock:
-        return any(group == group_id for _, group in _held)
+        return (tenant_id, group_id) in _held

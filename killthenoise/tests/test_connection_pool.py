@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Semaphore, Thread
 from typing import Any, cast
+from uuid import uuid4
 
 import psycopg2
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test import Client
 from pytest_django import Settings
 
 from killthenoise.api.database import release_connection
@@ -105,3 +107,19 @@ def test_connection_is_kept_inside_a_transaction() -> None:
         release_connection()
 
         assert query() == pid
+
+
+def test_slow_reader_keeps_no_connection(client: Client) -> None:
+    """The server closes a response only when its client has read the whole of it."""
+    client.get("/api/issues/ai", headers={"X-Tenant-ID": str(uuid4())})
+
+    assert connection.connection is None
+
+
+def test_server_that_vanished_is_noticed_within_20_seconds() -> None:
+    """Without these options libpq waits as long as Linux does: 15 minutes."""
+    options = connection.get_connection_params()
+    probes = options["keepalives_interval"] * options["keepalives_count"]
+
+    assert options["tcp_user_timeout"] <= 20_000
+    assert options["keepalives_idle"] + probes <= 20
