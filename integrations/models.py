@@ -8,7 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from integrations.model_fields import EncryptedTextField
+from integrations.encrypted_field import EncryptedTextField
 from integrations.site_url import MAX_LENGTH
 
 validate_project_key = RegexValidator(

@@ -40,7 +40,7 @@ from integrations.jira.issue_lookup import (
 )
 from integrations.jira.metadata import Project
 from integrations.models import Integration
-from integrations.new_issues import (
+from integrations.new_tickets import (
     MARKER,
     TicketContent,
     build_issue,

@@ -10,7 +10,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -31,7 +30,11 @@ from issues.sites import for_each_site
 
 BATCH = 100
 RECOVERY_S = 30
-"""Seconds for which a recovery reserves a row; it releases the row when it ends."""
+"""Seconds for which a recovery reserves a row, again with each page that it reads.
+
+It releases the row when it ends. If its process dies, another one takes the row after
+this time.
+"""
 SITE_ROUND_S = 60
 """Seconds after which a round starts no new batch of a site."""
 TOGETHER = timedelta(minutes=10)
@@ -97,15 +100,15 @@ def take_for_recovery(
     def take() -> list[TicketRequest]:
         due = candidates.due().select_for_update(skip_locked=skip_locked)
         taken = list(due.annotate(now=Now()).order_by("pk")[:BATCH])
-        _reserve(taken, RECOVERY_S)
+        _reserve(taken)
         return taken
 
     return atomically(take)
 
 
-def _reserve(rows: Sequence[TicketRequest], seconds: float) -> None:
-    """Keep other recoveries from the rows."""
-    until = Now() + timedelta(seconds=seconds)
+def _reserve(rows: Sequence[TicketRequest]) -> None:
+    """Keep other recoveries from the rows for RECOVERY_S."""
+    until = Now() + timedelta(seconds=RECOVERY_S)
     this = TicketRequest.objects.open().filter(pk__in=[row.pk for row in rows])
     this.update(recovering_until=until)
 
@@ -155,8 +158,6 @@ def _recover_rows(
         for together in _by_time(rows):
             overdue = _look_up(account, target, together, deadline)
             if overdue:
-                if overdue_deadline:
-                    _reserve(overdue, SITE_SEARCH_S)
                 deadline = overdue_deadline or deadline
                 _look_up_overdue(account, target, overdue, deadline)
     except (JiraError, JiraAccountGone, AccountUnusable, TicketNotRecorded) as exc:
@@ -272,10 +273,11 @@ def _search(
     )
     wanted = {str(row.pk) for row in rows}
     found: dict[str, MarkedIssue] = {}
-    for issue in chain.from_iterable(pages):
-        request_id = issue.marker.get("request_id", "")
-        if request_id in wanted:
-            found.setdefault(request_id, issue)
+    for page in pages:
+        _reserve(rows)
+        for issue in page:
+            if (request_id := issue.marker.get("request_id", "")) in wanted:
+                found.setdefault(request_id, issue)
         if len(found) == len(wanted):
             break
     return found

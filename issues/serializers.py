@@ -1,9 +1,8 @@
 """Request bodies and responses of issue groups, and the pipeline's import format."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -122,7 +121,7 @@ class TypeField(serializers.CharField):
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     """One group as the front end's table shows it; `frequency` counts its reports."""
 
-    # The context must be what `get_sources_and_tickets` returns for the groups.
+    # The context must be what `group_pages.get_sources_and_tickets` returns.
     type = TypeField(read_only=True)
     tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()
@@ -148,21 +147,6 @@ class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     def get_jira_tickets(self, group: AIIssueGroup) -> list[dict[str, Any]]:
         tickets: list[dict[str, Any]] = self.context["jira_tickets"][group.pk]
         return tickets
-
-
-def get_sources_and_tickets(
-    groups: Sequence[AIIssueGroup],
-) -> dict[str, dict[UUID, list[Any]]]:
-    """Return `sources` and `jira_tickets` by group id, in two queries."""
-    sources: defaultdict[UUID, list[Any]] = defaultdict(list)
-    tickets: defaultdict[UUID, list[Any]] = defaultdict(list)
-    reports = Report.objects.filter(group__in=groups)
-    for group_id, source, count in reports.count_by_source():
-        sources[group_id].append({"source": source, "count": count})
-    for report in reports.jira().order_by("-created_at"):
-        ticket = {"key": report.external_id, "url": report.url, "status": None}
-        tickets[report.group_id].append(ticket)
-    return {"sources": sources, "jira_tickets": tickets}
 
 
 def clean_source(text: str) -> str:

@@ -26,7 +26,7 @@ from integrations.jira.errors import (
     error_from_code,
 )
 from integrations.models import Integration
-from integrations.new_issues import TicketContent
+from integrations.new_tickets import TicketContent
 from integrations.services import (
     create_issue,
     get_jira_account,

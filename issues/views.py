@@ -14,7 +14,7 @@ from issues import linking, services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.group_import import GroupData, put_group
-from issues.group_pages import read_page
+from issues.group_pages import get_sources_and_tickets, read_page
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
@@ -38,7 +38,6 @@ from issues.serializers import (
     PutGroupSerializer,
     ReportSerializer,
     TicketSerializer,
-    get_sources_and_tickets,
 )
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list

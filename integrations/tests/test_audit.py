@@ -11,7 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
-from integrations import key_rotation
+from integrations import token_rotation
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.audit.models import AuditEvent
@@ -183,7 +183,7 @@ def test_interrupted_rotation_is_an_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     IntegrationFactory.create(api_token="")
-    monkeypatch.setattr(key_rotation, "BATCH", "broken")
+    monkeypatch.setattr(token_rotation, "BATCH", "broken")
 
     with pytest.raises(TypeError):
         call_command("rotate_keys")

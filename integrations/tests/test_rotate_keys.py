@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from integrations import key_rotation
+from integrations import token_rotation
+from integrations.encrypted_field import Ciphertext
 from integrations.errors import SecretUnreadable
-from integrations.model_fields import Ciphertext
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 
@@ -58,8 +58,8 @@ def test_interrupted_rotation_is_finished_by_the_next(
     for number in range(5):
         IntegrationFactory.create(email=f"{number}@example.com")
     settings.FIELD_ENCRYPTION_KEYS = [new_key(), *settings.FIELD_ENCRYPTION_KEYS]
-    monkeypatch.setattr(key_rotation, "BATCH", 2)
-    running = key_rotation.rotate_tokens()
+    monkeypatch.setattr(token_rotation, "BATCH", 2)
+    running = token_rotation.rotate_tokens()
     next(running)  # its batch is committed, and then the process dies
     del running
     after_death = stored()

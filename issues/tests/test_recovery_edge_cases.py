@@ -8,19 +8,21 @@ from uuid import UUID
 
 import pytest
 from django.db import DataError, connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from pytest_django import Settings
 from requests_mock import Mocker
 
 from development.sandbox import Sandbox
 from development.sandbox.state import Account
+from integrations.jira.issue_lookup import IssueLookup
 from integrations.models import Integration
 from integrations.services import can_browse, get_jira_account
 from issues import outcomes
 from issues.locking import lock_group
 from issues.management.commands.reconcile_tickets import Command
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.recovery import recover_due
+from issues.recovery import RECOVERY_S, recover_due
 from issues.sweep import sweep_due
 from issues.tests.api import CONTENT, Api
 from issues.tests.factories import TicketRequestFactory
@@ -29,6 +31,7 @@ from issues.tests.recovery_helpers import CREATE, SEARCH, age_requests
 from killthenoise.audit.models import AuditEvent
 
 PassTime = Callable[[int], None]
+SECOND = timedelta(seconds=1)
 pytestmark = pytest.mark.usefixtures("integration")
 
 
@@ -222,6 +225,37 @@ def test_busy_site_does_not_keep_a_request_open_for_good(
     jira.faults.clear()
 
     assert {"failed": 1} in states
+
+
+def test_request_is_free_soon_after_a_long_recovery_died(
+    pass_time: PassTime,
+    jira: Sandbox,
+    group: AIIssueGroup,
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It reads everybody's tickets for minutes, and reserves the row page by page."""
+    monkeypatch.setattr("integrations.jira.issue_lookup.SEARCH_PAGE", 1)
+    jira.inject("no_response", seconds=0)
+    api.create(group)
+    other = Account("other@example.com", "other-token", "other")
+    jira.state.add_many(5, "OPS", {}, {}, other)
+    pass_time(3600)
+    left: list[float] = []
+    read_page = IssueLookup._search_page
+
+    def watch(self: IssueLookup, *args: Any) -> Any:
+        page = read_page(self, *args)
+        row: Any = TicketRequest.objects.annotate(now=Now()).get()
+        left.append((row.recovering_until - row.now).total_seconds())
+        TicketRequest.objects.update(recovering_until=F("recovering_until") - SECOND)
+        return page
+
+    monkeypatch.setattr(IssueLookup, "_search_page", watch)
+    assert recover_due() == {"failed": 1}
+
+    assert len(left) == 6
+    assert all(RECOVERY_S - 1 < seconds <= RECOVERY_S for seconds in left)
 
 
 def test_database_error_in_recovery_does_not_keep_the_sweep_from_running(

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from integrations.errors import SecretUnreadable
-from integrations.key_rotation import RotationResult, rotate_tokens
 from integrations.models import Integration
+from integrations.token_rotation import RotationResult, rotate_tokens
 from killthenoise.audit.events import Action, recording
 
 
