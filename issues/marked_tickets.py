@@ -38,7 +38,7 @@ def link_marked(account: Integration, issues: Sequence[MarkedIssue], actor: str)
             requests.get(request_id)
             or _rebuild_request(account, issue, request_id, groups)
         )
-        if not request or request.tenant_id != account.tenant_id:
+        if not request or not _is_ours(request, account, issue):
             logger.info("%s belongs to no group of %s", issue.key, account)
         elif not _is_clone(request, issue):
             ticket = JiraTicket.found(issue, base_url=request.base_url)
@@ -89,6 +89,12 @@ def _rebuild_request(
         created_at=issue.created,
         lease_until=issue.created,
     )
+
+
+def _is_ours(request: TicketRequest, account: Integration, issue: MarkedIssue) -> bool:
+    """Whether the request is the tenant's and the marker names its group."""
+    same_group = _get_id(issue, "group_id") == request.group_id
+    return same_group and request.tenant_id == account.tenant_id
 
 
 def _is_clone(request: TicketRequest, issue: MarkedIssue) -> bool:

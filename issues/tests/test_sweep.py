@@ -344,3 +344,18 @@ def test_page_of_foreign_markers_costs_few_statements(
         sweep_since(timedelta(days=1))
 
     assert not Report.objects.exists()
+
+
+def test_forged_marker_that_names_another_group_links_nothing(
+    jira: Sandbox, unknown_request: TicketRequest
+) -> None:
+    """A Jira user copied the id of the request to a ticket of an earlier year."""
+    other = GroupFactory.create(tenant_id=unknown_request.tenant_id)
+    forged = marker(unknown_request.pk, other.pk)
+    jira.tickets[0].properties = forged
+
+    assert sweep_due() == {"seen": 1}
+
+    assert not Report.objects.exists()
+    unknown_request.refresh_from_db()
+    assert unknown_request.state == "unknown"
