@@ -6,10 +6,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from rest_framework.settings import api_settings
 
 from integrations.accounts import request_deadline
@@ -25,6 +28,11 @@ from killthenoise.audit.admin import AuditedAdmin
 CREDENTIALS = {"base_url", "email", "new_api_token"}
 TOKEN_BELONGS_TO = ("tenant_id", "base_url", "email")
 CHECK_JIRA = "Check against Jira"
+[ONE_ACTIVE] = Integration._meta.constraints
+IN_USE = (
+    "This tenant has an active Jira integration. Change "
+    '<a href="{}">that one</a>, or switch it off first.'
+)
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 
@@ -120,6 +128,16 @@ class IntegrationForm(forms.ModelForm):
                 "new_api_token",
                 "Enter the API token again, because the tenant, the site or the e-mail "
                 "changes.",
+            )
+
+    def _post_clean(self) -> None:
+        """Link to the integration that is active instead."""
+        super()._post_clean()
+        if ONE_ACTIVE.violation_error_message in self.non_field_errors():
+            rows = Integration.objects.for_tenant(self.instance.tenant_id).active_jira()
+            url = reverse("admin:integrations_integration_change", args=[rows.get().pk])
+            self._errors[NON_FIELD_ERRORS] = self.error_class(
+                [format_html(IN_USE, url)]
             )
 
     def save(self, commit: bool = True) -> Integration:

@@ -212,14 +212,13 @@ def test_settings_are_stored(
 def test_second_active_integration_of_a_tenant_is_rejected_with_advice(
     admin_client: Client,
 ) -> None:
-    tenant_id = IntegrationFactory.create().tenant_id
+    active = IntegrationFactory.create()
+    values = form(new_api_token="x", tenant_id=active.tenant_id)
 
-    page = admin_client.post(reverse(ADD), form(new_api_token="x", tenant_id=tenant_id))
+    page = admin_client.post(reverse(ADD), values).content.decode()
 
-    assert (
-        "active Jira integration. Change that one, or switch it off first."
-        in page.content.decode()
-    )
+    link = f'<a href="{reverse(CHANGE, args=[active.pk])}">that one</a>'
+    assert f"active Jira integration. Change {link}, or switch it off first." in page
 
 
 @pytest.mark.usefixtures("transactional_db")
