@@ -130,15 +130,15 @@ class IntegrationForm(forms.ModelForm):
                 "changes.",
             )
 
-    def _post_clean(self) -> None:
+    def full_clean(self) -> None:
         """Link to the integration that is active instead."""
-        super()._post_clean()
+        super().full_clean()
         if ONE_ACTIVE.violation_error_message in self.non_field_errors():
-            rows = Integration.objects.for_tenant(self.instance.tenant_id).active_jira()
-            url = reverse("admin:integrations_integration_change", args=[rows.get().pk])
-            self._errors[NON_FIELD_ERRORS] = self.error_class(
-                [format_html(IN_USE, url)]
-            )
+            tenant_id = self.instance.tenant_id
+            active = Integration.objects.for_tenant(tenant_id).active_jira().get()
+            url = reverse("admin:integrations_integration_change", args=[active.pk])
+            self.errors.pop(NON_FIELD_ERRORS)
+            self.add_error(None, format_html(IN_USE, url))
 
     def save(self, commit: bool = True) -> Integration:
         if token := self.cleaned_data["new_api_token"]:
