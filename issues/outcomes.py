@@ -16,7 +16,13 @@ from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
 from issues import postgresql
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request, repeatedly
-from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.models import (
+    MAX_DURATION_MS,
+    AIIssueGroup,
+    RemoteLink,
+    Report,
+    TicketRequest,
+)
 from issues.models.reports import LinkedTicket
 from killthenoise.audit.events import Action, record_in_transaction
 
@@ -275,9 +281,9 @@ def settle(row: Any, outcome: dict[str, Any]) -> None:
     An unknown outcome ends the lease: from that moment nothing is sent.
     """
     is_unknown = outcome["state"] == State.UNKNOWN
-    took = row.now - row.created_at
+    took_ms = round((row.now - row.created_at).total_seconds() * 1000)
     TicketRequest.objects.filter(pk=row.pk).update(
-        duration_ms=max(0, round(took.total_seconds() * 1000)),
+        duration_ms=min(max(0, took_ms), MAX_DURATION_MS),
         finished_at=None if is_unknown else row.now,
         lease_until=row.now if is_unknown else row.lease_until,
         recovering_until=None,
