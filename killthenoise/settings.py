@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
@@ -192,13 +191,16 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
     DATABASE["ENGINE"] = "killthenoise.postgresql"  # the threads share connections
-    DATABASE["OPTIONS"] = {
-        "connect_timeout": 5,  # seconds
-        # A request that waited for a lock must see what its holder committed.
-        "isolation_level": IsolationLevel.READ_COMMITTED,
+    session = [
+        # A request that waited for a lock must see what its holder committed. Django's
+        # isolation_level would have no effect on statements outside of atomic().
+        r"-c default_transaction_isolation=read\ committed",
         # A transaction that is left open must not block requests forever.
-        "options": "-c lock_timeout=10s",
-    } | DATABASE.get("OPTIONS", {})
+        "-c lock_timeout=10s",
+    ]
+    options = {"connect_timeout": 5} | DATABASE.get("OPTIONS", {})  # seconds
+    session.append(options.get("options", ""))
+    DATABASE["OPTIONS"] = options | {"options": " ".join(session).strip()}
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
