@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import connection
 from django.db.models.functions import Now
 
 from integrations.jira.client import CreatedIssue
@@ -75,9 +74,7 @@ def record_created(
     """
     actor = actor or request.actor
     try:
-        if connection.vendor == "postgresql" and _record_quickly(
-            request, ticket, evidence
-        ):
+        if postgresql.is_usable() and _record_quickly(request, ticket, evidence):
             return True
         return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:

@@ -111,6 +111,11 @@ ORDER BY updated_at DESC, page.id DESC
 """
 
 
+def is_usable() -> bool:
+    """Whether the database is PostgreSQL, and each string commits by itself."""
+    return connection.vendor == "postgresql" and connection.get_autocommit()
+
+
 def look(request: TicketRequest) -> Any:
     """Return the account that would create the ticket, None without one.
 
