@@ -4,6 +4,7 @@ The database must be known before Django reads its settings. So DJANGO_SETTINGS_
 is set here and not in pytest.ini, which pytest-django would read earlier.
 """
 
+import gc
 import logging
 import os
 import tempfile
@@ -65,6 +66,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
             lambda ops, sql: flush(ops, [*LIFT[vendor], *sql, *GUARD[vendor]]),
         )
         yield
+    gc.collect()  # threads that ended return connections, which would keep the database
 
 
 @pytest.fixture(scope="session")

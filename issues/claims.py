@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q
 
 from integrations.models import Integration
@@ -44,7 +43,7 @@ def claim(request: TicketRequest, *, client_key: str, allow_another: bool) -> Cl
     raises.
     """
     request.request_hash = _hash_content(request)
-    if connection.vendor == "postgresql" and not allow_another:
+    if postgresql.is_usable() and not allow_another:
         request.idempotency_key = client_key or _derive_key(request, unlinked=0)
         if quickly := _claim_quickly(request):
             return quickly

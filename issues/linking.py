@@ -1,7 +1,10 @@
 """Link an existing ticket to a group, and unlink one."""
 
+from django.db.models import Q
 from django.db.models.functions import Now
 
+from integrations.jira.issue_lookup import FoundTicket
+from integrations.models import Integration
 from integrations.services import find_ticket, get_active_jira
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.locking import atomically, lock_group
@@ -32,9 +35,21 @@ def link_jira_ticket(
     marker = found.marked.marker if found.marked else {}
     if found.marked and marker.get("group_id") == str(group.pk):
         link_marked(integration, [found.marked], caller.actor)
-    ticket = JiraTicket.found(found, base_url=integration.base_url)
+    site = _get_recorded_site(group, found, integration)
+    ticket = JiraTicket.found(found, base_url=site)
     atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
     return ticket
+
+
+def _get_recorded_site(
+    group: AIIssueGroup, found: FoundTicket, account: Integration
+) -> str:
+    """Return the account's site, by its old address if the ticket is recorded there."""
+    created = TicketRequest.objects.for_tenant(group.tenant_id).created()
+    same_site = Q(cloud_id=account.cloud_id, cloud_id__isnull=False)
+    recorded = created.filter(same_site, group=group.pk, jira_issue_id=found.id)
+    sites = recorded.values_list("base_url", flat=True)
+    return sites.first() or account.base_url
 
 
 def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> None:

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import connection
 from django.db.models.functions import Now
 
 from integrations.jira.client import CreatedIssue
@@ -16,7 +15,13 @@ from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
 from issues import postgresql
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request, repeatedly
-from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.models import (
+    MAX_DURATION_MS,
+    AIIssueGroup,
+    RemoteLink,
+    Report,
+    TicketRequest,
+)
 from issues.models.reports import LinkedTicket
 from killthenoise.audit.events import Action, record_in_transaction
 
@@ -69,9 +74,7 @@ def record_created(
     """
     actor = actor or request.actor
     try:
-        if connection.vendor == "postgresql" and _record_quickly(
-            request, ticket, evidence
-        ):
+        if postgresql.is_usable() and _record_quickly(request, ticket, evidence):
             return True
         return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
@@ -275,9 +278,9 @@ def settle(row: Any, outcome: dict[str, Any]) -> None:
     An unknown outcome ends the lease: from that moment nothing is sent.
     """
     is_unknown = outcome["state"] == State.UNKNOWN
-    took = row.now - row.created_at
+    took_ms = round((row.now - row.created_at).total_seconds() * 1000)
     TicketRequest.objects.filter(pk=row.pk).update(
-        duration_ms=max(0, round(took.total_seconds() * 1000)),
+        duration_ms=min(max(0, took_ms), MAX_DURATION_MS),
         finished_at=None if is_unknown else row.now,
         lease_until=row.now if is_unknown else row.lease_until,
         recovering_until=None,

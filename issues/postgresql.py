@@ -23,7 +23,7 @@ from django.db import connection
 from django.db.models import Model
 
 from integrations.models import Integration
-from issues.models import Report, TicketRequest
+from issues.models import MAX_DURATION_MS, Report, TicketRequest
 
 LOOK = """
 SELECT account.*, issue_group.severity AS group_severity,
@@ -75,8 +75,8 @@ WITH report AS (
 ), settled AS (
   UPDATE "issues_ticketrequest" SET {changes}, report_id = report.id,
     recovering_until = NULL, finished_at = statement_timestamp(),
-    duration_ms = greatest(0, round(1000 * extract(
-      epoch FROM statement_timestamp() - created_at)))
+    duration_ms = least({max_duration}, greatest(0, round(1000 * extract(
+      epoch FROM statement_timestamp() - created_at))))
   FROM report WHERE "issues_ticketrequest".id = %s
   RETURNING "issues_ticketrequest".id
 ), remote_link AS (
@@ -109,6 +109,11 @@ LEFT JOIN LATERAL (
 ) tickets ON true
 ORDER BY updated_at DESC, page.id DESC
 """
+
+
+def is_usable() -> bool:
+    """Whether the database is PostgreSQL, and each string commits by itself."""
+    return connection.vendor == "postgresql" and connection.get_autocommit()
 
 
 def look(request: TicketRequest) -> Any:
@@ -148,7 +153,12 @@ def record_created(
     columns, values = _columns(report, but={"created_at"})
     group = [request.group_id, request.tenant_id]
     changes = ", ".join(f'"{name}" = %s' for name in outcome)
-    sql = RECORD.format(columns=columns, values=_places(values), changes=changes)
+    sql = RECORD.format(
+        columns=columns,
+        values=_places(values),
+        changes=changes,
+        max_duration=MAX_DURATION_MS,
+    )
     params = [*group, *values, request.pk, *group, *outcome.values(), request.pk]
     return bool(_execute(LOCK + sql, [*params, bool(settings.FRONTEND_URL)]))
 

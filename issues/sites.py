@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from django.db import connections
 
+from killthenoise.api.database import release_connection
+
 MAX_SITES_AT_ONCE = 8
 """Each takes a thread and a database connection."""
 
@@ -25,6 +27,7 @@ def for_each_site(work: Callable[[Site], T], sites: Iterable[Site]) -> list[T]:
     todo = list(sites)
     if len(todo) < 2:
         return [result for site in todo for result in _guarded(work, site)]
+    release_connection()
     with ThreadPoolExecutor(min(len(todo), MAX_SITES_AT_ONCE)) as pool:
         results = pool.map(lambda site: _in_thread(work, site), todo)
         return [result for of_site in results for result in of_site]

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
@@ -192,18 +191,23 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
     DATABASE["ENGINE"] = "killthenoise.postgresql"  # the threads share connections
-    DATABASE["OPTIONS"] = {
+    session = [
+        # A request that waited for a lock must see what its holder committed. Django's
+        # isolation_level would have no effect on statements outside of atomic().
+        r"-c default_transaction_isolation=read\ committed",
+        # A transaction that is left open must not block requests forever.
+        "-c lock_timeout=10s",
+    ]
+    options = {
         "connect_timeout": 5,  # seconds
         # A server that vanished is noticed in seconds; Linux would try for 15 minutes.
         "tcp_user_timeout": 10_000,  # milliseconds
         "keepalives_idle": 10,  # seconds, as the next
         "keepalives_interval": 5,
         "keepalives_count": 2,
-        # A request that waited for a lock must see what its holder committed.
-        "isolation_level": IsolationLevel.READ_COMMITTED,
-        # A transaction that is left open must not block requests forever.
-        "options": "-c lock_timeout=10s",
     } | DATABASE.get("OPTIONS", {})
+    session.append(options.get("options", ""))
+    DATABASE["OPTIONS"] = options | {"options": " ".join(session).strip()}
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

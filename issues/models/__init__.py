@@ -3,9 +3,14 @@
 from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
 from issues.models.reports import Report
-from issues.models.ticket_requests import TicketRequest, TicketRequestQuerySet
+from issues.models.ticket_requests import (
+    MAX_DURATION_MS,
+    TicketRequest,
+    TicketRequestQuerySet,
+)
 
 __all__ = [
+    "MAX_DURATION_MS",
     "MAX_TITLE",
     "AIIssueGroup",
     "RemoteLink",

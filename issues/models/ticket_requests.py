@@ -12,6 +12,9 @@ from integrations.models import Integration
 from issues.models.groups import MAX_TITLE, AIIssueGroup
 from issues.models.reports import Report
 
+MAX_DURATION_MS = 2**31 - 1
+"""The largest number in the column, 24.8 days; a request may stay open for longer."""
+
 
 class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
     def for_tenant(self, tenant_id: UUID) -> Self:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from development.sandbox import Sandbox
+from development.sandbox import CLOUD_ID, Sandbox
 from integrations.models import Integration
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
@@ -219,3 +219,19 @@ def test_text_without_a_key_gets_an_example_of_one(
     assert body["message"].startswith("“dark mode” does not name one ticket.")
     assert "SCRUM-7" in body["message"]
     assert not jira.requests
+
+
+@pytest.mark.usefixtures("integration")
+def test_ticket_created_before_its_site_was_renamed_is_linked_once(
+    api: Api, group: AIIssueGroup, unknown_request: TicketRequest
+) -> None:
+    Integration.objects.update(cloud_id=CLOUD_ID)
+    TicketRequest.objects.update(
+        base_url="https://old.atlassian.net", cloud_id=CLOUD_ID
+    )
+
+    for _ in range(2):
+        assert api.link(group, "SCRUM-2").status_code == 200
+
+    [ticket] = group.reports.jira()
+    assert ticket == TicketRequest.objects.get().report

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
@@ -233,6 +233,18 @@ def test_record_waits_for_the_group_and_sees_what_its_holder_committed(
 
     assert ours.result() is False
     assert TicketRequest.objects.get().state == "pending"
+
+
+def test_claim_and_record_refuse_to_be_part_of_a_transaction(
+    group: AIIssueGroup, integration: Integration
+) -> None:
+    """A claim that is not committed yet protects nothing while Jira is called."""
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        claim(ask(group), client_key="", allow_another=False)
+    request = ask(group)
+    claim(request, client_key="", allow_another=False)
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        record_created(request, TICKET)
 
 
 @pytest.mark.django_db

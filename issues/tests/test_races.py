@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from pytest_django import Settings
 from requests_mock import Mocker
 
 from development.sandbox import Sandbox
@@ -19,6 +20,7 @@ from issues.recovery import recover_due
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.factories import TicketRequestFactory
 from issues.tests.recovery_helpers import CREATE, SEARCH, assert_linked
+from killthenoise.tests.test_connection_pool import forget_pool
 
 pytestmark = pytest.mark.usefixtures("integration")
 OTHER = CONTENT | {"title": "Other"}
@@ -146,6 +148,28 @@ def test_slow_site_does_not_delay_the_recovery_of_another(
     requests_mock.post(f"{slow.base_url}{SEARCH}", json=wait_for_the_other)
 
     assert recover_due() == {"created": 1, "unknown": 1}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no pool")
+def test_one_database_connection_is_enough_for_many_sites(
+    unknown_request: TicketRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    requests_mock: Mocker,
+    settings: Settings,
+) -> None:
+    other = IntegrationFactory.create(base_url="https://other.atlassian.net")
+    TicketRequestFactory.create(
+        unknown=True, group__tenant_id=other.tenant_id, base_url=other.base_url
+    )
+    requests_mock.real_http = True
+    requests_mock.post(f"{other.base_url}{SEARCH}", status_code=503)
+    settings.DATABASE_CONNECTIONS = 1
+    monkeypatch.setattr("killthenoise.postgresql.base.WAIT_S", 2)
+    forget_pool()
+    try:
+        assert recover_due() == {"created": 1, "unknown": 1}
+    finally:
+        forget_pool()
 
 
 def test_failure_of_one_site_does_not_stop_the_others(

@@ -29,6 +29,7 @@ from issues.tests.factories import TicketRequestFactory
 from issues.tests.fake_jira import ProcessKilled
 from issues.tests.recovery_helpers import CREATE, SEARCH, age_requests
 from killthenoise.audit.models import AuditEvent
+from killthenoise.tests.test_connection_pool import forget_pool
 
 PassTime = Callable[[int], None]
 SECOND = timedelta(seconds=1)
@@ -344,6 +345,7 @@ def test_other_text_sees_the_ticket_where_repeatable_read_is_the_default(
     setting = f"ALTER DATABASE {name} SET default_transaction_isolation"
     with connection.cursor() as cursor:
         cursor.execute(f"{setting} = 'repeatable read'")
+    forget_pool()
     try:
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic():
@@ -363,4 +365,5 @@ def test_other_text_sees_the_ticket_where_repeatable_read_is_the_default(
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"{setting} = 'read committed'")
+        forget_pool()
     assert response.status_code == 409, response.text

@@ -6,9 +6,10 @@ them back after each request and while they wait. Django's own pool needs psycop
 """
 
 import select
+from collections import deque
 from contextlib import suppress
 from functools import cache
-from queue import Empty, LifoQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from django.conf import settings
@@ -19,51 +20,84 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 WAIT_S = 10
 """Seconds that a thread waits for a connection."""
 
-Places = LifoQueue[Any]
-"""The open connections that nobody uses, and None for each one not opened yet."""
+
+class Pool:
+    """The connections of this process to a database.
+
+    A destructor returns a connection too, and it may run at any moment, even while the
+    same thread borrows or returns one. So there is no lock: each step is atomic.
+    https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put
+    """
+
+    def __init__(self, size: int) -> None:
+        self._free: SimpleQueue[None] = SimpleQueue()
+        self._idle: deque[Any] = deque()
+        for _ in range(size):
+            self._free.put(None)
+
+    def borrow(self) -> Any:
+        """Return the connection used last that nobody uses, or None to open one.
+
+        Raises OperationalError if none gets free.
+        """
+        try:
+            self._free.get(timeout=WAIT_S)
+        except Empty as exc:
+            raise OperationalError("all connections of this process are used") from exc
+        return self._take_idle()
+
+    def give_back(self, connection: Any = None) -> None:
+        """Take back a connection, or only its place if it was closed."""
+        if connection is not None:
+            self._idle.append(connection)
+        self._free.put(None)
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        while connection := self._take_idle():
+            connection.close()
+
+    def _take_idle(self) -> Any:
+        with suppress(IndexError):
+            return self._idle.pop()
+        return None
 
 
 @cache
-def get_places(host: str, port: str, database: str) -> Places:
-    """Return the places of this process's connections to a database."""
-    places: Places = LifoQueue()
-    for _ in range(settings.DATABASE_CONNECTIONS):
-        places.put(None)
-    return places
+def get_pool(host: str, port: str, database: str) -> Pool:
+    """Return this process's pool of connections to a database."""
+    return Pool(settings.DATABASE_CONNECTIONS)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Borrows its connection from the pool, and returns it when it is closed."""
 
-    _borrowed_from: Places | None = None
+    _borrowed_from: Pool | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return an open connection. Raises OperationalError if none gets free."""
-        places = self._get_places()
-        try:
-            connection = places.get(timeout=WAIT_S)
-        except Empty as exc:
-            raise OperationalError("all connections of this process are used") from exc
+        pool = self._get_pool()
+        connection = pool.borrow()
         try:
             if connection is None or not is_open(connection):
                 connection = super().get_new_connection(conn_params)
         except BaseException:
-            places.put(None)
+            pool.give_back()
             raise
-        self._borrowed_from = places
+        self._borrowed_from = pool
         return connection
 
     def _close(self) -> None:
         """Return the connection; one with a transaction or an error is closed."""
-        places, connection = self._borrowed_from, self.connection
-        if places is None:
+        pool, connection = self._borrowed_from, self.connection
+        if pool is None:
             return
         self._borrowed_from = None
         if self.in_atomic_block or not is_reusable(connection):
             with suppress(self.Database.Error):
                 connection.close()
             connection = None
-        places.put(connection)
+        pool.give_back(connection)
 
     def __del__(self) -> None:
         """Return the connection of a thread that ended without closing it."""
@@ -71,18 +105,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close_pool(self) -> None:
         """Close the connections that nobody uses, as before a test database goes."""
-        places, taken = self._get_places(), []
-        with suppress(Empty):
-            while True:
-                taken.append(places.get_nowait())
-        for connection in taken:
-            if connection:
-                connection.close()
-            places.put(None)
+        self._get_pool().close_idle()
 
-    def _get_places(self) -> Places:
+    def _get_pool(self) -> Pool:
         names = ("HOST", "PORT", "NAME")
-        return get_places(*(str(self.settings_dict[name]) for name in names))
+        return get_pool(*(str(self.settings_dict[name]) for name in names))
 
 
 def is_open(connection: Any) -> bool:

@@ -1,6 +1,9 @@
 """The threads of a process share a few connections to PostgreSQL."""
 
 import gc
+import queue
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Semaphore, Thread
@@ -35,7 +38,7 @@ def pool(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def forget_pool() -> None:
     connection.close()
     cast(base.DatabaseWrapper, connection).close_pool()
-    base.get_places.cache_clear()
+    base.get_pool.cache_clear()
 
 
 def query(sql: str = "SELECT pg_backend_pid()") -> Any:
@@ -78,6 +81,27 @@ def test_thread_without_a_free_connection_gives_up() -> None:
         holder.join()
     gc.collect()
     assert query()  # a thread that ended gave its connection back
+
+
+def test_destructor_may_run_while_its_thread_borrows_a_connection() -> None:
+    """The garbage collector may start at any moment, even inside of a queue."""
+    pool = base.Pool(1)
+    files = {module.__file__ for module in (base, queue, threading)}
+
+    def run_destructor(frame: Any, event: str, arg: Any) -> None:
+        if frame.f_code.co_filename in files:
+            pool.give_back()
+
+    def borrow() -> None:
+        sys.setprofile(run_destructor)
+        pool.borrow()
+        sys.setprofile(None)
+
+    thread = Thread(target=borrow, daemon=True)
+    thread.start()
+    thread.join(5)
+
+    assert not thread.is_alive()
 
 
 def test_connection_that_the_server_closed_is_replaced() -> None:
