@@ -7,11 +7,7 @@ class GroupNotFound(ServiceError):
     code = "group_not_found"
     title = "Issue group not found"
     http_status = 404
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This tenant has no issue group with that id. Reload the list."
-        )
+    default_message = "This tenant has no issue group with that id. Reload the list."
 
 
 class TicketInProgress(ServiceError):
@@ -66,12 +62,10 @@ class IdempotencyKeyReused(ServiceError):
     code = "idempotency_key_reused"
     title = "Idempotency key used before"
     http_status = 409
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This Idempotency-Key was used before with another group, title or "
-            "description. Send a new key with each new request."
-        )
+    default_message = (
+        "This Idempotency-Key was used before with another group, title or "
+        "description. Send a new key with each new request."
+    )
 
 
 class TicketNotRecorded(ServiceError):

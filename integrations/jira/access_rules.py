@@ -5,6 +5,7 @@ from integrations.jira.errors import (
     JiraError,
     JiraPermissionDenied,
     JiraRateLimited,
+    JiraScopesMissing,
 )
 from integrations.jira.failed_request import FailedRequest
 
@@ -27,11 +28,10 @@ def _unusable_token(failed: FailedRequest) -> JiraError | None:
     if response.status not in (401, 403):
         return None
     if response.says("scope does not match"):
-        return JiraAuthFailed(
+        return JiraScopesMissing(
             "The stored API token lacks scopes that Jira requires. Make one at "
             f"{TOKENS} with the scopes read:jira-work, write:jira-work and "
-            "read:jira-user, and reconnect Jira with it.",
-            misses_scopes=True,
+            "read:jira-user, and reconnect Jira with it."
         )
     if response.says("authentication with passwords"):
         return JiraAuthFailed(f"Jira accepts an API token and no password. {_RENEW}")
