@@ -22,20 +22,18 @@ class TicketInProgress(ServiceError):
     retryable = True
     retry_after = 2
 
+    default_message = (
+        "A ticket for this group is being created right now. Press Create again in a "
+        "moment to see its key."
+    )
+
     def __init__(self, *, seconds_left: int | None = None) -> None:
         if seconds_left is None:
-            super().__init__(
-                "A ticket for this group is being created right now. Press Create "
-                "again in a moment to see its key."
-            )
+            super().__init__()
             return
-        if seconds_left > 0:
-            self.retry_after = max(seconds_left, 5)
-            then = (
-                f"This is clear within {_duration(self.retry_after)}: try again then."
-            )
-        else:
-            self.retry_after = 60
+        self.retry_after = max(seconds_left, 5) if seconds_left > 0 else 60
+        then = f"This is clear within {_duration(self.retry_after)}: try again then."
+        if seconds_left <= 0:
             then = "Look for it in Jira, and link it to this group if it is there."
         super().__init__(
             "An earlier try for this group is not settled yet; Jira may or may not "
