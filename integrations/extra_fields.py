@@ -15,10 +15,9 @@ _NAMED_BY = {
 def extra_fields(
     settings: Mapping[str, Any], *, severity: int | None = None
 ) -> dict[str, Any]:
-    """Return the fields to add, by id, in the form that Jira takes.
+    """Return the fields that valid settings add, by id, in the form that Jira takes.
 
-    SettingsSerializer has validated `settings`. The priority for the severity overrides
-    a priority in `fields`.
+    The priority for the severity overrides a priority in `fields`.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
     """

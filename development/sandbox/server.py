@@ -45,9 +45,8 @@ class Sandbox:
         api_token: str = DEFAULT_API_TOKEN,
     ) -> None:
         self.email, self.api_token = email, api_token
-        self.scoped_token = DEFAULT_SCOPED_TOKEN
         account = Account(email, api_token, DEFAULT_ACCOUNT_ID)
-        account.scoped_token = self.scoped_token
+        self.scoped_token = account.scoped_token = DEFAULT_SCOPED_TOKEN
         self.state = State(account)
         self.faults = Faults()
         self.released = threading.Event()  # ends the waits of faults

@@ -155,7 +155,7 @@ class IssueLookup:
             "properties": [property_key],
         }
         while True:
-            page = self._read_marked_page(body, search.project_key, deadline)
+            page = self._search_page(body, search.project_key, deadline)
             issues = self._read_issues(page)
             marked = (self._parse_marked(issue, property_key) for issue in issues)
             yield [issue for issue in marked if issue]
@@ -166,7 +166,7 @@ class IssueLookup:
                 return
             body["nextPageToken"] = token
 
-    def _read_marked_page(
+    def _search_page(
         self, body: dict[str, Any], project_key: str, deadline: float
     ) -> JiraResponse:
         """Return a page; halve `maxResults` in `body` while the response is too big.
