@@ -47,7 +47,6 @@ class GroupForm(forms.ModelForm):
             "ai_type_confidence": "AI type confidence",
             "ai_type_reasoning": "AI type reasoning",
             "team_id": "Team ID",
-            "tenant_id": "Tenant ID",
         }
 
     def clean(self) -> dict[str, Any]:
@@ -200,6 +199,6 @@ class RemoteLinkAdmin(AuditAdmin):
     def ticket(self, link: RemoteLink) -> str:
         return external_link(link.request.ticket_url, link.request.ticket_key)
 
-    @admin.display(ordering="request__tenant_id")
+    @admin.display(description="Tenant ID", ordering="request__tenant_id")
     def tenant(self, link: RemoteLink) -> str:
         return str(link.request.tenant_id)
