@@ -3,7 +3,7 @@
 import http.client
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request
 
 from killthenoise.deadlines import DeadlineResponse, seconds_left
@@ -35,10 +35,10 @@ class DeadlineHandler(HTTPSHandler, HTTPHandler):
         return self.do_open(self._bound(http.client.HTTPSConnection), req)
 
     def _bound(self, connect: Connect) -> Connect:
-        def connection(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
+        def connection(*args: Any, **kwargs: Any) -> Any:
             made: Any = connect(*args, **kwargs)
             remaining = partial(seconds_left, self._deadline)
             made.response_class = partial(DeadlineResponse, remaining=remaining)
-            return cast(http.client.HTTPConnection, made)
+            return made
 
         return connection
