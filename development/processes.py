@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 from django.conf import settings
@@ -35,10 +36,11 @@ class Processes:
         tree: Path | None = None,
     ) -> None:
         self.running = running
-        self.tree = tree or settings.BASE_DIR
-        self.environment = os.environ | NO_THROTTLES | dict(environment)
         self.log_path = folder / "processes.log"
-        self.log = running.enter_context(self.log_path.open("w"))
+        log = running.enter_context(self.log_path.open("w"))
+        variables = os.environ | NO_THROTTLES | dict(environment)
+        self.options: dict[str, Any] = {"stdout": log, "stderr": log, "env": variables}
+        self.options["cwd"] = tree or settings.BASE_DIR
 
     def manage(self, *arguments: str) -> None:
         """Run a management command. Raises CommandError if it fails."""
@@ -47,12 +49,7 @@ class Processes:
     def run(self, *arguments: str) -> None:
         """Run `python …` to its end. Raises CommandError if it fails."""
         completed = subprocess.run(  # noqa: S603 # nosec B603
-            [sys.executable, *arguments],
-            cwd=self.tree,
-            env=self.environment,
-            stdout=self.log,
-            stderr=self.log,
-            check=False,
+            [sys.executable, *arguments], **self.options, check=False
         )
         if completed.returncode:
             raise self.error(f"{' '.join(arguments[:2])} failed.")
@@ -61,10 +58,7 @@ class Processes:
         """Start `python …` in a process group of its own."""
         process = subprocess.Popen(  # noqa: S603 # nosec B603
             [sys.executable, *arguments],
-            cwd=self.tree,
-            env=self.environment,
-            stdout=self.log,
-            stderr=self.log,
+            **self.options,
             start_new_session=True,  # Ctrl-C interrupts only this process
         )
         self.running.callback(process.wait)

@@ -2,7 +2,7 @@
 
 import time
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -145,8 +145,7 @@ class IntegrationForm(forms.ModelForm):
             self.instance.api_token = token
         if CREDENTIALS & set(self.changed_data):
             self.instance.reset_status()
-        saved: Integration = super().save(commit)
-        return saved
+        return cast(Integration, super().save(commit))
 
 
 @admin.register(Integration)

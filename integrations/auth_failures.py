@@ -54,6 +54,11 @@ def record_auth_failure(integration: Integration, error: JiraAuthFailed) -> None
     )
 
 
+def record_problem(integration: Integration, problem: str) -> None:
+    """Record why Jira could not be used, without a login to count."""
+    _note(integration, last_sync_status=Status.ERROR, sync_error_message=problem)
+
+
 @contextmanager
 def recording_auth_failures(integration: Integration) -> Iterator[None]:
     """Record it if Jira rejects the credentials inside the block."""

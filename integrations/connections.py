@@ -55,12 +55,7 @@ class Connection:
 
 
 def connect_jira(
-    *,
-    tenant_id: UUID,
-    base_url: str,
-    email: str,
-    access_token: str,
-    **target: Any,
+    *, tenant_id: UUID, base_url: str, email: str, access_token: str, **target: Any
 ) -> Connection:
     """Verify the credentials with Jira and store them as the tenant's active Jira.
 
@@ -159,10 +154,7 @@ def _get_unchanged(integration: Integration) -> Integration | None:
 
 
 def _assign(integration: Integration, values: Mapping[str, Any]) -> None:
-    """Set the values, without saving.
-
-    A new updated_at makes the preflight bypass its cache.
-    """
+    """Set the values, and updated_at, so that the preflight bypasses its cache."""
     for name, value in values.items():
         setattr(integration, name, value)
     integration.updated_at = timezone.now()
@@ -170,8 +162,8 @@ def _assign(integration: Integration, values: Mapping[str, Any]) -> None:
 
 def _choose_project(candidate: Integration, deadline: float) -> str:
     """Return the default project if the account sees it, else the only one, else ""."""
-    jira = jira_client(candidate).metadata
-    projects = jira.projects(action="create", deadline=deadline)
+    metadata = jira_client(candidate).metadata
+    projects = metadata.projects(action="create", deadline=deadline)
     keys = [project.key for project in projects]
     if settings.JIRA_DEFAULT_PROJECT_KEY in keys:
         return str(settings.JIRA_DEFAULT_PROJECT_KEY)

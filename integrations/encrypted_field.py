@@ -101,8 +101,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
             plain = Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(stored)
         except InvalidToken:
             return False
-        is_bound = plain.startswith(BOUND)
-        return is_bound and self._unpack(plain, instance) is not None
+        return plain.startswith(BOUND) and self._unpack(plain, instance) is not None
 
     def _unpack(self, plain: bytes, instance: models.Model) -> Secret | None:
         """Return the text, None if it belongs to another row.

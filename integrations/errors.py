@@ -11,23 +11,19 @@ class NoActiveIntegration(ServiceError):
     code = "no_active_integration"
     title = "Jira is not connected"
     http_status = 400
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This tenant has no active Jira integration. Connect Jira, then try again."
-        )
+    default_message = (
+        "This tenant has no active Jira integration. Connect Jira, then try again."
+    )
 
 
 class NoProjectChosen(ServiceError):
     code = "no_project_chosen"
     title = "No Jira project chosen"
     http_status = 400
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The Jira integration has no project to create tickets in. Choose one in "
-            "its settings, then try again."
-        )
+    default_message = (
+        "The Jira integration has no project to create tickets in. Choose one in "
+        "its settings, then try again."
+    )
 
 
 class AccountUnusable(ServiceError):
@@ -40,13 +36,11 @@ class IntegrationPaused(AccountUnusable):
     code = "integration_paused"
     title = "Jira integration paused"
     http_status = 400
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Jira rejected the stored e-mail and API token too often, so the "
-            "integration is paused and nothing is sent. Make a new API token at "
-            f"{TOKENS} and reconnect Jira with it."
-        )
+    default_message = (
+        "Jira rejected the stored e-mail and API token too often, so the "
+        "integration is paused and nothing is sent. Make a new API token at "
+        f"{TOKENS} and reconnect Jira with it."
+    )
 
 
 class SecretUnreadable(AccountUnusable):
@@ -55,12 +49,10 @@ class SecretUnreadable(AccountUnusable):
     code = "secret_unreadable"
     title = "Stored credentials unreadable"
     http_status = 500
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The stored Jira token cannot be decrypted, so nothing was sent. Reconnect "
-            "Jira, or add the key it was encrypted with to FIELD_ENCRYPTION_KEYS."
-        )
+    default_message = (
+        "The stored Jira token cannot be decrypted, so nothing was sent. Reconnect "
+        "Jira, or add the key it was encrypted with to FIELD_ENCRYPTION_KEYS."
+    )
 
 
 class SiteNotAllowed(AccountUnusable):
@@ -82,11 +74,9 @@ class IntegrationNotFound(ServiceError):
     code = "integration_not_found"
     title = "Jira integration not found"
     http_status = 404
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This tenant has no Jira integration with that id. Reload the list."
-        )
+    default_message = (
+        "This tenant has no Jira integration with that id. Reload the list."
+    )
 
 
 class IntegrationDisconnected(ServiceError):
@@ -95,12 +85,10 @@ class IntegrationDisconnected(ServiceError):
     code = "integration_disconnected"
     title = "Jira integration disconnected"
     http_status = 400
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This Jira integration is disconnected and its token is erased. Connect "
-            "Jira again with an API token."
-        )
+    default_message = (
+        "This Jira integration is disconnected and its token is erased. Connect "
+        "Jira again with an API token."
+    )
 
 
 class JiraAccountGone(ServiceError):

@@ -13,32 +13,21 @@ _NAMED_BY = {
 
 
 def extra_fields(
-    settings: Mapping[str, Any], *, severity: int | None
+    settings: Mapping[str, Any], *, severity: int | None = None
 ) -> dict[str, Any]:
-    """Return the fields to add, by id, in the form that Jira takes.
+    """Return the fields that valid settings add, by id, in the form that Jira takes.
 
-    SettingsSerializer has validated `settings`. The priority for the severity overrides
-    a priority in `fields`.
+    The priority for the severity overrides a priority in `fields`.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
     """
-    fields = {
-        name: _value(name, value) for name, value in settings.get("fields", {}).items()
-    }
+    given = settings.get("fields", {}).items()
+    fields = {name: _value(name, value) for name, value in given}
     if labels := settings.get("labels"):
         fields["labels"] = labels
-    priorities = settings.get("priority_by_severity", {})
-    if priority := priorities.get(str(severity)):
+    if priority := settings.get("priority_by_severity", {}).get(str(severity)):
         fields["priority"] = {"name": priority}
     return fields
-
-
-def get_parent(settings: Mapping[str, Any]) -> str:
-    """Return the key or id of the parent in the settings, "" if they name none."""
-    parent = extra_fields(settings, severity=None).get("parent")
-    if not isinstance(parent, dict):
-        return ""
-    return str(parent.get("key") or parent.get("id") or "")
 
 
 def _value(name: str, value: Any) -> Any:

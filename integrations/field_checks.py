@@ -48,7 +48,7 @@ def find_unfilled_fields(
     settings: Mapping[str, Any], fields: Sequence[Field]
 ) -> list[str]:
     """Return the names and ids of the required fields that tickets do not fill."""
-    configured = extra_fields(settings, severity=None)
+    configured = extra_fields(settings)
     core = {*CORE_FIELDS} - {"description"} | {*_description(settings)}
     return [
         f"“{field.name}” ({field.id})"
@@ -73,7 +73,7 @@ def _otherwise(name: str) -> str:
 
 def _configured_values(settings: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the distinct values that the settings may send, by field."""
-    fields = extra_fields(settings, severity=None)
+    fields = extra_fields(settings)
     values = {name: [value] for name, value in fields.items()}
     for name in dict.fromkeys(settings.get("priority_by_severity", {}).values()):
         priority = {"name": name}

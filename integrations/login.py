@@ -9,7 +9,7 @@ https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-
 from contextlib import suppress
 
 from integrations.accounts import jira_client
-from integrations.jira.errors import JiraAuthFailed, JiraError
+from integrations.jira.errors import JiraAuthFailed, JiraError, JiraScopesMissing
 from integrations.jira.metadata import Account
 from integrations.models import Integration
 
@@ -47,6 +47,6 @@ def _log_in_at_gateway(
         return jira_client(integration).metadata.myself(deadline=deadline)
     except JiraError as error:
         integration.uses_gateway = False
-        if isinstance(error, JiraAuthFailed) and error.misses_scopes:
+        if isinstance(error, JiraScopesMissing):
             raise
         raise site_error from error

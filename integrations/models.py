@@ -49,7 +49,7 @@ class Integration(models.Model):
         ERROR = "error", "error"
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    tenant_id = models.UUIDField()
+    tenant_id = models.UUIDField("tenant ID")
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.JIRA)
     is_active = models.BooleanField(default=True)
     base_url = models.CharField(max_length=MAX_LENGTH)

@@ -8,13 +8,9 @@ from integrations.issue_types import (
     get_issue_type,
     list_issue_types,
 )
-from integrations.jira.client import NewIssue
+from integrations.jira.client import NewIssue, get_parent
 from integrations.jira.creation_rules import issue_type_invalid, parent_rejected
-from integrations.jira.errors import (
-    JiraContentTooLong,
-    JiraError,
-    JiraIssueTypeInvalid,
-)
+from integrations.jira.errors import JiraContentTooLong, JiraError, JiraIssueTypeInvalid
 from integrations.jira.text.adf import text_to_adf
 from integrations.jira.text.truncation import truncate
 from integrations.models import Integration
@@ -78,7 +74,7 @@ def name_type_by_id(
     if found is None:
         names = [one.name for one in types if not one.subtask]
         problem = issue_type_invalid(project_key, name, names)
-    elif found.subtask and not issue.parent:
+    elif found.subtask and not get_parent(issue.extra_fields):
         problem = parent_rejected(name, parent="")
     elif issue.issue_type_id != found.id:
         return replace(issue, issue_type_id=found.id)

@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from integrations.accounts import jira_client, request_deadline, require_usable
-from integrations.auth_failures import record_auth_failure, record_login
+from integrations.auth_failures import (
+    record_auth_failure,
+    record_login,
+    record_problem,
+)
 from integrations.errors import SiteNotAllowed
-from integrations.extra_fields import get_parent
+from integrations.extra_fields import extra_fields
 from integrations.field_checks import find_unfilled_fields, find_unusable_fields
 from integrations.issue_types import get_issue_type, list_issue_types, read_cached
+from integrations.jira.client import get_parent
 from integrations.jira.creation_rules import MAX_NAMED
 from integrations.jira.errors import (
     JiraAuthFailed,
@@ -80,10 +85,9 @@ class Preflight:
 def check_integration(
     *, integration: Integration, deadline: float | None = None
 ) -> Preflight:
-    """Run the preflight and record its result in the integration.
+    """Run the preflight and record its result. Raises TenantBusy.
 
-    `deadline` is in `time.monotonic()` seconds; by default, it is the request's. Raises
-    TenantBusy.
+    `deadline` is in `time.monotonic()` seconds; by default, it is the request's.
     """
     with outgoing_slot(integration.tenant_id):
         result = run_preflight(integration, deadline=deadline or request_deadline())
@@ -92,11 +96,7 @@ def check_integration(
     elif result.account:
         record_login(integration, problem=result.problem)
     else:  # Jira was not reached: no login to count
-        unchanged = Integration.objects.filter(
-            pk=integration.pk, updated_at=integration.updated_at
-        )
-        status = Integration.SyncStatus.ERROR
-        unchanged.update(last_sync_status=status, sync_error_message=result.problem)
+        record_problem(integration, result.problem)
     return result
 
 
@@ -127,6 +127,10 @@ class _Checker:
         self._login_error: JiraAuthFailed | None = None
         self._is_subtask = False
         self._fields: list[Field] = []
+
+    @property
+    def _parent(self) -> str:
+        return get_parent(extra_fields(self._integration.settings))
 
     def run(self) -> Preflight:
         checks = tuple(self._run_checks())
@@ -204,7 +208,7 @@ class _Checker:
             raise _CheckFailed(
                 f"{project} has no issue type “{wanted}”. Write it as “{found.name}”."
             )
-        if found.subtask and not get_parent(row.settings):
+        if found.subtask and not self._parent:
             raise _CheckFailed(
                 f"“{wanted}” is a subtask, which needs a parent. Give the parent’s "
                 f"key in the settings, under “fields”. Or choose another type: {choice}"
@@ -224,10 +228,7 @@ class _Checker:
     def _check_fields(self) -> str:
         settings, subtask = self._integration.settings, self._is_subtask
         problems = find_unusable_fields(
-            settings,
-            self._fields,
-            is_subtask=subtask,
-            deadline=self._deadline,
+            settings, self._fields, is_subtask=subtask, deadline=self._deadline
         )
         problems += self._find_parent_problems()
         if problems:
@@ -235,7 +236,7 @@ class _Checker:
         return "The fields in the settings can be set."
 
     def _find_parent_problems(self) -> list[str]:
-        parent = get_parent(self._integration.settings)
+        parent = self._parent
         if not parent:
             return []
         found = self._client.lookup.find(parent, deadline=self._deadline)

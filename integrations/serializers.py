@@ -87,13 +87,14 @@ class UpdateSerializer(TicketTargetSerializer):
 
     is_active = StrictBooleanField(name="is_active", required=False)
 
+    default_error_messages = {
+        "empty": "Nothing to change: send project_key, issue_type, settings or "
+        "is_active. To change the address, e-mail or API token, connect Jira again."
+    }
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
-            raise serializers.ValidationError(
-                "Nothing to change: send project_key, issue_type, settings or "
-                "is_active. To change the address, e-mail or API token, connect Jira "
-                "again."
-            )
+            self.fail("empty")
         return attrs
 
 
@@ -217,25 +218,18 @@ def connection_status(
     Without a preflight, this is the last known status. Connected means that Jira
     accepts the credentials; `error` says everything that is wrong.
     """
-    if preflight is None:
-        connected = integration.is_active and not integration.auth_failures
-        error = integration.sync_error_message
-    else:
-        connected = preflight.account is not None
-        error = preflight.problem
-    status: dict[str, Any] = {"connected": connected, "base_url": integration.base_url}
-    if error:
-        status["error"] = error
-    if preflight and preflight.account:
-        status["user"] = asdict(preflight.account)
-    return status
+    connected = integration.is_active and not integration.auth_failures
+    error, account = integration.sync_error_message, None
+    if preflight:
+        error, account = preflight.problem, preflight.account
+        connected = account is not None
+    status = {"connected": connected, "base_url": integration.base_url}
+    status |= {"error": error} if error else {}
+    return status | ({"user": asdict(account)} if account else {})
 
 
 def status_data(integration: Integration, preflight: Preflight) -> dict[str, Any]:
     """Return the status as the front end reads it, with the named checks."""
-    checks = [
-        {"name": check.name, "ok": check.ok, "message": check.message}
-        for check in preflight.checks
-    ]
+    checks = NamedCheckSerializer(preflight.checks, many=True).data
     status = connection_status(integration, preflight)
     return {"method": "api_token", "user": None, **status, "checks": checks}

@@ -7,9 +7,7 @@ JiraErrors, and records rejected credentials on the integration.
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from functools import partial
-from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +23,7 @@ from integrations.errors import (
     NoProjectChosen,
     TicketNotInJira,
 )
-from integrations.jira.client import CreatedIssue, JiraClient, NewIssue
+from integrations.jira.client import CreatedIssue, NewIssue, WebLink
 from integrations.jira.errors import (
     JiraContentTooLong,
     JiraError,
@@ -37,6 +35,7 @@ from integrations.jira.issue_lookup import (
     FoundTicket,
     IssueLookup,
     MarkedIssue,
+    MarkedSearch,
 )
 from integrations.jira.metadata import Project
 from integrations.models import Integration
@@ -114,7 +113,8 @@ def create_issue(
     response that says that nothing was created: a 429; a text that is too long, which
     is then truncated; or an issue type that Jira knows by its id and not by the name.
     """
-    client, issue = jira_client(integration), build_issue(integration, content)
+    create = jira_client(integration).create_issue
+    issue = build_issue(integration, content)
     corrections: dict[type[JiraError], Callable[[NewIssue, Any], NewIssue]] = {
         JiraContentTooLong: truncate_description,
         JiraIssueTypeInvalid: partial(
@@ -124,7 +124,10 @@ def create_issue(
     with recording_auth_failures(integration):
         while True:
             try:
-                return _post(client, issue, deadline, before_send)
+                send = partial(
+                    create, issue, deadline=deadline, before_send=before_send
+                )
+                return _post(send, deadline)
             except (JiraContentTooLong, JiraIssueTypeInvalid) as rejected:
                 correct = corrections.pop(type(rejected), None)
                 if correct is None:
@@ -132,25 +135,18 @@ def create_issue(
                 issue = correct(issue, rejected)
 
 
-def _post(
-    client: JiraClient,
-    issue: NewIssue,
-    deadline: float,
-    before_send: Callable[[], None],
-) -> CreatedIssue:
+def _post(send: Callable[[], CreatedIssue], deadline: float) -> CreatedIssue:
     """POST the ticket, and again after a 429 while sends and time are left."""
-    for sends in count(1):
+    for sends in range(1, MAX_SENDS):
         try:
-            return client.create_issue(
-                issue, deadline=deadline, before_send=before_send
-            )
+            return send()
         except JiraRateLimited as limited:
             jitter = random.uniform(1, 1.3)  # noqa: S311 # nosec B311
             pause = (limited.retry_after or 2**sends) * jitter
-            if sends == MAX_SENDS or time.monotonic() + pause >= deadline:
+            if time.monotonic() + pause >= deadline:
                 raise
         time.sleep(pause)
-    raise AssertionError  # count() never ends
+    return send()
 
 
 def record_integration_works(integration: Integration) -> None:
@@ -159,56 +155,25 @@ def record_integration_works(integration: Integration) -> None:
 
 
 def search_marked_issues(
-    account: Integration,
-    *,
-    created_after: timedelta,
-    created_before: timedelta = timedelta(0),
-    project_key: str = "",
-    own: bool = True,
-    deadline: float,
+    account: Integration, search: MarkedSearch, *, deadline: float
 ) -> Iterator[list[MarkedIssue]]:
-    """Yield the tickets that have our marker, the oldest first, page by page.
-
-    `created_after` and `created_before` are ages. `own` restricts the search to tickets
-    that the account created; without `project_key` the whole site is searched.
-    """
+    """Yield the tickets that have our marker, the oldest first, page by page."""
     with recording_auth_failures(account):
-        yield from jira_client(account).lookup.search_marked(
-            MARKER,
-            created_after=created_after,
-            created_before=created_before,
-            project_key=project_key,
-            own=own,
-            deadline=deadline,
-        )
+        lookup = jira_client(account).lookup
+        yield from lookup.search_marked(MARKER, search, deadline=deadline)
 
 
 def can_browse(account: Integration, project_key: str, *, deadline: float) -> bool:
     """Whether the account sees the tickets of the project. A 404 proves nothing."""
     with recording_auth_failures(account):
-        return jira_client(account).can_browse(project_key, deadline=deadline)
+        has_permission = jira_client(account).metadata.has_permission
+        return has_permission("BROWSE_PROJECTS", project_key, deadline=deadline)
 
 
-def add_remote_link(
-    account: Integration,
-    *,
-    issue_id: str,
-    ticket_key: str,
-    global_id: str,
-    url: str,
-    title: str,
-    deadline: float,
-) -> None:
-    """Add a web link to a ticket, or update the one that has this `global_id`."""
+def add_remote_link(account: Integration, link: WebLink, *, deadline: float) -> None:
+    """Add a web link to a ticket, or update the one that has the same `global_id`."""
     with recording_auth_failures(account):
-        jira_client(account).link_issue(
-            issue_id,
-            ticket_key=ticket_key,
-            global_id=global_id,
-            url=url,
-            title=title,
-            deadline=deadline,
-        )
+        jira_client(account).link_issue(link, deadline=deadline)
 
 
 def list_projects(*, integration: Integration) -> list[Project]:
@@ -248,8 +213,9 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
         lookup = jira_client(integration).lookup
         first = named.key and _find_in_project(lookup, project_key, named.key, deadline)
         found = lookup.search(project_key, words, deadline=deadline)
-    others = [ticket for ticket in found if ticket != first]
-    return [*([first] if first else []), *others][:MAX_FOUND]
+    if first:
+        found = [first, *(ticket for ticket in found if ticket != first)]
+    return found[:MAX_FOUND]
 
 
 def find_ticket(*, integration: Integration, text: str) -> FoundTicket:
@@ -259,17 +225,16 @@ def find_ticket(*, integration: Integration, text: str) -> FoundTicket:
     Raises TicketNotInJira if the account sees no such ticket.
     """
     named = _parse_reference(integration, text, field="ticket_key")
-    project_key, found = integration.project_key, None
-    if named.key:
-        with recording_auth_failures(integration):
-            lookup, deadline = jira_client(integration).lookup, request_deadline()
-            found = _find_in_project(lookup, project_key, named.key, deadline)
+    project_key = integration.project_key
     if not named.key:
         raise TicketNotInJira(
             f"“{text}” does not name one ticket. Enter a key such as {project_key}-7 "
             "or the address of the ticket's page.",
             field="ticket_key",
         )
+    with recording_auth_failures(integration):
+        lookup, deadline = jira_client(integration).lookup, request_deadline()
+        found = _find_in_project(lookup, project_key, named.key, deadline)
     if found is None:
         raise TicketNotInJira(
             f"Jira project {project_key} has no ticket {named.key} that the "

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable
+from itertools import starmap
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -114,8 +116,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     def validate_labels(self, labels: Any) -> list[str]:
         if not isinstance(labels, list):
             raise serializers.ValidationError("The labels must be a list of strings.")
-        for label in labels:
-            _check_label(label)
+        _reject(map(_find_label_problem, labels))
         return labels
 
     def validate_priority_by_severity(self, priorities: Any) -> dict[str, str]:
@@ -123,8 +124,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
             raise serializers.ValidationError(
                 'Map severities to priorities, for example {"5": "Highest"}.'
             )
-        for severity, priority in priorities.items():
-            _check_priority(severity, priority)
+        _reject(starmap(_find_priority_problem, priorities.items()))
         return priorities
 
     def validate_fields(self, fields: Any) -> dict[str, Any]:
@@ -133,8 +133,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
                 "Map the ids of Jira's fields to their values, for example "
                 '{"customfield_10010": {"value": "Europe"}}.'
             )
-        for name, value in fields.items():
-            _check_field(name, value)
+        _reject(starmap(_find_field_problem, fields.items()))
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
@@ -151,55 +150,46 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
         return settings
 
 
-def _check_label(label: Any) -> None:
+def _reject(problems: Iterable[str]) -> None:
+    """Raise the first sentence that is not empty."""
+    if problem := next(filter(None, problems), ""):
+        raise serializers.ValidationError(problem)
+
+
+def _find_label_problem(label: Any) -> str:
     if not _is_text(label):
-        raise serializers.ValidationError(
-            "Each label must be a string that is not empty."
-        )
+        return "Each label must be a string that is not empty."
     if len(label) > MAX_LABEL:
-        raise serializers.ValidationError(
-            f"The label “{_shorten(label)}” is longer than {MAX_LABEL} characters."
-        )
+        return f"The label “{_shorten(label)}” is longer than {MAX_LABEL} characters."
     if re.search(r"\s", label):
-        better = _shorten("-".join(label.split()))
-        raise serializers.ValidationError(
-            f"The label “{_shorten(label)}” has a space, which Jira rejects. Write "
-            f"“{better}”."
-        )
+        problem = f"The label “{_shorten(label)}” has a space, which Jira rejects."
+        return f"{problem} Write “{_shorten('-'.join(label.split()))}”."
+    return ""
 
 
-def _check_priority(severity: str, priority: Any) -> None:
+def _find_priority_problem(severity: str, priority: Any) -> str:
     if not _SEVERITY.fullmatch(severity):
-        raise serializers.ValidationError(
-            f"“{_shorten(severity)}” is not a severity. Use whole numbers as keys."
-        )
+        return f"“{_shorten(severity)}” is not a severity. Use whole numbers as keys."
     if not _is_text(priority) or len(priority) > MAX_PRIORITY:
-        raise serializers.ValidationError(
-            f"Give the name of Jira's priority for severity {severity}."
-        )
+        return f"Give the name of Jira's priority for severity {severity}."
+    return ""
 
 
-def _check_field(name: str, value: Any) -> None:
+def _find_field_problem(name: str, value: Any) -> str:
     if name in CORE_FIELDS:
-        raise serializers.ValidationError(
-            f"“{name}” comes from the ticket or the integration and cannot be set here."
-        )
+        origin = "comes from the ticket or the integration"
+        return f"“{name}” {origin} and cannot be set here."
     if name == "labels":
-        raise serializers.ValidationError("Set the labels in “labels”.")
+        return "Set the labels in “labels”."
     if not _FIELD_ID.fullmatch(name):
-        raise serializers.ValidationError(
-            f"“{_shorten(name)}” is not the id of a field in Jira. Ids look like "
-            "components or customfield_10010."
-        )
+        problem = f"“{_shorten(name)}” is not the id of a field in Jira."
+        return f"{problem} Ids look like components or customfield_10010."
     if value is None:
-        raise serializers.ValidationError(f"Give “{name}” a value, or remove it.")
+        return f"Give “{name}” a value, or remove it."
     if isinstance(value, list) and len(value) > MAX_ITEMS:
-        raise serializers.ValidationError(
-            f"“{name}” has more than {MAX_ITEMS} values. Remove some."
-        )
-    check = _CHECKS.get(name)
-    if check and not check[0](value):
-        raise serializers.ValidationError(check[1])
+        return f"“{name}” has more than {MAX_ITEMS} values. Remove some."
+    is_valid, problem = _CHECKS.get(name, (bool, ""))
+    return "" if is_valid(value) else problem
 
 
 def _shorten(text: str) -> str:

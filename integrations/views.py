@@ -192,12 +192,7 @@ class ProjectListView(APIView):
         tag=TAG,
         parameters=INTEGRATION,
         response=ProjectListSerializer,
-        raises=[
-            IntegrationNotFound,
-            *UNUSABLE,
-            TenantBusy,
-            *READING_JIRA,
-        ],
+        raises=[IntegrationNotFound, *UNUSABLE, TenantBusy, *READING_JIRA],
     )
     def get(self, request: Request, tenant: str, integration_id: str) -> Response:
         """List the projects in which the account may create tickets."""

@@ -22,6 +22,7 @@ from killthenoise.admin_forms import JSONField
 from killthenoise.audit.admin import AuditAdmin, AuditedAdmin
 from killthenoise.errors import ServiceError
 
+SETTLE_TEMPLATE = "admin/issues/ticketrequest/settle.html"
 CANNOT_DELETE = (
     "This group cannot be deleted, because its reports, including links to Jira "
     "tickets, would be deleted with it."
@@ -46,7 +47,6 @@ class GroupForm(forms.ModelForm):
             "ai_type_confidence": "AI type confidence",
             "ai_type_reasoning": "AI type reasoning",
             "team_id": "Team ID",
-            "tenant_id": "Tenant ID",
         }
 
     def clean(self) -> dict[str, Any]:
@@ -179,11 +179,9 @@ class TicketRequestAdmin(AuditAdmin):
         if form.is_valid() and form.settle(pk, request.user.get_username()):
             self.message_user(request, "The ticket request is settled.")
             return redirect("admin:issues_ticketrequest_change", pk)
-        context = self.admin_site.each_context(request)
-        context |= {"form": form, "ticket_request": ticket_request}
-        context |= {"title": "Settle by hand", "opts": self.opts}
-        template = "admin/issues/ticketrequest/settle.html"
-        return TemplateResponse(request, template, context)
+        context = self.admin_site.each_context(request) | {"title": "Settle by hand"}
+        context |= {"form": form, "ticket_request": ticket_request, "opts": self.opts}
+        return TemplateResponse(request, SETTLE_TEMPLATE, context)
 
 
 @admin.register(RemoteLink)
@@ -201,6 +199,6 @@ class RemoteLinkAdmin(AuditAdmin):
     def ticket(self, link: RemoteLink) -> str:
         return external_link(link.request.ticket_url, link.request.ticket_key)
 
-    @admin.display(ordering="request__tenant_id")
+    @admin.display(description="Tenant ID", ordering="request__tenant_id")
     def tenant(self, link: RemoteLink) -> str:
         return str(link.request.tenant_id)

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -63,6 +63,15 @@ class _Parts:
     additional_info: Sequence[str]
 
 
+TEMPLATE = _Parts(
+    role="user",
+    want="a solution",
+    benefit="get my work done",
+    criteria=["Investigate", "Test the fix"],
+    additional_info=[],
+)
+
+
 def generate_description(*, tenant_id: UUID, title: str, summary: str) -> Description:
     """Generate a description with the language model, or else with the template.
 
@@ -76,13 +85,7 @@ def generate_description(*, tenant_id: UUID, title: str, summary: str) -> Descri
             return Description(_render(parts, original), "llm")
         except llm.CompletionError as exc:
             logger.warning("the language model gave no description: %s", exc)
-    parts = _Parts(
-        role="user",
-        want=_to_bold(title) or "a solution",
-        benefit="get my work done",
-        criteria=["Investigate", "Test the fix"],
-        additional_info=[],
-    )
+    parts = replace(TEMPLATE, want=_to_bold(title) or TEMPLATE.want)
     return Description(_render(parts, original), "template")
 
 
@@ -100,15 +103,15 @@ def _ask_model(title: str, summary: str) -> _Parts:
 
 def _parse_parts(response: Any) -> _Parts:
     """Raises ValueError, LookupError or TypeError if a part is missing or malformed."""
-    story = response["user_story"]
+    names = ("role", "want", "benefit")
+    story = {name: _to_bold(response["user_story"][name]) for name in names}
     parts = _Parts(
-        role=_to_bold(story["role"]),
-        want=_to_bold(story["want"]),
-        benefit=_to_bold(story["benefit"]),
+        **story,
         criteria=_to_lines(response["acceptance_criteria"]),
         additional_info=_to_lines(response["additional_info"]),
     )
-    if not (parts.role and parts.want and parts.benefit and parts.criteria):
+    texts = [*story.values(), *parts.criteria, *parts.additional_info]
+    if not (parts.criteria and all(texts)):
         raise ValueError("empty part")
     return parts
 
@@ -116,10 +119,7 @@ def _parse_parts(response: Any) -> _Parts:
 def _to_lines(texts: Any) -> list[str]:
     if not isinstance(texts, list):
         raise TypeError("not a list")
-    lines = [_to_line(text) for text in texts[:MAX_PARTS]]
-    if not all(lines):
-        raise ValueError("empty part")
-    return lines
+    return [_to_line(text) for text in texts[:MAX_PARTS]]
 
 
 def _render(parts: _Parts, original: str) -> str:

@@ -7,11 +7,7 @@ class GroupNotFound(ServiceError):
     code = "group_not_found"
     title = "Issue group not found"
     http_status = 404
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This tenant has no issue group with that id. Reload the list."
-        )
+    default_message = "This tenant has no issue group with that id. Reload the list."
 
 
 class TicketInProgress(ServiceError):
@@ -26,20 +22,18 @@ class TicketInProgress(ServiceError):
     retryable = True
     retry_after = 2
 
+    default_message = (
+        "A ticket for this group is being created right now. Press Create again in a "
+        "moment to see its key."
+    )
+
     def __init__(self, *, seconds_left: int | None = None) -> None:
         if seconds_left is None:
-            super().__init__(
-                "A ticket for this group is being created right now. Press Create "
-                "again in a moment to see its key."
-            )
+            super().__init__()
             return
-        if seconds_left > 0:
-            self.retry_after = max(seconds_left, 5)
-            then = (
-                f"This is clear within {_duration(self.retry_after)}: try again then."
-            )
-        else:
-            self.retry_after = 60
+        self.retry_after = max(seconds_left, 5) if seconds_left > 0 else 60
+        then = f"This is clear within {_duration(self.retry_after)}: try again then."
+        if seconds_left <= 0:
             then = "Look for it in Jira, and link it to this group if it is there."
         super().__init__(
             "An earlier try for this group is not settled yet; Jira may or may not "
@@ -66,12 +60,10 @@ class IdempotencyKeyReused(ServiceError):
     code = "idempotency_key_reused"
     title = "Idempotency key used before"
     http_status = 409
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This Idempotency-Key was used before with another group, title or "
-            "description. Send a new key with each new request."
-        )
+    default_message = (
+        "This Idempotency-Key was used before with another group, title or "
+        "description. Send a new key with each new request."
+    )
 
 
 class TicketNotRecorded(ServiceError):

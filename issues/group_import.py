@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -24,6 +24,7 @@ from issues.outcomes import relink
 GROUP_FIELDS = ["title", "summary", "severity", "status", "type", "tags", "team_id"]
 GROUP_FIELDS += ["ai_type_confidence", "ai_type_reasoning", "created_at", "updated_at"]
 REPORT_FIELDS = ["title", "url", "created_at"]
+T = TypeVar("T", bound=Model)
 
 
 class ImportOutcome(StrEnum):
@@ -144,20 +145,9 @@ class _BatchWrites:
 
     def save(self) -> None:
         """Write all rows. A report that was inserted in the meantime is left alone."""
-        # Upserts of rows that exist: bulk_update takes fifty times as long.
-        AIIssueGroup.objects.bulk_create(
-            self.groups,
-            update_conflicts=True,
-            update_fields=GROUP_FIELDS,
-            unique_fields=["id"],
-        )
+        _update(AIIssueGroup, self.groups, GROUP_FIELDS)
         Report.objects.filter(pk__in=self.removed_report_ids).delete()
-        Report.objects.bulk_create(
-            self.changed_reports,
-            update_conflicts=True,
-            update_fields=REPORT_FIELDS,
-            unique_fields=["id"],
-        )
+        _update(Report, self.changed_reports, REPORT_FIELDS)
         Report.objects.bulk_create(self.new_reports, ignore_conflicts=True)
 
     def count_reports(self) -> Counter[str]:
@@ -249,6 +239,13 @@ def _get_former_keys(group_ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
     created = TicketRequest.objects.created().filter(group__in=list(group_ids))
     moved = created.exclude(report=None).exclude(report__external_id=F("ticket_key"))
     return set(moved.values_list("group_id", "ticket_key"))
+
+
+def _update(model: type[T], rows: Iterable[T], fields: Sequence[str]) -> None:
+    """Upsert rows that exist: bulk_update would take fifty times as long."""
+    model._default_manager.bulk_create(
+        rows, update_conflicts=True, update_fields=fields, unique_fields=["id"]
+    )
 
 
 def _set_fields(row: Model, fields: Mapping[str, Any]) -> bool:

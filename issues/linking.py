@@ -78,5 +78,4 @@ def _unlink(group: AIIssueGroup, key: str) -> bool:
     tickets = group.reports.jira().filter(external_id__iexact=key)
     RemoteLink.objects.filter(request__report__in=tickets).delete()
     TicketRequest.objects.filter(report__in=tickets).update(unlinked_at=Now())
-    deleted, _ = tickets.delete()
-    return bool(deleted)
+    return tickets.delete()[0] > 0

@@ -43,12 +43,7 @@ def lock_request(request: TicketRequest) -> Any:
 
 def atomically(work: Callable[[], T]) -> T:
     """Run `work` in its own transaction, again if another one interfered."""
-
-    def in_transaction() -> T:
-        with transaction.atomic(durable=True):
-            return work()
-
-    return repeatedly(in_transaction)
+    return repeatedly(transaction.atomic(durable=True)(work))
 
 
 def repeatedly(work: Callable[[], T]) -> T:

@@ -28,15 +28,14 @@ def link_marked(account: Integration, issues: Sequence[MarkedIssue], actor: str)
     Raises TicketNotRecorded if the database fails.
     """
     missing = _get_unrecorded(account, issues)
-    requests = TicketRequest.objects.in_bulk(_get_ids(missing, "request_id"))
+    rows = TicketRequest.objects.in_bulk(_get_ids(missing, "request_id"))
     of_tenant = AIIssueGroup.objects.for_tenant(account.tenant_id)
     groups = of_tenant.in_bulk(_get_ids(missing, "group_id"))
     linked = 0
     for issue in missing:
         request_id = _get_id(issue, "request_id")
         request = request_id and (
-            requests.get(request_id)
-            or _rebuild_request(account, issue, request_id, groups)
+            rows.get(request_id) or _rebuild_request(account, issue, request_id, groups)
         )
         if not request or not _is_ours(request, account, issue):
             logger.info("%s belongs to no group of %s", issue.key, account)

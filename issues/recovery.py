@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 
 from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraBadResponse, JiraError, JiraProjectInvalid
-from integrations.jira.issue_lookup import MarkedIssue
+from integrations.jira.issue_lookup import MarkedIssue, MarkedSearch
 from integrations.models import Integration
 from integrations.services import can_browse, get_jira_account, search_marked_issues
 from issues.errors import TicketNotRecorded
@@ -263,14 +263,13 @@ def _search(
     now = _read_clock(rows[0])
     horizon = timedelta(seconds=settings.RECONCILE_HORIZON_S)
     last = max(row.lease_until for row in rows) + horizon
-    pages = search_marked_issues(
-        account,
+    search = MarkedSearch(
         created_after=now - min(row.created_at for row in rows) + MARGIN,
         created_before=now - last - MARGIN,
         project_key=project_key,
         own=own,
-        deadline=deadline,
     )
+    pages = search_marked_issues(account, search, deadline=deadline)
     wanted = {str(row.pk) for row in rows}
     found: dict[str, MarkedIssue] = {}
     for page in pages:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from integrations.errors import AccountUnusable, JiraAccountGone
+from integrations.jira.client import WebLink
 from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.services import add_remote_link, get_jira_account
 from issues.models import RemoteLink, TicketRequest
@@ -78,12 +79,11 @@ def _add_link(request: TicketRequest) -> None:
         base_url=request.base_url,
         cloud_id=request.cloud_id,
     )
-    add_remote_link(
-        account,
+    link = WebLink(
         issue_id=request.jira_issue_id,
         ticket_key=request.ticket_key,
         global_id=f"killthenoise:{request.group_id}",
         url=f"{settings.FRONTEND_URL.rstrip('/')}/issues/{request.group_id}",
         title=f"KillTheNoise: {request.title}"[:255],
-        deadline=time.monotonic() + LINK_S,
     )
+    add_remote_link(account, link, deadline=time.monotonic() + LINK_S)

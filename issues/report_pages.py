@@ -47,10 +47,8 @@ class ReportCursor:
     def later(self) -> Q:
         """The condition for the reports after this place, in tickets_first."""
         moment, pk = self.place.moment, self.place.pk
-        older = Q(created_at__lt=moment) | Q(pk__lt=pk)
-        if self.kind == TICKET:
-            return Q(place=1) | Q(older, created_at__lte=moment)
-        return Q(older, place=1, created_at__lte=moment)
+        older = Q(Q(created_at__lt=moment) | Q(pk__lt=pk), created_at__lte=moment)
+        return older | Q(place=1) if self.kind == TICKET else Q(older, place=1)
 
 
 @extend_schema_field({"type": "string"})

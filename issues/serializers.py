@@ -36,13 +36,15 @@ class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
     description = TextField(name="description", clean=clean_text, limit=MAX_DESCRIPTION)
     allow_another = StrictBooleanField(name="allow_another", default=False)
 
+    default_error_messages = {
+        "no_key": "allow_another needs the header Idempotency-Key: a new key for each "
+        "new ticket, so that a retry does not create one more."
+    }
+
     def validate_allow_another(self, allow_another: bool) -> bool:
         """Require a key: without one, a retry after success makes one more ticket."""
         if allow_another and not self.context["idempotency_key"]:
-            raise serializers.ValidationError(
-                "allow_another needs the header Idempotency-Key: a new key for each "
-                "new ticket, so that a retry does not create one more."
-            )
+            self.fail("no_key")
         return allow_another
 
 
@@ -247,13 +249,13 @@ class PutGroupSerializer(NullAsMissingSerializer):
         sentence=f"The reports must be a list of at most {MAX_REPORTS} objects.",
     )
 
+    default_error_messages = {"repeated": "Send each report once. Repeated: {reports}."}
+
     def validate_reports(self, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ids = Counter((report["source"], report["external_id"]) for report in reports)
         repeated = [" ".join(pair) for pair, times in ids.items() if times > 1]
         if repeated:
-            raise serializers.ValidationError(
-                f"Send each report once. Repeated: {', '.join(repeated[:5])}."
-            )
+            self.fail("repeated", reports=", ".join(repeated[:5]))
         return reports
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

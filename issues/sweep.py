@@ -18,11 +18,9 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Least, Now
 
 from integrations.accounts import require_usable
-from integrations.errors import (
-    AccountUnusable,
-    IntegrationDisconnected,
-)
+from integrations.errors import AccountUnusable, IntegrationDisconnected
 from integrations.jira.errors import JiraError
+from integrations.jira.issue_lookup import MarkedSearch
 from integrations.models import Integration
 from integrations.services import search_marked_issues
 from issues.errors import TicketNotRecorded
@@ -33,6 +31,8 @@ from issues.sites import for_each_site
 ACTOR = "reconcile_tickets"
 ROUND_S = 60
 """Seconds after which a sweep pauses; the next round continues it."""
+TO_THE_END_S = 24 * 3600
+"""The same, for a sweep that is asked for by hand."""
 PAGE_S = 60
 """Seconds for the page that is being read when the round ends."""
 RESERVED_S = 120
@@ -51,7 +51,7 @@ def sweep_due(*, round_s: float = ROUND_S) -> Counter[str]:
     return _sweep(round_s=round_s, own=True)
 
 
-def sweep_since(age: timedelta, *, round_s: float = 24 * 3600) -> Counter[str]:
+def sweep_since(age: timedelta) -> Counter[str]:
     """Sweep every account to the end, from `age` ago, as after a restored backup.
 
     It looks at everybody's tickets, because an account may have been replaced.
@@ -61,7 +61,7 @@ def sweep_since(age: timedelta, *, round_s: float = 24 * 3600) -> Counter[str]:
     back = Now() - age
     due = Coalesce("position", F("swept_until") - overlap, back)
     Sweep.objects.update(position=Least(due, back), started_at=Now(), due_at=Now())
-    return _sweep(round_s=round_s, own=False)
+    return _sweep(round_s=TO_THE_END_S, own=False)
 
 
 def _sweep(*, round_s: float, own: bool) -> Counter[str]:
@@ -126,12 +126,10 @@ def _compare(sweep: Any, ends: float, own: bool, counts: Counter[str]) -> None:
     When the round ends, it stops, but only once it has got further than the last round.
     It also stops if another sweeper took over, or if a sweep from further back began.
     """
-    pages = search_marked_issues(
-        sweep.integration,
-        created_after=sweep.now - sweep.position + MARGIN,
-        own=own,
-        deadline=ends + PAGE_S,
-    )
+    created_after = sweep.now - sweep.position + MARGIN
+    search = MarkedSearch(created_after=created_after, own=own)
+    deadline = ends + PAGE_S
+    pages = search_marked_issues(sweep.integration, search, deadline=deadline)
     reserved_at = time.monotonic()
     mine = Sweep.objects.filter(pk=sweep.pk, due_at=sweep.due_at)
     for page in pages:

@@ -41,12 +41,7 @@ from issues.serializers import (
 )
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.envelope import success, success_list
-from killthenoise.api.openapi import (
-    NullField,
-    envelope,
-    list_envelope,
-    operation,
-)
+from killthenoise.api.openapi import NullField, envelope, list_envelope, operation
 from killthenoise.api.pagination import PageSerializer
 from killthenoise.api.request_data import (
     get_caller,

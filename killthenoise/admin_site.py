@@ -91,12 +91,10 @@ class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc] # axes has no type
 
 
 def _failures_from(request: Any) -> int:
-    recent = AccessAttempt.objects.filter(
-        ip_address=request.axes_ip_address,
-        attempt_time__gt=get_cool_off_threshold(request),
-    )
-    failures = recent.aggregate(total=Sum("failures_since_start"))["total"]
-    return failures or 0
+    address, since = request.axes_ip_address, get_cool_off_threshold(request)
+    recent = AccessAttempt.objects.filter(ip_address=address, attempt_time__gt=since)
+    failures = Sum("failures_since_start", default=0)
+    return int(recent.aggregate(failures=failures)["failures"])
 
 
 def show_locked_out(

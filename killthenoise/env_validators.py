@@ -1,6 +1,5 @@
 """Validators for environment variables."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +30,15 @@ is_redis_url = Regexp(
     "((rediss?|unix)://.+)?$", error="Must begin with redis://, rediss:// or unix://."
 )
 
+is_host_pattern = Regexp(
+    r"(\*\.)?([a-z0-9-]+\.)+[a-z][a-z0-9-]+\Z",
+    error="Must be lower-case host names, such as jira.example.com or "
+    "*.atlassian.net, separated by commas without spaces.",
+)
+is_printable = Regexp(
+    r"[!-~]*\Z", error="Must have printable ASCII characters only, without spaces."
+)
+
 
 def used_if(used: bool, *rules: Callable[[str], Any]) -> dict[str, Any]:
     """Return the options of a variable that is required if `used`, else forbidden."""
@@ -52,11 +60,7 @@ def is_https(text: str) -> None:
 def are_host_patterns(patterns: list[str]) -> None:
     """Reject patterns that match too much, such as `*` and `*.net`."""
     for pattern in patterns:
-        if not re.fullmatch(r"(\*\.)?([a-z0-9-]+\.)+[a-z][a-z0-9-]+", pattern):
-            raise ValidationError(
-                "Must be lower-case host names, such as jira.example.com or "
-                "*.atlassian.net, separated by commas without spaces."
-            )
+        is_host_pattern(pattern)
 
 
 def make_key() -> str:
@@ -80,13 +84,6 @@ def are_origins(origins: list[str]) -> None:
                 "Must be origins such as https://app.example.com, separated by commas; "
                 f"{origin} is not one."
             )
-
-
-def is_printable(text: str) -> None:
-    if not re.fullmatch("[!-~]*", text):
-        raise ValidationError(
-            "Must have printable ASCII characters only, without spaces."
-        )
 
 
 def is_web_address(text: str) -> None:

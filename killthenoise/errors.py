@@ -14,7 +14,8 @@ class ServiceError(Exception):
     `str()` is a sentence for a person: what happened and what to do. It is safe to
     show: no token, no markup. The other attributes are those of the API's error
     response: `code` is a stable slug, `retry_after` is in whole seconds, `fields` has
-    the sentences by input field, and `data` names a ticket that exists.
+    the sentences by input field, and `data` names a ticket that exists. An error that
+    always says the same has `default_message`.
     """
 
     code: str
@@ -25,3 +26,7 @@ class ServiceError(Exception):
     fields: Mapping[str, Sequence[str]] | None = None
     ticket_may_exist: ClassVar[bool] = False
     data: Any = None
+    default_message: ClassVar[str] = ""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.default_message)

@@ -5,20 +5,18 @@
 
 import json
 import sys
-import tempfile
 from argparse import Namespace
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from development.bench.cases import CASES, CREATIONS, FAST, LISTS, SIZES
 from development.bench.chart import Line, draw
-from development.bench.load import Requests, generate, require_wrk
+from development.bench.load import Requests, generate
 from development.bench.report import format_cases, format_tickets
-from development.bench.runs import make_parser, run_cases
+from development.bench.runs import make_parser, run_cases, workplace
 from development.bench.targets import Target, start_jira, start_limit, start_product
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
@@ -36,13 +34,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     options.steps = STEPS if options.chart else ()
-    try:
-        require_wrk()
-        with ExitStack() as running:
-            folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-            report = run(running, folder, options)
-    except CommandError as exc:
-        sys.exit(str(exc))
+    with workplace() as (running, folder):
+        report = run(running, folder, options)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))
     if options.chart:
@@ -52,10 +45,7 @@ def main() -> None:
 def run(running: ExitStack, folder: Path, options: Namespace) -> dict[str, Any]:
     """Start everything, measure, and print the tables; return all figures."""
     product = start_product(running, folder / PRODUCT, options)
-    targets = {
-        PRODUCT: product,
-        LIMIT: start_limit(running, folder / LIMIT, options),
-    }
+    targets = {PRODUCT: product, LIMIT: start_limit(running, folder / LIMIT, options)}
     cases = [*CASES, *(SIZES if options.large else ())]
     runs = run_cases(targets, cases, runs=options.runs, seconds=options.seconds)
     create, alone = (

@@ -7,16 +7,14 @@ the benchmark itself is this tree's.
 import json
 import subprocess  # nosec B404
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from django.core.management.base import CommandError
 
 from development.bench.cases import CASES, SIZES
-from development.bench.load import require_wrk
 from development.bench.report import format_ratios, format_tickets
-from development.bench.runs import make_parser, run_cases
+from development.bench.runs import make_parser, run_cases, workplace
 from development.bench.server import ROOT
 from development.bench.targets import start_product
 
@@ -27,19 +25,14 @@ def main() -> None:
     parser.add_argument("revision", help="the commit to compare with")
     options = parser.parse_args()
     cases = [*CASES, *(SIZES if options.large else ())]
-    try:
-        require_wrk()
-        with ExitStack() as running:
-            folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-            tree = check_out(running, options.revision, folder / "tree")
-            targets = {
-                "now": start_product(running, folder / "now", options),
-                "before": start_product(running, folder / "before", options, tree),
-            }
-            runs = run_cases(targets, cases, runs=options.runs, seconds=options.seconds)
-            tickets = {name: one.count_tickets() for name, one in targets.items()}
-    except CommandError as exc:
-        sys.exit(str(exc))
+    with workplace() as (running, folder):
+        tree = check_out(running, options.revision, folder / "tree")
+        targets = {
+            "now": start_product(running, folder / "now", options),
+            "before": start_product(running, folder / "before", options, tree),
+        }
+        runs = run_cases(targets, cases, runs=options.runs, seconds=options.seconds)
+        tickets = {name: one.count_tickets() for name, one in targets.items()}
     sys.stdout.write(format_ratios(cases, runs) + "\n\n")
     sys.stdout.write(format_tickets(tickets) + "\n")
     if options.json:

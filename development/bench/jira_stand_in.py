@@ -36,8 +36,7 @@ class Tickets:
         self.created += 1
         if found := GROUP_ID.search(body):
             self.by_group[found[1].decode()] += 1
-        number = 10_000 + self.created
-        return {"id": str(number), "key": f"BENCH-{self.created}"}
+        return {"id": str(10_000 + self.created), "key": f"BENCH-{self.created}"}
 
     def summary(self) -> dict[str, Any]:
         """Return the count of tickets, and the groups that have several."""

@@ -1,13 +1,18 @@
 """Runs all cases on all targets, in turn, and what the command line says of that."""
 
+import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from development.bench.cases import CREATIONS, LISTS, Case
 from development.bench.figures import Figures
+from development.bench.load import require_wrk
 from development.bench.targets import Target
 
 WARM_UP_S = 1
@@ -40,6 +45,20 @@ def make_parser(program: str, description: str | None) -> ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.set_defaults(steps=())
     return parser
+
+
+@contextmanager
+def workplace() -> Iterator[tuple[ExitStack, Path]]:
+    """Yield a stack for what the block starts, and a folder; both end with the block.
+
+    Exits with the sentence of a CommandError.
+    """
+    try:
+        require_wrk()
+        with ExitStack() as running:
+            yield running, Path(running.enter_context(TemporaryDirectory()))
+    except CommandError as exc:
+        sys.exit(str(exc))
 
 
 def warm_up(targets: Sequence[Target]) -> None:

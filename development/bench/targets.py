@@ -13,15 +13,7 @@ import requests
 from django.core.management.base import CommandError
 
 from development.bench.bare_limit import TABLES
-from development.bench.cases import (
-    CREATE,
-    LARGE,
-    POOLS,
-    READER,
-    SMALL,
-    Case,
-    Pool,
-)
+from development.bench.cases import CREATE, LARGE, POOLS, READER, SMALL, Case, Pool
 from development.bench.certificate import make_certificate
 from development.bench.figures import Figures
 from development.bench.load import Requests, generate
@@ -112,8 +104,7 @@ class Target:
         with closing(psycopg2.connect(self.database)) as connection:
             cursor = connection.cursor()
             cursor.execute(query, [states])
-            found: int = cursor.fetchone()[0]
-            return found
+            return int(cursor.fetchone()[0])
 
 
 class Jiras:

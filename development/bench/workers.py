@@ -34,11 +34,7 @@ class Workers(threading.Thread):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for a report."""
-        return {
-            "memory": self.memory,
-            "peaks": self.peaks,
-            "restarts": self.restarts,
-        }
+        return {"memory": self.memory, "peaks": self.peaks, "restarts": self.restarts}
 
     def run(self) -> None:
         """Look for new workers each second, and at their memory now and then."""

@@ -168,12 +168,16 @@ class Environment:
             process.terminate()
             process.wait()
         for name in ACCOUNTS:
-            for tenant_id in self.tenants:
-                account = _account(tenant_id, name)
-                jira = Integration.objects.get(tenant_id=tenant_id)
-                jira.email, jira.api_token = account["email"], account["api_token"]
-                jira.save()
-            sweep_since(ALL_OF_THE_RUN)
+            self._sweep_with(name)
+
+    def _sweep_with(self, name: str) -> None:
+        """Sweep the whole run with this account of each tenant."""
+        for tenant_id in self.tenants:
+            account = _account(tenant_id, name)
+            jira = Integration.objects.get(tenant_id=tenant_id)
+            jira.email, jira.api_token = account["email"], account["api_token"]
+            jira.save()
+        sweep_since(ALL_OF_THE_RUN)
 
     def list_tickets(self) -> list[dict[str, Any]]:
         """Return all tickets of the sandbox."""

@@ -5,10 +5,10 @@ protocol on purpose. Then both are linked, and an audit event reports the duplic
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from development.chaos.clients import Clients
 from development.chaos.environment import Environment
@@ -24,6 +24,8 @@ DUPLICATE = "duplicate ticket without a broken assumption"
 NOT_FLAGGED = "duplicate ticket without an audit event"
 SETTLING = timedelta(seconds=2)
 """From the last response of a search to the row that it settles."""
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,19 +95,18 @@ def _find(
     given_up: Mapping[str, set[str]],
     clients: Clients,
 ) -> dict[str, Found]:
-    keys: defaultdict[str, list[str]] = defaultdict(list)
-    for ticket in tickets:
-        keys[_title(ticket)].append(ticket["key"])
-    created: defaultdict[tuple[str, Any], list[TicketRequest]] = defaultdict(list)
     rows = TicketRequest.objects.created().filter(title__in=environment.groups)
-    for row in rows.select_related("report").order_by("created_at"):
-        created[row.title, row.group_id].append(row)
-    linked: defaultdict[Any, list[str]] = defaultdict(list)
-    for report in Report.objects.jira():
-        linked[report.group_id].append(report.external_id)
-    flagged: defaultdict[str, set[str]] = defaultdict(set)
-    for event in AuditEvent.objects.filter(action="ticket.duplicate"):
-        flagged[event.object_id] |= set(event.detail["ticket_keys"])
+    rows = rows.select_related("report").order_by("created_at")
+    created = _by_key(((row.title, row.group_id), row) for row in rows)
+    keys = _by_key((_title(ticket), ticket["key"]) for ticket in tickets)
+    reports = Report.objects.jira().values_list("group_id", "external_id")
+    linked = _by_key(reports)
+    events = AuditEvent.objects.filter(action="ticket.duplicate")
+    flagged = _by_key(
+        (event.object_id, key)
+        for event in events
+        for key in event.detail["ticket_keys"]
+    )
     return {
         title: Found(
             tickets=keys[title],
@@ -114,7 +115,7 @@ def _find(
             received=clients.received_keys[title],
             refused=title in clients.refused,
             gave_up=clients.gave_up.get(title, ""),
-            flagged=flagged[str(group.pk)],
+            flagged=set(flagged[str(group.pk)]),
             broken=[
                 name
                 for name in BREAKING
@@ -123,6 +124,13 @@ def _find(
         )
         for title, group in environment.groups.items()
     }
+
+
+def _by_key(pairs: Iterable[tuple[K, V]]) -> defaultdict[K, list[V]]:
+    values: defaultdict[K, list[V]] = defaultdict(list)
+    for key, value in pairs:
+        values[key].append(value)
+    return values
 
 
 def explain_given_up(

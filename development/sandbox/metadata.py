@@ -27,11 +27,8 @@ def search_projects(state: State, account: Account, request: Request) -> Respons
     """GET /project/search."""
     wanted = request.query.get("query", "").lower()
     creating = request.query.get("action") == "create"
-    types = (
-        {"issueTypes": _types_as_json(state)}
-        if "issueTypes" in request.query.get("expand", "").split(",")
-        else {}
-    )
+    expanded = request.query.get("expand", "").split(",")
+    types = {"issueTypes": _types_as_json(state)} if "issueTypes" in expanded else {}
     needed = {BROWSE, CREATE} if creating else {BROWSE}
     found = [
         project_as_json(project) | types

@@ -37,12 +37,11 @@ def handle(state: State, request: Request, *, as_anonymous: bool = False) -> Res
     browser = request.headers.get("User-Agent", "").startswith("Mozilla/")
     if browser and request.method == "POST":
         return Response(403, "XSRF check failed")
+    expired = as_anonymous or state.expired
     for method, pattern, operation, anonymous in ROUTES:
         found = pattern.fullmatch(request.operation)
         if found and method == request.method:
-            account = _authenticate(
-                state, request, anonymous, as_anonymous or state.expired
-            )
+            account = _authenticate(state, request, anonymous, expired)
             if isinstance(account, Response):
                 return account
             return operation(state, account, request, **found.groupdict())

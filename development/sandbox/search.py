@@ -12,13 +12,7 @@ from typing import Any
 
 from development.sandbox.http import Request, Response, error_response
 from development.sandbox.jql import JqlError, parse_jql
-from development.sandbox.state import (
-    Account,
-    State,
-    Ticket,
-    can_browse,
-    creation_order,
-)
+from development.sandbox.state import Account, State, Ticket, can_browse, creation_order
 
 KNOWN_KEYS = {
     "jql",

@@ -43,15 +43,11 @@ class Sandbox:
         *,
         email: str = DEFAULT_EMAIL,
         api_token: str = DEFAULT_API_TOKEN,
-        scoped_token: str = DEFAULT_SCOPED_TOKEN,
     ) -> None:
         self.email, self.api_token = email, api_token
-        self.scoped_token = scoped_token
-        self.state = State(
-            Account(
-                email, api_token, DEFAULT_ACCOUNT_ID, scoped_token=self.scoped_token
-            )
-        )
+        account = Account(email, api_token, DEFAULT_ACCOUNT_ID)
+        self.scoped_token = account.scoped_token = DEFAULT_SCOPED_TOKEN
+        self.state = State(account)
         self.faults = Faults()
         self.released = threading.Event()  # ends the waits of faults
         self._server = _Server((host, port), self)

@@ -109,6 +109,17 @@ class Ticket:
         creator, created = self.creator.as_json(), self.created.isoformat()
         return {**self.fields, "creator": creator, "created": created}
 
+    def set_remote_link(self, link: dict[str, Any]) -> tuple[int, int]:
+        """Add a link, or replace the one of its `globalId`; return status and id."""
+        global_id = link.get("globalId")
+        for index, present in enumerate(self.remote_links):
+            if global_id and global_id == present.get("globalId"):
+                self.remote_links[index] = link | {"id": present["id"]}
+                return 200, present["id"]
+        link_id = 10_000 + len(self.remote_links)
+        self.remote_links.append(link | {"id": link_id})
+        return 201, link_id
+
 
 def creation_order(ticket: Ticket) -> tuple[datetime, int]:
     """Return the sort key of a ticket: it is unique and never changes."""

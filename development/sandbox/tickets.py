@@ -1,6 +1,7 @@
 """The operations on tickets: create one, read it, give it a remote link."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from development.sandbox.http import Request, Response, error_response
@@ -54,20 +55,13 @@ def set_remote_link(
     if found is None:
         return NO_ISSUE
     link = request.json()
-    if not isinstance(link, dict) or not {"url", "title"} <= set(
-        link.get("object", {})
-    ):
+    shown = link.get("object", {}) if isinstance(link, dict) else {}
+    if not {"url", "title"} <= set(shown):
         message = "The remote object's url and title are required."
         return error_response(400, object=message)
-    global_id = link.get("globalId")
     with state.lock:
-        for index, present in enumerate(found.remote_links):
-            if global_id and global_id == present.get("globalId"):
-                found.remote_links[index] = link | {"id": present["id"]}
-                return Response(200, {"id": present["id"]})
-        link_id = 10_000 + len(found.remote_links)
-        found.remote_links.append(link | {"id": link_id})
-    return Response(201, {"id": link_id})
+        status, link_id = found.set_remote_link(link)
+    return Response(status, {"id": link_id})
 
 
 def complete_fields(
@@ -79,11 +73,7 @@ def complete_fields(
     return {
         **given,
         "project": project_as_json(project),
-        "issuetype": {
-            "id": issue_type.id,
-            "name": issue_type.name,
-            "subtask": issue_type.subtask,
-        },
+        "issuetype": asdict(issue_type),
         "status": {"id": "1", "name": "To Do"},
         "priority": given.get("priority") or {"id": "3", "name": "Medium"},
     }

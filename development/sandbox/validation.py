@@ -42,8 +42,9 @@ FIELDS = {
 NOT_ON_SCREEN = (
     "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
 )
-
-
+NOT_A_DOCUMENT = (
+    "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
+)
 NOT_OBJECT = (
     "Invalid request payload. Refer to the REST API documentation and try again."
 )
@@ -135,12 +136,8 @@ def _check_summary(state: State, fields: dict[str, Any], given: Any) -> str | No
 
 
 def _check_description(state: State, fields: dict[str, Any], given: Any) -> str | None:
-    if given is not None and not isinstance(given, dict):
-        return (
-            "Operation value must be an Atlassian Document (see the Atlassian "
-            "Document Format)"
-        )
-    return None
+    is_valid = given is None or isinstance(given, dict)
+    return None if is_valid else NOT_A_DOCUMENT
 
 
 def _check_labels(state: State, fields: dict[str, Any], given: Any) -> str | None:

@@ -5,11 +5,38 @@ from integrations.jira.errors import (
     JiraError,
     JiraPermissionDenied,
     JiraRateLimited,
+    JiraScopesMissing,
 )
 from integrations.jira.failed_request import FailedRequest
 
 TOKENS = "https://id.atlassian.com/manage-profile/security/api-tokens"
 _RENEW = f"Make a new API token at {TOKENS} and reconnect Jira with it."
+UNUSABLE_TOKENS: tuple[tuple[str, type[JiraAuthFailed], str], ...] = (
+    (
+        "scope does not match",
+        JiraScopesMissing,
+        (
+            "The stored API token lacks scopes that Jira requires. Make one at "
+            f"{TOKENS} with the scopes read:jira-work, write:jira-work and "
+            "read:jira-user, and reconnect Jira with it."
+        ),
+    ),
+    (
+        "authentication with passwords",
+        JiraAuthFailed,
+        f"Jira accepts an API token and no password. {_RENEW}",
+    ),
+    (
+        "Connect Session Auth Token",
+        JiraAuthFailed,
+        (
+            f"Jira at {{site}} could not read the e-mail and API token. {_RENEW} If "
+            "that does not help, ask who runs the network whether it changes the "
+            "Authorization header."
+        ),
+    ),
+)
+"""What Jira says of a token that it does not accept, the error, and its sentence."""
 
 
 def _captcha(failed: FailedRequest) -> JiraError | None:
@@ -23,24 +50,11 @@ def _captcha(failed: FailedRequest) -> JiraError | None:
 
 
 def _unusable_token(failed: FailedRequest) -> JiraError | None:
-    response = failed.response
-    if response.status not in (401, 403):
+    if failed.response.status not in (401, 403):
         return None
-    if response.says("scope does not match"):
-        return JiraAuthFailed(
-            "The stored API token lacks scopes that Jira requires. Make one at "
-            f"{TOKENS} with the scopes read:jira-work, write:jira-work and "
-            "read:jira-user, and reconnect Jira with it.",
-            misses_scopes=True,
-        )
-    if response.says("authentication with passwords"):
-        return JiraAuthFailed(f"Jira accepts an API token and no password. {_RENEW}")
-    if response.says("Connect Session Auth Token"):
-        return JiraAuthFailed(
-            f"Jira at {failed.site} could not read the e-mail and API token. {_RENEW} "
-            "If that does not help, ask who runs the network whether it changes the "
-            "Authorization header."
-        )
+    for phrase, error, sentence in UNUSABLE_TOKENS:
+        if failed.response.says(phrase):
+            return error(sentence.format(site=failed.site))
     return None
 
 
@@ -90,10 +104,8 @@ def auth_failed(failed: FailedRequest) -> JiraAuthFailed:
 
 
 def _mentions_account(failed: FailedRequest, phrases: tuple[str, ...]) -> bool:
-    """Whether Jira says this about the account.
-
-    Only these texts count: the errors of other fields may quote what a person wrote.
-    """
+    """Whether Jira says this about the account."""
+    # The errors of other fields may quote what a person wrote.
     response = failed.response
     texts = [*response.messages, response.errors.get("project", "")]
     return any(phrase in text.lower() for phrase in phrases for text in texts)

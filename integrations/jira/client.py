@@ -9,14 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from integrations.jira.error_mapping import map_error
-from integrations.jira.errors import (
-    JiraError,
-    JiraOutcomeUnknown,
-    JiraUnreachable,
-)
+from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
 from integrations.jira.http import JiraHttp, NoResponse
-from integrations.jira.issue_lookup import IssueLookup, is_issue_id, is_issue_key
+from integrations.jira.issue_lookup import IssueLookup, identify
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse, as_object
 from integrations.jira.transport import OutgoingRequest
@@ -43,29 +39,40 @@ class NewIssue:
     properties: dict[str, Any]
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def parent(self) -> str:
-        """The key or id of the parent, "" without one."""
-        parent = as_object(self.extra_fields.get("parent"))
-        return str(parent.get("key") or parent.get("id") or "")
-
     def payload(self) -> dict[str, Any]:
         """Return the JSON body of the request."""
         by_id = {"id": self.issue_type_id}
         core = {
             "project": {"key": self.project_key},
             "summary": self.summary,
-            "description": self.description,
+            **({"description": self.description} if self.description else {}),
             "issuetype": by_id if self.issue_type_id else {"name": self.issue_type},
         }
-        if self.description is None:
-            del core["description"]
+        properties = [{"key": k, "value": v} for k, v in self.properties.items()]
         return {
             "fields": {**core, **self.extra_fields, **core},
-            "properties": [
-                {"key": key, "value": value} for key, value in self.properties.items()
-            ],
+            "properties": properties,
         }
+
+
+def get_parent(extra_fields: Mapping[str, Any]) -> str:
+    """Return the key or id of the parent, "" without one."""
+    parent = as_object(extra_fields.get("parent"))
+    return str(parent.get("key") or parent.get("id") or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebLink:
+    """A link from a ticket to a page; `global_id` identifies it on the ticket.
+
+    `issue_id` names the ticket for Jira, `ticket_key` for people.
+    """
+
+    issue_id: str
+    ticket_key: str
+    global_id: str
+    url: str
+    title: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +95,16 @@ class JiraClient:
     def __init__(self, http: JiraHttp) -> None:
         self._http = http
         self.base_url = http.base_url
-        self.metadata = Metadata(http)
-        self.lookup = IssueLookup(http)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the account sees: itself, projects, issue types, create screens."""
+        return Metadata(self._http)
+
+    @property
+    def lookup(self) -> IssueLookup:
+        """The tickets that the account sees."""
+        return IssueLookup(self._http)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
@@ -130,40 +145,20 @@ class JiraClient:
             raise self._map_rejection(response, issue, deadline)
         raise _unconfirmed(response)
 
-    def link_issue(
-        self,
-        issue_id: str,
-        *,
-        ticket_key: str,
-        global_id: str,
-        url: str,
-        title: str,
-        deadline: float,
-    ) -> None:
-        """Add a web link to a ticket, or update the one with this `global_id`.
+    def link_issue(self, link: WebLink, *, deadline: float) -> None:
+        """Add the link, or update the one with the same `global_id`.
 
-        `ticket_key` is for the error's sentence. Raises JiraErrors.
+        Raises JiraErrors.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/#api-rest-api-3-issue-issueidorkey-remotelink-post
         """
-        link = {"globalId": global_id, "object": {"url": url, "title": title}}
-        path = f"/rest/api/3/issue/{quote(issue_id, safe='')}/remotelink"
+        shown = {"url": link.url, "title": link.title}
         self._http.read(
-            "POST",
-            path,
-            f"add a web link to {ticket_key}",
-            json=link,
+            f"/rest/api/3/issue/{quote(link.issue_id, safe='')}/remotelink",
+            f"add a web link to {link.ticket_key}",
+            json={"globalId": link.global_id, "object": shown},
             deadline=deadline,
             permission="for the permission ‘Link issues’ (or ‘Edit issues’)",
-        )
-
-    def can_browse(self, project_key: str, *, deadline: float) -> bool:
-        """Whether the account may see the project's tickets; a search finds only those.
-
-        Raises JiraErrors; JiraProjectInvalid if there is no such project.
-        """
-        return self.metadata.has_permission(
-            "BROWSE_PROJECTS", project_key, deadline=deadline
         )
 
     def is_signed_in(self, *, deadline: float) -> bool:
@@ -190,7 +185,7 @@ class JiraClient:
             permission="to give it the permission Create issues there",
             project_key=issue.project_key,
             issue_type=issue.issue_type,
-            parent=issue.parent,
+            parent=get_parent(issue.extra_fields),
             is_signed_in=lambda: self.is_signed_in(deadline=deadline),
             get_field_names=lambda: self.metadata.field_names(
                 issue.project_key, issue.issue_type, deadline=deadline
@@ -200,16 +195,10 @@ class JiraClient:
 
 
 def _parse_created(response: JiraResponse, http: JiraHttp) -> CreatedIssue:
-    key, issue_id = str(response.json.get("key")), str(response.json.get("id"))
-    if not (is_issue_key(key) and is_issue_id(issue_id)):
+    ticket = identify(response.json, http)
+    if not ticket:
         raise _unconfirmed(response)
-    return CreatedIssue(
-        id=issue_id,
-        key=key,
-        url=http.browse_url(key),
-        status=response.status,
-        trace_id=response.trace_id,
-    )
+    return CreatedIssue(**ticket, status=response.status, trace_id=response.trace_id)
 
 
 def _unconfirmed(response: JiraResponse) -> JiraOutcomeUnknown:

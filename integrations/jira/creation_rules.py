@@ -114,27 +114,25 @@ def _find_hidden(errors: Mapping[str, str], on_screen: Collection[str]) -> set[s
 
 
 def _advise(errors: Mapping[str, str], hidden: set[str], project_key: str) -> str:
-    advice = []
-    if hidden:
-        otherwise = []
-        if hidden - OUR_FIELDS.keys():
-            otherwise.append("remove it from the integration's settings")
-        if "description" in hidden:
-            otherwise.append('set "description": false in the integration\'s settings')
-        advice.append(
-            "Ask a Jira administrator to put it on the create screen of "
-            + ", or ".join([project_key, *otherwise])
-            + "."
-        )
     others = errors.keys() - hidden
+    advice = _advise_on_hidden(hidden, project_key) if hidden else ""
     if others and others <= OUR_FIELDS.keys():
-        advice.append("Change the text, then press Create again.")
+        advice += " Change the text, then press Create again."
     elif others:
-        advice.append(
-            "Correct it in the settings of the Jira integration, or ask a Jira "
+        advice += (
+            " Correct it in the settings of the Jira integration, or ask a Jira "
             "administrator."
         )
-    return " ".join(advice)
+    return advice.strip()
+
+
+def _advise_on_hidden(hidden: set[str], project_key: str) -> str:
+    ways = [f"Ask a Jira administrator to put it on the create screen of {project_key}"]
+    if hidden - OUR_FIELDS.keys():
+        ways.append("remove it from the integration's settings")
+    if "description" in hidden:
+        ways.append('set "description": false in the integration\'s settings')
+    return ", or ".join(ways) + "."
 
 
 def _unreadable_description(failed: FailedRequest) -> JiraFieldRejected | None:

@@ -7,7 +7,6 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
 
 from killthenoise.errors import ServiceError
 
@@ -22,7 +21,6 @@ class JiraError(ServiceError):
     """
 
     http_status = 500
-    retry_after_default: ClassVar[int | None] = None
 
     def __init__(
         self,
@@ -36,8 +34,8 @@ class JiraError(ServiceError):
         super().__init__(message)
         self.jira_status = jira_status
         self.trace_id = trace_id
-        given = retry_after is not None
-        self.retry_after = retry_after if given else self.retry_after_default
+        if retry_after is not None:
+            self.retry_after = retry_after
         self.fields = fields
 
 
@@ -59,19 +57,14 @@ class MayExist(JiraError):
 
 
 class JiraAuthFailed(NothingCreated):
-    """The token is wrong, expired or revoked, or Jira requires a captcha first.
-
-    `misses_scopes` is true if Jira accepts the token but it lacks a scope.
-    """
+    """The token is wrong, expired or revoked, or Jira requires a captcha first."""
 
     code = "jira_auth_failed"
     title = "Jira rejected the credentials"
 
-    def __init__(
-        self, message: str, *, misses_scopes: bool = False, **details: Any
-    ) -> None:
-        super().__init__(message, **details)
-        self.misses_scopes = misses_scopes
+
+class JiraScopesMissing(JiraAuthFailed):
+    """Jira accepts the token, but it lacks a scope."""
 
 
 class JiraPermissionDenied(NothingCreated):
@@ -136,7 +129,7 @@ class JiraOutcomeUnknown(MayExist):
 
     code = "jira_outcome_unknown"
     title = "Jira did not confirm the ticket"
-    retry_after_default = 5
+    retry_after = 5
 
 
 class JiraTicketLost(NothingCreated):

@@ -85,7 +85,6 @@ class JiraHttp:
 
     def read(
         self,
-        method: str,
         path: str,
         purpose: str,
         *,
@@ -97,10 +96,12 @@ class JiraHttp:
     ) -> JiraResponse:
         """Send a request that is safe to repeat, and return its successful response.
 
-        `deadline` is a reading of `time.monotonic()`. `purpose`, `permission` and
-        `searched_project` are for the error's sentence; see FailedRequest. With
-        `english` unset, Jira responds in the account's language. Raises JiraErrors.
+        It is a POST if there is `json` to send. `deadline` is a reading of
+        `time.monotonic()`. `purpose`, `permission` and `searched_project` are for the
+        error's sentence; see FailedRequest. With `english` unset, Jira responds in the
+        account's language. Raises JiraErrors.
         """
+        method = "GET" if json is None else "POST"
         outgoing = OutgoingRequest(deadline)
         try:
             response = self.send(outgoing, method, path, json, english=english)
@@ -145,12 +146,7 @@ class JiraHttp:
                 method,
                 (self.api_url or self.base_url) + path,
                 json=json,
-                headers={
-                    "Accept": "application/json",
-                    "User-Agent": USER_AGENT,
-                    **(ENGLISH if english else {}),
-                    **({"Authorization": self._authorization} if self.email else {}),
-                },
+                headers=self._headers(english),
                 timeout=(min(self.connect_timeout, left), min(self.read_timeout, left)),
                 allow_redirects=False,
                 stream=True,
@@ -163,6 +159,12 @@ class JiraHttp:
                 body=body[:MAX_RESPONSE_BYTES],
                 truncated=len(body) > MAX_RESPONSE_BYTES,
             )
+
+    def _headers(self, english: bool) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        if self.email:
+            headers["Authorization"] = self._authorization
+        return headers | ENGLISH if english else headers
 
     def _without_secrets(self, response: JiraResponse) -> JiraResponse:
         """Remove our credentials from a response that repeats what it was sent.

@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 from integrations.jira.errors import JiraBadResponse, JiraProjectInvalid
 from integrations.jira.http import JiraHttp
-from integrations.jira.response import as_object
+from integrations.jira.response import JiraResponse, as_object
 
 FIELDS = ["summary", "status", "project", "issuetype"]
 MAX_FOUND = 20
 MAX_TEXT = 255
 """Characters of a summary; Jira's limit."""
 MAX_WORDS = 10
+SEARCH = "/rest/api/3/search/jql"
 SEARCH_PAGE = 1000
 
 _issue_key = re.compile(r"[A-Z][A-Z0-9_]{0,99}-[1-9][0-9]{0,18}")
@@ -28,9 +29,12 @@ def is_issue_key(text: str) -> bool:
     return bool(_issue_key.fullmatch(text))
 
 
-def is_issue_id(text: str) -> bool:
-    """Whether the text has the form of a ticket's immutable id, such as 10000."""
-    return bool(_issue_id.fullmatch(text))
+def identify(issue: Mapping[str, Any], http: JiraHttp) -> dict[str, str]:
+    """Return the id, key and url of an issue; {} if Jira's id or key is malformed."""
+    issue_id, key = str(issue.get("id")), str(issue.get("key"))
+    if not (_issue_id.fullmatch(issue_id) and is_issue_key(key)):
+        return {}
+    return {"id": issue_id, "key": key, "url": http.browse_url(key)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,32 @@ class FoundTicket:
     marked: MarkedIssue | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class MarkedSearch:
+    """Which of the tickets that have a property to search for.
+
+    `created_after` and `created_before` are ages, rounded outwards to minutes: JQL
+    reads absolute times in the account's time zone. `own` restricts to tickets that the
+    account created; an empty `project_key` searches the whole site.
+    """
+
+    created_after: timedelta
+    created_before: timedelta = timedelta(0)
+    project_key: str = ""
+    own: bool = True
+
+    @property
+    def jql(self) -> str:
+        """The query."""
+        oldest = math.ceil(self.created_after / timedelta(minutes=1))
+        newest = math.floor(self.created_before / timedelta(minutes=1))
+        clauses = ["creator = currentUser()"] if self.own else []
+        clauses += [f'project = "{self.project_key}"'] if self.project_key else []
+        clauses += [f'created >= "-{oldest}m"']
+        clauses += [f'created <= "-{newest}m"'] if newest > 0 else []
+        return f"{' AND '.join(clauses)} ORDER BY created ASC"
+
+
 class IssueLookup:
     """Reads the tickets that one account sees. Each method raises JiraErrors.
 
@@ -81,17 +111,16 @@ class IssueLookup:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
         """
-        path = f"/rest/api/3/issue/{quote(key, safe='')}?fields={','.join(FIELDS)}"
-        if property_key:
-            path += f",created&properties={quote(property_key, safe='')}"
+        marker = f",created&properties={quote(property_key)}" if property_key else ""
+        shown = ",".join(FIELDS) + marker
+        path = f"/rest/api/3/issue/{quote(key, safe='')}?fields={shown}"
         try:
-            found = self._http.read("GET", path, "read the ticket", deadline=deadline)
+            found = self._http.read(path, "read the ticket", deadline=deadline)
         except JiraProjectInvalid:  # what Jira's 404 becomes
             return None
-        ticket = self._parse(found.json, property_key)
-        if ticket is None:
-            raise JiraBadResponse(f"{self._http.base_url} responded without a ticket.")
-        return ticket
+        if ticket := self._parse(found.json, property_key):
+            return ticket
+        raise self._bad_response("responded without a ticket")
 
     def search(
         self, project_key: str, words: str, *, deadline: float
@@ -102,115 +131,85 @@ class IssueLookup:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
         """
-        query = {
-            "jql": build_jql(project_key, words),
-            "maxResults": MAX_FOUND,
-            "fields": FIELDS,
-        }
-        path, purpose = "/rest/api/3/search/jql", f"search project {project_key}"
-        page = self._http.read(
-            "POST",
-            path,
-            purpose,
-            json=query,
-            deadline=deadline,
-            searched_project=project_key,
-        )
-        issues = page.json.get("issues")
-        if not isinstance(issues, list):
-            raise self._no_list()
-        found = map(self._parse, map(as_object, issues[:MAX_FOUND]))
+        jql, purpose = build_jql(project_key, words), f"search project {project_key}"
+        body = {"jql": jql, "maxResults": MAX_FOUND, "fields": FIELDS}
+        page = self._post_query(body, purpose, project_key, deadline)
+        found = map(self._parse, self._read_issues(page)[:MAX_FOUND])
         return [ticket for ticket in found if ticket]
 
     def search_marked(
-        self,
-        property_key: str,
-        *,
-        created_after: timedelta,
-        created_before: timedelta,
-        project_key: str,
-        own: bool,
-        deadline: float,
+        self, property_key: str, search: MarkedSearch, *, deadline: float
     ) -> Iterator[list[MarkedIssue]]:
         """Yield the tickets that have the property, the oldest first, page by page.
 
         Jira's search shows a ticket seconds to minutes after its creation, or hours
-        after it during an incident. `created_after` and `created_before` are ages,
-        rounded outwards to minutes: JQL reads absolute times in the account's time
-        zone. `own` restricts to tickets that the account created; an empty
-        `project_key` searches the whole site.
-
-        Raises JiraErrors if Jira does not return a list of tickets.
+        after it during an incident. Raises JiraErrors if Jira does not return a list of
+        tickets.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
         """
         body: dict[str, Any] = {
-            "jql": _marked_jql(created_after, created_before, project_key, own=own),
+            "jql": search.jql,
             "maxResults": SEARCH_PAGE,
             "fields": ["created", "summary"],
             "properties": [property_key],
         }
         while True:
-            page = self._search_page(body, project_key, deadline)
-            issues = map(as_object, page["issues"])
+            page = self._search_page(body, search.project_key, deadline)
+            issues = self._read_issues(page)
             marked = (self._parse_marked(issue, property_key) for issue in issues)
             yield [issue for issue in marked if issue]
-            token = page.get("nextPageToken")
-            if page.get("isLast") is False and not token:
-                raise JiraBadResponse(
-                    f"{self._http.base_url} listed only some tickets."
-                )
-            if page.get("isLast") or not token:
+            token = page.json.get("nextPageToken")
+            if page.json.get("isLast") is False and not token:
+                raise self._bad_response("listed only some tickets")
+            if page.json.get("isLast") or not token:
                 return
             body["nextPageToken"] = token
 
     def _search_page(
         self, body: dict[str, Any], project_key: str, deadline: float
-    ) -> Mapping[str, Any]:
+    ) -> JiraResponse:
         """Return a page; halve `maxResults` in `body` while the response is too big.
 
         A property may have 32 KB, so a page of tickets may have more than we read.
         """
-        path = "/rest/api/3/search/jql"
         while True:
-            response = self._http.read(
-                "POST",
-                path,
-                "search for tickets",
-                json=body,
-                deadline=deadline,
-                searched_project=project_key,
-            )
-            is_too_big = response.truncated or response.is_too_complex
-            if is_too_big and body["maxResults"] > 1:
-                body["maxResults"] //= 2
-                continue
-            page = response.json
-            if not isinstance(page.get("issues"), list):  # malformed, not empty
-                raise self._no_list()
-            return page
+            page = self._post_query(body, "search for tickets", project_key, deadline)
+            is_too_big = page.truncated or page.is_too_complex
+            if not is_too_big or body["maxResults"] == 1:
+                return page
+            body["maxResults"] //= 2
 
-    def _no_list(self) -> JiraBadResponse:
-        return JiraBadResponse(
-            f"{self._http.base_url} responded without a list of tickets."
+    def _post_query(
+        self, body: dict[str, Any], purpose: str, project_key: str, deadline: float
+    ) -> JiraResponse:
+        return self._http.read(
+            SEARCH, purpose, json=body, deadline=deadline, searched_project=project_key
         )
+
+    def _read_issues(self, page: JiraResponse) -> list[Mapping[str, Any]]:
+        """Return the issues of a page. A malformed page is not an empty one."""
+        issues = page.json.get("issues")
+        if not isinstance(issues, list):
+            raise self._bad_response("responded without a list of tickets")
+        return [as_object(issue) for issue in issues]
+
+    def _bad_response(self, problem: str) -> JiraBadResponse:
+        return JiraBadResponse(f"{self._http.base_url} {problem}.")
 
     def _parse(
         self, issue: Mapping[str, Any], property_key: str = ""
     ) -> FoundTicket | None:
         """Parse an issue leniently: only its id and its key are required."""
-        fields = as_object(issue.get("fields"))
-        issue_id, key = str(issue.get("id")), str(issue.get("key"))
-        if not (is_issue_id(issue_id) and is_issue_key(key)):
+        fields, ticket = as_object(issue.get("fields")), identify(issue, self._http)
+        if not ticket:
             return None
         project = as_object(fields.get("project")).get("key")
         return FoundTicket(
-            id=issue_id,
-            key=key,
-            url=self._http.browse_url(key),
+            **ticket,
             summary=str(fields.get("summary") or "")[:MAX_TEXT],
             status=str(as_object(fields.get("status")).get("name") or "")[:MAX_TEXT],
-            project_key=str(project or key.rpartition("-")[0]),
+            project_key=str(project or ticket["key"].rpartition("-")[0]),
             is_subtask=as_object(fields.get("issuetype")).get("subtask") is True,
             marked=self._parse_marked(issue, property_key),
         )
@@ -220,31 +219,16 @@ class IssueLookup:
     ) -> MarkedIssue | None:
         """Parse an issue strictly; None if it lacks the property or another value."""
         value = as_object(issue.get("properties")).get(property_key)
-        issue_id, key = str(issue.get("id")), str(issue.get("key"))
-        fields = as_object(issue.get("fields"))
+        fields, ticket = as_object(issue.get("fields")), identify(issue, self._http)
         created = _parse_time(fields.get("created"))
-        if not (value and created and is_issue_id(issue_id) and is_issue_key(key)):
+        if not (value and created and ticket):
             return None
         return MarkedIssue(
-            id=issue_id,
-            key=key,
-            url=self._http.browse_url(key),
+            **ticket,
             summary=str(fields.get("summary") or ""),
             created=created,
             marker={k: v for k, v in as_object(value).items() if isinstance(v, str)},
         )
-
-
-def _marked_jql(
-    created_after: timedelta, created_before: timedelta, project_key: str, *, own: bool
-) -> str:
-    oldest = math.ceil(created_after / timedelta(minutes=1))
-    newest = math.floor(created_before / timedelta(minutes=1))
-    clauses = ["creator = currentUser()"] if own else []
-    clauses += [f'project = "{project_key}"'] if project_key else []
-    clauses += [f'created >= "-{oldest}m"']
-    clauses += [f'created <= "-{newest}m"'] if newest > 0 else []
-    return f"{' AND '.join(clauses)} ORDER BY created ASC"
 
 
 def build_jql(project_key: str, words: str) -> str:

@@ -89,7 +89,7 @@ class Metadata:
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
         """
         path = "/rest/api/3/myself"
-        user = self._http.read("GET", path, "log in", deadline=deadline).json
+        user = self._http.read(path, "log in", deadline=deadline).json
         if not user.get("accountId"):
             raise self._missing("an account")
         return Account(
@@ -105,7 +105,7 @@ class Metadata:
         """
         path, purpose = "/_edge/tenant_info", "read the site's cloud id"
         site = self._http.anonymous()
-        response = site.read("GET", path, purpose, deadline=deadline)
+        response = site.read(path, purpose, deadline=deadline)
         try:
             return UUID(str(response.json.get("cloudId")))
         except ValueError as exc:
@@ -137,7 +137,7 @@ class Metadata:
         query = urlencode({"projectKey": project_key, "permissions": permission})
         path = f"/rest/api/3/mypermissions?{query}"
         purpose = f"read its permissions in project {project_key}"
-        response = self._http.read("GET", path, purpose, deadline=deadline)
+        response = self._http.read(path, purpose, deadline=deadline)
         permissions = as_object(response.json.get("permissions"))
         return as_object(permissions.get(permission)).get("havePermission") is True
 
@@ -152,17 +152,8 @@ class Metadata:
         """
         path = f"/rest/api/3/issue/createmeta/{quote(project_key, safe='')}/issuetypes"
         purpose = f"list the issue types of project {project_key}"
-        return [
-            IssueType(
-                id=str(one.get("id"))[:MAX_NAME],
-                name=_name(one),
-                subtask=one.get("subtask") is True,
-                untranslated_name=str(one.get("untranslatedName") or "")[:MAX_NAME],
-            )
-            for one in self._read_pages(
-                path, purpose, "issueTypes", deadline, english=english
-            )
-        ]
+        types = self._read_pages(path, purpose, "issueTypes", deadline, english=english)
+        return [_parse_type(one) for one in types]
 
     def fields(
         self, project_key: str, issue_type_id: str, *, deadline: float
@@ -208,7 +199,7 @@ class Metadata:
             asked = urlencode({**(query or {}), "startAt": start, "maxResults": PAGE})
             url = f"{path}?{asked}"
             page = self._http.read(
-                "GET", url, purpose, deadline=deadline, english=english
+                url, purpose, deadline=deadline, english=english
             ).json
             found = page.get(name)
             if not isinstance(found, list):
@@ -234,24 +225,15 @@ def find_issue_type(types: Sequence[IssueType], name: str) -> IssueType | None:
     """
     if not name:
         return None
-    for same in (_has_name, _has_english_name):
-        exact = [one for one in types if same(one, name)]
-        if exact:
-            return min(exact, key=lambda one: one.subtask)
-    folded = [one for one in types if _fold(name) in _folded_names(one)]
+    named = [one for one in types if one.name == name]
+    if exact := named or [one for one in types if one.untranslated_name == name]:
+        return min(exact, key=lambda one: one.subtask)
+    folded = [
+        one
+        for one in types
+        if _fold(name) in (_fold(one.name), _fold(one.untranslated_name))
+    ]
     return folded[0] if len(folded) == 1 else None
-
-
-def _has_name(one: IssueType, name: str) -> bool:
-    return one.name == name
-
-
-def _has_english_name(one: IssueType, name: str) -> bool:
-    return one.untranslated_name == name
-
-
-def _folded_names(one: IssueType) -> set[str]:
-    return {_fold(one.name), _fold(one.untranslated_name)}
 
 
 def _fold(name: str) -> str:
@@ -274,6 +256,15 @@ def _parse_project(one: Mapping[str, Any]) -> Project:
         key=str(one.get("key"))[:MAX_NAME],
         name=_name(one),
         issue_types=tuple(usable),
+    )
+
+
+def _parse_type(one: Mapping[str, Any]) -> IssueType:
+    return IssueType(
+        id=str(one.get("id"))[:MAX_NAME],
+        name=_name(one),
+        subtask=one.get("subtask") is True,
+        untranslated_name=str(one.get("untranslatedName") or "")[:MAX_NAME],
     )
 
 

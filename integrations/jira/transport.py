@@ -5,10 +5,7 @@ again with each byte. Both matter here, because a POST that was sent may have cr
 ticket. So each connection reports to the `OutgoingRequest` that it carries.
 """
 
-import http.client
-import io
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +21,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from integrations.jira.network import PUBLIC_ONLY, Network
+from killthenoise.deadlines import DeadlineResponse, seconds_left
 
 MAX_HOSTS = 64
 
@@ -44,13 +42,14 @@ class OutgoingRequest:
 
     def remaining(self) -> float:
         """Return the seconds left, more than 0. Raises TimeoutError if none are."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline of this request has passed")
-        return left
+        return seconds_left(self.deadline)
 
 
 _tracked: ContextVar[OutgoingRequest] = ContextVar("tracked")
+
+
+def _remaining() -> float:
+    return _tracked.get().remaining()
 
 
 @contextmanager
@@ -63,35 +62,10 @@ def track(outgoing: OutgoingRequest) -> Iterator[OutgoingRequest]:
         _tracked.reset(token)
 
 
-class _DeadlineReader(io.RawIOBase):
-    """Reads a socket until the deadline, however slowly its bytes arrive."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket) -> None:
-        self._raw, self._sock, self._timeout = raw, sock, sock.gettimeout()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        remaining = _tracked.get().remaining()
-        self._sock.settimeout(min(self._timeout or remaining, remaining))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
-
-
 class _TrackedConnection(HTTPConnection):
     """Connects only where the network allows, and reports when it starts to send."""
 
-    response_class = _Response
+    response_class: Any = staticmethod(partial(DeadlineResponse, remaining=_remaining))
 
     def __init__(self, *args: Any, network: Network, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,13 +76,12 @@ class _TrackedConnection(HTTPConnection):
             self.host,
             self.port,
             options=self.socket_options or (),
-            seconds_left=_tracked.get().remaining(),
+            seconds_left=_remaining(),
             get_timeout=self._connect_timeout,
         )
 
     def _connect_timeout(self) -> float:
-        remaining = _tracked.get().remaining()
-        return min(self.timeout or remaining, remaining)
+        return min(self.timeout or _remaining(), _remaining())
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -147,10 +120,9 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         manager: Any = self.poolmanager
-        pools = {"http": _HTTPPool, "https": _HTTPSPool}
         manager.pool_classes_by_scheme = {
-            scheme: partial(pool, network=self._network)
-            for scheme, pool in pools.items()
+            "http": partial(_HTTPPool, network=self._network),
+            "https": partial(_HTTPSPool, network=self._network),
         }
 
     def build_connection_pool_key_attributes(

@@ -11,7 +11,7 @@ import requests
 from requests_mock import Mocker
 
 from integrations.jira import errors
-from integrations.jira.client import JiraClient, NewIssue
+from integrations.jira.client import JiraClient, NewIssue, WebLink
 from integrations.jira.http import JiraHttp
 from integrations.jira.text.adf import text_to_adf
 from integrations.jira.transport import make_session
@@ -458,16 +458,16 @@ def test_error_of_a_web_link_names_the_ticket_and_the_permission(
 ) -> None:
     url = f"{SITE}/rest/api/3/issue/10000/remotelink"
     requests_mock.post(url, status_code=403, text=error_body("No."))
+    link = WebLink(
+        issue_id="10000",
+        ticket_key="SCRUM-25",
+        global_id="x",
+        url="https://app.example",
+        title="x",
+    )
 
     with pytest.raises(errors.JiraPermissionDenied) as failed:
-        client.link_issue(
-            "10000",
-            ticket_key="SCRUM-25",
-            global_id="x",
-            url="https://app.example",
-            title="x",
-            deadline=time.monotonic() + 5,
-        )
+        client.link_issue(link, deadline=time.monotonic() + 5)
 
     assert str(failed.value) == (
         "The connected Jira account may not add a web link to SCRUM-25. Ask a Jira "

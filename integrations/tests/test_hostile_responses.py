@@ -19,7 +19,7 @@ from integrations.jira.errors import (
     JiraUnreachable,
 )
 from integrations.jira.http import MAX_RESPONSE_BYTES
-from integrations.jira.issue_lookup import MarkedIssue
+from integrations.jira.issue_lookup import MarkedIssue, MarkedSearch
 from integrations.tests.bombs import KINDS, bomb
 from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, deadline_in
 
@@ -121,14 +121,8 @@ def test_response_is_read_up_to_the_limit(
 
 
 def search_marked(client: JiraClient) -> list[MarkedIssue]:
-    pages = client.lookup.search_marked(
-        "k",
-        created_after=timedelta(minutes=1),
-        created_before=timedelta(0),
-        project_key="S",
-        own=True,
-        deadline=deadline_in(),
-    )
+    search = MarkedSearch(created_after=timedelta(minutes=1), project_key="S")
+    pages = client.lookup.search_marked("k", search, deadline=deadline_in())
     return list(chain.from_iterable(pages))
 
 

@@ -10,6 +10,7 @@ from development.sandbox import Sandbox
 from integrations.jira import errors
 from integrations.jira.client import JiraClient
 from integrations.jira.http import JiraHttp
+from integrations.jira.issue_lookup import MarkedSearch
 from integrations.jira.transport import make_session
 from integrations.tests.fake_jira import ISSUE, MakeClient, deadline_in
 
@@ -230,13 +231,10 @@ def search(client: JiraClient, project_key: str, *, marked: bool = False) -> Any
     """Search tickets by words or, for recovery, by their marker."""
     if not marked:
         return client.lookup.search(project_key, "x", deadline=deadline_in())
-    return list(
-        client.lookup.search_marked(
-            "killthenoise",
-            created_after=timedelta(minutes=5),
-            created_before=timedelta(0),
-            project_key=project_key,
-            own=True,
-            deadline=deadline_in(),
-        )
+    marked_search = MarkedSearch(
+        created_after=timedelta(minutes=5), project_key=project_key
     )
+    pages = client.lookup.search_marked(
+        "killthenoise", marked_search, deadline=deadline_in()
+    )
+    return list(pages)

@@ -255,7 +255,7 @@ def test_read_explains_why_a_site_is_refused(
     client = make_client(base_url="https://jira.example")
 
     with pytest.raises(JiraUnreachable, match="not at a public"):
-        client.can_browse("SCRUM", deadline=deadline_in())
+        client.metadata.has_permission("X", "SCRUM", deadline=deadline_in())
     assert client.is_signed_in(deadline=deadline_in())  # true, because nobody denied it
 
 
@@ -275,7 +275,7 @@ def test_redirect_to_a_local_address_is_not_followed(
     with pytest.raises(JiraError):
         make_client().create_issue(ISSUE, deadline=deadline_in())
     with pytest.raises(JiraError):
-        make_client().can_browse("SCRUM", deadline=deadline_in())
+        make_client().metadata.has_permission("X", "SCRUM", deadline=deadline_in())
 
     assert set(connected) == {"127.0.0.1"}
     assert dns.queries == []

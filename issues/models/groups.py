@@ -25,7 +25,7 @@ class AIIssueGroup(models.Model):
         FEATURE_REQUEST = "feature_request", "Feature request"
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    tenant_id = models.UUIDField()
+    tenant_id = models.UUIDField("tenant ID")
     title = models.TextField()
     summary = models.TextField(blank=True)
     severity = models.IntegerField(null=True, blank=True)

@@ -68,7 +68,7 @@ class TicketRequest(models.Model):
     LIVE = (*OPEN, State.CREATED)
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    tenant_id = models.UUIDField()
+    tenant_id = models.UUIDField("tenant ID")
     group = models.ForeignKey(
         AIIssueGroup,
         on_delete=models.DO_NOTHING,

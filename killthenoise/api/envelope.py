@@ -18,10 +18,7 @@ def success(
 
 
 def success_list(
-    data: Collection[Any],
-    message: str,
-    next_cursor: str | None = None,
-    **more: Any,
+    data: Collection[Any], message: str, next_cursor: str | None = None, **more: Any
 ) -> Response:
     """Return 200 with a list, its `count`, the `next_cursor` and `more` keys."""
     return success(data, message, count=len(data), next_cursor=next_cursor, **more)
@@ -58,13 +55,9 @@ class ErrorResponse:
             "retryable": self.retryable,
             "request_id": current_request_id(),
         }
-        if self.fields:
-            body["fields"] = self.fields
-        if self.ticket_may_exist:
-            body["ticket_may_exist"] = True
-        if self.data is not None:
-            body["data"] = self.data
-        return body
+        body |= {"fields": self.fields} if self.fields else {}
+        body |= {"ticket_may_exist": True} if self.ticket_may_exist else {}
+        return body | ({"data": self.data} if self.data is not None else {})
 
     @property
     def headers(self) -> dict[str, str]:

@@ -135,11 +135,11 @@ class JsonErrorsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if not request.path.startswith("/api/") or response.status_code < 400:
-            return response
-        if response.headers.get("Content-Type", "").startswith("application/json"):
-            return response
-        return _enveloped(request, response)
+        is_error = request.path.startswith("/api/") and response.status_code >= 400
+        content_type = response.headers.get("Content-Type", "")
+        if is_error and not content_type.startswith("application/json"):
+            return _enveloped(request, response)
+        return response
 
 
 def _enveloped(request: HttpRequest, response: HttpResponseBase) -> JsonResponse:

@@ -53,11 +53,9 @@ def envelope(name: str, data: Field[Any, Any, Any, Any], **more: Any) -> Any:
 
 def list_envelope(name: str, row: Field[Any, Any, Any, Any], **more: Any) -> Any:
     """Return the envelope of a list; `row` is a serializer with `many=True`."""
-    page = {
-        "count": serializers.IntegerField(min_value=0),
-        "next_cursor": serializers.CharField(allow_null=True),
-    }
-    return envelope(name, row, **page, **more)
+    count = serializers.IntegerField(min_value=0)
+    cursor = serializers.CharField(allow_null=True)
+    return envelope(name, row, count=count, next_cursor=cursor, **more)
 
 
 def operation(
@@ -78,6 +76,7 @@ def operation(
     their parameters this response supplies:
     https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
     """
+    facts = {RAISES: list(raises), LINKS: links or {}, USES_DATABASE: uses_database}
 
     def describe(view: View) -> View:
         summary, _, description = inspect.cleandoc(view.__doc__ or "").partition("\n\n")
@@ -89,11 +88,7 @@ def operation(
             responses={200: response},
             parameters=list(parameters),
             tags=[tag],
-            extensions={
-                RAISES: list(raises),
-                LINKS: links or {},
-                USES_DATABASE: uses_database,
-            },
+            extensions=facts,
         )(view)
         return described
 

@@ -14,8 +14,6 @@ class MethodsMetadata(BaseMetadata):
 
     def determine_metadata(self, request: Request, view: "APIView") -> dict[str, Any]:
         """Return the body of the response."""
-        return {
-            "success": True,
-            "data": {"methods": view.allowed_methods},
-            "message": "The methods of this path; /api/docs describes them",
-        }
+        data = {"methods": view.allowed_methods}
+        message = "The methods of this path; /api/docs describes them"
+        return {"success": True, "data": data, "message": message}

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 
 from killthenoise.api.authentication import Caller
 
+Serializer = serializers.Serializer[Any]
+
 _KEY_RULE = "Idempotency-Key must have 1 to 255 printable ASCII characters."
 _printable_ascii = re.compile(r"[\x20-\x7e]{1,255}")
 
@@ -19,19 +21,18 @@ def get_caller(request: Request) -> Caller:
 
 
 def validated(
-    serializer: type[serializers.Serializer[Any]], request: Request, **context: Any
+    serializer: type[Serializer], request: Request, **context: Any
 ) -> dict[str, Any]:
     """Return the body's validated values. Raises ValidationError (400)."""
-    bound = serializer(data=request.data, context=context)
-    bound.is_valid(raise_exception=True)
-    return dict(bound.validated_data)
+    return _validate(serializer(data=request.data, context=context))
 
 
-def validated_query(
-    serializer: type[serializers.Serializer[Any]], request: Request
-) -> dict[str, Any]:
+def validated_query(serializer: type[Serializer], request: Request) -> dict[str, Any]:
     """Return the query's validated values. Raises ValidationError (400)."""
-    bound = serializer(data=request.query_params.dict())
+    return _validate(serializer(data=request.query_params.dict()))
+
+
+def _validate(bound: Serializer) -> dict[str, Any]:
     bound.is_valid(raise_exception=True)
     return dict(bound.validated_data)
 
@@ -39,8 +40,6 @@ def validated_query(
 def idempotency_key(request: Request) -> str:
     """Return the header Idempotency-Key, "" if absent. Raises ValidationError."""
     key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return ""
-    if not _printable_ascii.fullmatch(key):
+    if key is not None and not _printable_ascii.fullmatch(key):
         raise ValidationError({"Idempotency-Key": [_KEY_RULE]})
-    return key
+    return key or ""

@@ -105,8 +105,7 @@ class SigningKeys:
     def _start_fetch(self) -> "Future[bool]":
         """Fetch in a thread of its own: a resolver that hangs cannot be interrupted."""
         fetch: Future[bool] = Future()
-        thread = threading.Thread(target=self._run, args=(fetch,), daemon=True)
-        thread.start()
+        threading.Thread(target=self._run, args=(fetch,), daemon=True).start()
         self._fetch_ends = time.monotonic() + FETCH_TIMEOUT_S
         return fetch
 
@@ -126,11 +125,8 @@ class SigningKeys:
 
     def _log_failure(self, exc: Exception) -> None:
         age = _age(self._fetched_at)
-        text = "there are none to use"
-        if age < STALE_S:
-            text = (
-                f"those of {age:.0f} seconds ago are used for up to {STALE_S} seconds"
-            )
+        used = f"those of {age:.0f} seconds ago are used for up to {STALE_S} seconds"
+        text = used if age < STALE_S else "there are none to use"
         logger.warning("no signing keys from %s: %s; %s", self._url, exc, text)
 
 

@@ -38,12 +38,10 @@ class TenantBusy(ServiceError):
     http_status = 429
     retryable = True
     retry_after = RETRY_AFTER_S
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Too many requests are running at the same time, so this one did nothing. "
-            f"Try again in {RETRY_AFTER_S} seconds."
-        )
+    default_message = (
+        "Too many requests are running at the same time, so this one did nothing. "
+        f"Try again in {RETRY_AFTER_S} seconds."
+    )
 
 
 @contextmanager

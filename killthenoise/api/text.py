@@ -46,10 +46,7 @@ def clean_url(text: str) -> str:
 
 
 def clean_title(text: str) -> str:
-    """Return `text` cleaned and on one line: each line break becomes one space.
-
-    It splits instead of matching the spaces around a break, which would take quadratic
-    time.
-    """
+    """Return `text` cleaned and on one line: each line break becomes one space."""
+    # Matching the spaces around a break as well would take quadratic time.
     parts = (part.strip() for part in _title_breaks.split(clean_text(text)))
     return " ".join(filter(None, parts))

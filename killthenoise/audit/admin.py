@@ -116,6 +116,6 @@ class AuditEventAdmin(AuditAdmin):
     ]
     list_filter = ["action", "outcome", "object_type", "created_at"]
     search_fields = ["actor", "object_id", "tenant_id", "request_id", "detail"]
-    search_help_text = "Actor, object ID, tenant, request ID or ticket key"
+    search_help_text = "Actor, object ID, tenant ID, request ID or ticket key"
     date_hierarchy = "created_at"
     ordering = ["-created_at"]

@@ -47,7 +47,7 @@ class AuditEvent(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
-    tenant_id = models.UUIDField(null=True, blank=True)
+    tenant_id = models.UUIDField("tenant ID", null=True, blank=True)
     actor = models.CharField(max_length=255)
     action = models.CharField(max_length=50, choices=Action)
     outcome = models.CharField(max_length=50, default=OK)

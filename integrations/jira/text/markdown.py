@@ -22,13 +22,7 @@ from types import FunctionType
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
-from markdown_it.rules_block import (
-    StateBlock,
-    heading,
-    hr,
-    list_block,
-    paragraph,
-)
+from markdown_it.rules_block import StateBlock, heading, hr, list_block, paragraph
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
