@@ -200,9 +200,9 @@ def test_recovery_in_the_background_needs_no_slot(
 def test_other_tenants_and_health_checks_do_not_wait_for_a_tenant_with_a_slow_jira(
     tmp_path: Path, tenant_id: UUID, integration: Integration
 ) -> None:
-    """Real gunicorn with 4 threads. The slow Jira accepts requests and never responds.
+    """Real gunicorn, one worker with 4 threads, of which one tenant may use 2.
 
-    By default one tenant may use 2 of these threads.
+    The slow Jira accepts requests and never responds.
     """
     clicks = 8
     groups = [GroupFactory.create(tenant_id=tenant_id) for _ in range(clicks)]
@@ -212,9 +212,9 @@ def test_other_tenants_and_health_checks_do_not_wait_for_a_tenant_with_a_slow_ji
         host, port = slow.getsockname()
         integration.base_url = f"http://{host}:{port}"
         integration.save()
-        processes = Processes(
-            running, tmp_path, {"DATABASE_URL": database_url(), "WEB_THREADS": "4"}
-        )
+        variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": "4"}
+        variables["DATABASE_URL"] = database_url()
+        processes = Processes(running, tmp_path, variables)
         api = Api(f"http://127.0.0.1:{free_port(0)}", tenant_id)
         processes.start_server(api.server)
 
