@@ -32,9 +32,9 @@ def link_jira_ticket(
     integration = get_active_jira(tenant_id=group.tenant_id)
     with outgoing_slot(group.tenant_id):
         found = find_ticket(integration=integration, text=ticket_key)
-    marker = found.marked.marker if found.marked else {}
-    if found.marked and marker.get("group_id") == str(group.pk):
-        link_marked(integration, [found.marked], caller.actor)
+    marked = found.marked
+    if marked and marked.marker.get("group_id") == str(group.pk):
+        link_marked(integration, [marked], caller.actor)
     site = _get_recorded_site(group, found, integration)
     ticket = JiraTicket.found(found, base_url=site)
     atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))

@@ -5,6 +5,7 @@ connections that they do not use. Here all threads of a process share a few, and
 them back after each request and while they wait. Django's own pool needs psycopg 3.
 """
 
+import os
 import select
 from collections import deque
 from contextlib import suppress
@@ -67,6 +68,10 @@ class Pool:
 def get_pool(host: str, port: str, database: str) -> Pool:
     """Return this process's pool of connections to a database."""
     return Pool(settings.DATABASE_CONNECTIONS)
+
+
+# A forked process must not use its parent's connections.
+os.register_at_fork(after_in_child=get_pool.cache_clear)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
