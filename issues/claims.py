@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from integrations.models import Integration
 from integrations.services import get_active_jira, is_ready
-from issues import postgresql
+from issues import creation_sql
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
 from issues.locking import atomically, lock_group, repeatedly
 from issues.models import Report, TicketRequest
@@ -43,7 +43,7 @@ def claim(request: TicketRequest, *, client_key: str, allow_another: bool) -> Cl
     raises.
     """
     request.request_hash = _hash_content(request)
-    if postgresql.is_usable() and not allow_another:
+    if creation_sql.is_usable() and not allow_another:
         request.idempotency_key = client_key or _derive_key(request, unlinked=0)
         if quickly := _claim_quickly(request):
             return quickly
@@ -55,12 +55,12 @@ def _claim_quickly(request: TicketRequest) -> Claim | None:
 
     None in all other cases: then `_claim` decides.
     """
-    account = postgresql.look(request)
+    account = creation_sql.look(request)
     if account is None or not is_ready(account):
         return None
     if account.live_id is None:
         _address(request, account)
-        is_ours = repeatedly(lambda: postgresql.insert_claim(request, account))
+        is_ours = repeatedly(lambda: creation_sql.insert_claim(request, account))
         claimed = Claim(integration=account, severity=account.group_severity)
         return claimed if is_ours else None
     same = account.live_hash == request.request_hash

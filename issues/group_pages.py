@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from issues import postgresql
+from issues import group_list_sql
 from issues.models import AIIssueGroup, Report
 from issues.serializers import GroupSerializer
 from killthenoise.api.pagination import Cursor, paginate
@@ -46,7 +46,9 @@ def get_sources_and_tickets(
 
 def _read_quickly(tenant_id: UUID, *, limit: int, cursor: Cursor | None) -> Page:
     after = (cursor.moment, cursor.pk) if cursor else None
-    found = postgresql.read_groups(tenant_id=tenant_id, limit=limit + 1, after=after)
+    found = group_list_sql.read_groups(
+        tenant_id=tenant_id, limit=limit + 1, after=after
+    )
     page = found[:limit]
     if len(found) <= limit:
         return page, None

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
 from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
-from issues import postgresql
+from issues import creation_sql
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request, repeatedly
 from issues.models import (
@@ -74,7 +74,7 @@ def record_created(
     """
     actor = actor or request.actor
     try:
-        if postgresql.is_usable() and _record_quickly(request, ticket, evidence):
+        if creation_sql.is_usable() and _record_quickly(request, ticket, evidence):
             return True
         return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
@@ -103,7 +103,7 @@ def _record_quickly(
         linked=True,
     )
     outcome = {"attempts": request.attempts, **created_outcome(ticket), **evidence}
-    return repeatedly(lambda: postgresql.record_created(request, report, outcome))
+    return repeatedly(lambda: creation_sql.record_created(request, report, outcome))
 
 
 def _record_created(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from issues import postgresql
+from issues import creation_sql
 
 
 def use_the_usual_way(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(postgresql, "look", lambda request: None)
-    patch.setattr(postgresql, "record_created", lambda *_: False)
+    patch.setattr(creation_sql, "look", lambda request: None)
+    patch.setattr(creation_sql, "record_created", lambda *_: False)

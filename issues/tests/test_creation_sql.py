@@ -1,25 +1,21 @@
 """The three statements of a creation do what the usual way does, and nothing else."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from pytest_django import Settings
-from rest_framework.renderers import JSONRenderer
 
 from integrations.models import Integration
-from issues import postgresql
+from issues import creation_sql
 from issues.claims import claim
-from issues.group_pages import _read_quickly, _read_usually
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import JiraTicket, record_created
 from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
 from issues.tests.test_races import while_locked
 from issues.tests.usual_way import use_the_usual_way
-from killthenoise.api.pagination import Cursor
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite has the usual way only"
@@ -154,11 +150,11 @@ def test_claim_changes_nothing_if_anything_changed_since_the_look(
     group: AIIssueGroup, integration: Integration, meanwhile: Any
 ) -> None:
     request = ask(group, idempotency_key="k", integration=integration)
-    account = postgresql.look(request)
+    account = creation_sql.look(request)
     meanwhile(group)
     before = TicketRequest.objects.count()
 
-    assert postgresql.insert_claim(request, account) is False
+    assert creation_sql.insert_claim(request, account) is False
 
     assert TicketRequest.objects.count() == before
 
@@ -197,7 +193,7 @@ def test_record_changes_nothing_if_anything_changed_since_the_claim(
     states = list(TicketRequest.objects.values_list("state"))
     report = Report(group_id=group.pk, source="jira", external_id="SCRUM-1")
 
-    assert postgresql.record_created(request, report, {"state": "created"}) is False
+    assert creation_sql.record_created(request, report, {"state": "created"}) is False
 
     assert list(TicketRequest.objects.values_list("state")) == states
     assert not Report.objects.filter(external_id="SCRUM-1").exists()
@@ -208,9 +204,11 @@ def test_claim_waits_for_the_group_and_sees_what_its_holder_committed(
 ) -> None:
     """The second of the two statements must not use what the first one saw."""
     request = ask(group, idempotency_key="k", integration=integration)
-    account = postgresql.look(request)
+    account = creation_sql.look(request)
 
-    with while_locked(group, lambda: postgresql.insert_claim(request, account)) as ours:
+    with while_locked(
+        group, lambda: creation_sql.insert_claim(request, account)
+    ) as ours:
         ticket_by_pipeline(group)
 
     assert ours.result() is False
@@ -226,7 +224,7 @@ def test_record_waits_for_the_group_and_sees_what_its_holder_committed(
     outcome = {"state": "created"}
 
     def record() -> bool:
-        return postgresql.record_created(request, report, outcome)
+        return creation_sql.record_created(request, report, outcome)
 
     with while_locked(group, record) as ours:
         ticket_by_pipeline(group)
@@ -245,34 +243,3 @@ def test_claim_and_record_refuse_to_be_part_of_a_transaction(
     claim(request, client_key="", allow_another=False)
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         record_created(request, TICKET)
-
-
-@pytest.mark.django_db
-def test_page_of_groups_is_that_of_the_usual_way(tenant_id: UUID) -> None:
-    moment = timezone.now()
-    groups = GroupFactory.create_batch(5, tenant_id=tenant_id, tags=["a", {"b": 1}])
-    AIIssueGroup.objects.filter(pk__in=[group.pk for group in groups[:3]]).update(
-        updated_at=moment, severity=None
-    )
-    for source in ("slack", "slack", "jira", "jira", "hubspot"):
-        ReportFactory.create(group=groups[0], source=source)
-    ReportFactory.create(group=groups[1], source="jira")
-    GroupFactory.create()
-    cursor: Cursor | None = None
-    seen = []
-
-    while True:
-        quick = _read_quickly(tenant_id, limit=2, cursor=cursor)
-        usual = _read_usually(tenant_id, limit=2, cursor=cursor)
-
-        assert render(quick[0]) == render(usual[0])
-        assert quick[1] == usual[1]
-        seen += [group["id"] for group in quick[0]]
-        if quick[1] is None:
-            break
-        cursor = Cursor.parse(quick[1])
-    assert sorted(seen) == sorted(str(group.pk) for group in groups)
-
-
-def render(rows: list[dict[str, Any]]) -> str:
-    return JSONRenderer().render(rows).decode()

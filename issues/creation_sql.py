@@ -1,9 +1,9 @@
-"""A creation in three statements, and a page of groups in one, on PostgreSQL.
+"""A creation in three statements, on PostgreSQL.
 
 `claims` and `outcomes` decide with the ORM what becomes of any request, in eleven
 statements. Nearly always the group has no ticket and no request, and then the
 statements here do the same. If anything is different they change nothing, and the
-usual way decides. test_postgresql.py compares both.
+usual way decides. test_creation_sql.py compares both.
 
 psycopg2 sends a string with several statements at once, and PostgreSQL runs them in one
 transaction. Each statement sees what was committed before it began, so the second one
@@ -14,9 +14,8 @@ Tables are quoted as the ORM quotes them, so that logs and tools find all statem
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -86,30 +85,6 @@ WITH report AS (
 SELECT id FROM settled
 """
 
-GROUPS = """
-SELECT page.id::text, page.tenant_id::text, title, summary, severity, status, type,
-  ai_type_confidence, ai_type_reasoning, tags::json AS tags,
-  coalesce(frequency, 0)::int AS frequency, coalesce(sources, '[]') AS sources, team_id,
-  coalesce(jira_tickets, '[]') AS jira_tickets, created_at, updated_at
-FROM (
-  SELECT * FROM "issues_aiissuegroup" WHERE tenant_id = %(tenant_id)s AND {after}
-  ORDER BY updated_at DESC, id DESC LIMIT %(limit)s
-) page
-LEFT JOIN LATERAL (
-  SELECT sum(n) AS frequency,
-    json_agg(json_build_object('source', source, 'count', n) ORDER BY n DESC, source)
-      AS sources
-  FROM (SELECT source, count(*) AS n FROM "issues_report"
-    WHERE group_id = page.id GROUP BY source) counted
-) counts ON true
-LEFT JOIN LATERAL (
-  SELECT json_agg(json_build_object('key', external_id, 'url', url, 'status', NULL)
-    ORDER BY created_at DESC) AS jira_tickets
-  FROM "issues_report" WHERE group_id = page.id AND source = 'jira'
-) tickets ON true
-ORDER BY updated_at DESC, page.id DESC
-"""
-
 
 def is_usable() -> bool:
     """Whether the database is PostgreSQL, and each string commits by itself."""
@@ -161,27 +136,6 @@ def record_created(
     )
     params = [*group, *values, request.pk, *group, *outcome.values(), request.pk]
     return bool(_execute(LOCK + sql, [*params, bool(settings.FRONTEND_URL)]))
-
-
-def read_groups(
-    *, tenant_id: UUID, limit: int, after: tuple[datetime, UUID] | None
-) -> list[dict[str, Any]]:
-    """Return groups as the API shows them, most recently updated first.
-
-    `after` is the time and the id of the last group of the page before.
-    """
-    moment, pk = after or (None, None)
-    condition = "(updated_at, id) < (%(moment)s, %(pk)s)" if after else "true"
-    params: dict[str, Any] = {
-        "tenant_id": tenant_id,
-        "limit": limit,
-        "moment": moment,
-        "pk": pk,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(GROUPS.format(after=condition), params)
-        names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _columns(row: Model, but: set[str]) -> tuple[str, list[Any]]:
