@@ -3,7 +3,7 @@
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import create_server
@@ -50,18 +50,16 @@ def tls_server(path: Path, received: list[str | bytes]) -> Iterator[int]:
     context.sni_callback = lambda _, name, __: received.append(name)
 
     def serve() -> None:
-        connection, _ = listening.accept()
-        with connection:
-            try:
-                with context.wrap_socket(connection, server_side=True) as secure:
-                    received.append(secure.recv(65536))
-                    secure.sendall(REFUSAL)
-                    while secure.recv(65536):  # closing with unread bytes would reset
-                        pass
-            except OSError:
-                return
+        with suppress(OSError):
+            connection, _ = listening.accept()
+            with context.wrap_socket(connection, server_side=True) as secure:
+                received.append(secure.recv(65536))
+                secure.sendall(REFUSAL)
+                while secure.recv(65536):  # closing with unread bytes would reset
+                    pass
 
     with create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)  # the client may give up before it connects
         thread = threading.Thread(target=serve)
         thread.start()
         yield listening.getsockname()[1]
