@@ -203,7 +203,7 @@ class FakeJira:
         return ticket
 
     def _get(self, request: Any, context: Any) -> str:
-        """Return a ticket by its key."""
+        """Return a ticket by its key, with its marker."""
         self.run_interleaved()
         key = request.path.rpartition("/")[2].upper()
         found = (t for t in self.tickets if t.key == key and t.created <= self.now())
@@ -211,8 +211,19 @@ class FakeJira:
         if ticket is None:
             context.status_code = 404
             return "{}"
-        fields = {"summary": "x", "project": {"key": "SCRUM"}}
-        return json.dumps({"id": ticket.id, "key": ticket.key, "fields": fields})
+        issue = self._show(ticket)
+        issue["fields"] |= {"summary": "x", "project": {"key": "SCRUM"}}
+        return json.dumps(issue)
+
+    def _show(self, ticket: Ticket) -> dict[str, Any]:
+        """Return a ticket as Jira shows it, with its marker if it has one."""
+        marker = {"request_id": ticket.marker, "group_id": str(ticket.group_id)}
+        return {
+            "id": ticket.id,
+            "key": ticket.key,
+            "fields": {"created": (ticket.created - self.clock_offset).isoformat()},
+            "properties": {"killthenoise": marker} if ticket.marker else {},
+        }
 
     def _search(self, request: Any, context: Any) -> str:
         self.run_interleaved()
@@ -254,17 +265,7 @@ class FakeJira:
             newest = min(newest, self.now() - timedelta(minutes=int(before[1])))
         others = [{"id": str(n), "key": f"SCRUM-{n}"} for n in (901, 902, 903)]
         return others + [
-            {
-                "id": ticket.id,
-                "key": ticket.key,
-                "fields": {"created": (ticket.created - self.clock_offset).isoformat()},
-                "properties": {
-                    "killthenoise": {
-                        "request_id": ticket.marker,
-                        "group_id": str(ticket.group_id),
-                    }
-                },
-            }
+            self._show(ticket)
             for ticket in sorted(self.tickets, key=lambda ticket: ticket.created)
             if oldest <= ticket.created <= newest
             if ticket.marker and (not own or ticket.creator == account)
