@@ -33,8 +33,8 @@ class SecretField(TextField):
         return Secret(super().to_internal_value(data))
 
 
-class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
-    """The project, issue type and fields of new tickets. Each may be left out."""
+class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
+    """The project and issue type of new tickets. Each may be left out."""
 
     project_key = TextField(
         name="project key",
@@ -46,6 +46,11 @@ class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
     issue_type = TextField(
         name="issue type", clean=clean_title, limit=100, required=False
     )
+
+
+class TicketTargetSerializer(ProjectAndTypeSerializer):
+    """The project, issue type and fields of new tickets. Each may be left out."""
+
     settings = SettingsSerializer(required=False)
 
 

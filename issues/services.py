@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -27,12 +28,13 @@ from integrations.jira.errors import (
 )
 from integrations.models import Integration
 from integrations.new_tickets import TicketContent
+from integrations.routes import AskedTarget, TicketTarget
 from integrations.services import (
     create_issue,
     get_jira_account,
     record_integration_works,
 )
-from issues.claims import claim
+from issues.claims import Claim, claim
 from issues.errors import TicketInProgress
 from issues.models import TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
@@ -73,11 +75,16 @@ def create_jira_ticket(
     caller: Caller,
     idempotency_key: str = "",
     allow_another: bool = False,
+    project_key: str = "",
+    issue_type: str = "",
+    deadline: float | None = None,
 ) -> CreatedTicket:
     """Create the ticket that this request asks for, or return it if it exists.
 
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
     for one more ticket where the group has one, and needs an `idempotency_key`.
+    `project_key` and `issue_type` override the routes and the integration. `deadline`
+    is in `time.monotonic()` seconds; by default, it is the request's.
 
     Raises NoActiveIntegration, NoProjectChosen, IntegrationDisconnected,
     AccountUnusable, GroupNotFound, TicketInProgress, TicketExists,
@@ -93,8 +100,15 @@ def create_jira_ticket(
         client_ip=caller.client_ip,
         request_id=caller.request_id,
     )
+    claim_it = partial(
+        claim,
+        request,
+        client_key=idempotency_key,
+        allow_another=allow_another,
+        asked=AskedTarget(project_key=project_key, issue_type=issue_type),
+    )
     with _slot_for(request):
-        return _create_or_replay(request, idempotency_key, allow_another)
+        return _create_or_replay(request, claim_it, deadline or request_deadline())
 
 
 @contextmanager
@@ -117,18 +131,17 @@ def _slot_for(request: TicketRequest) -> Iterator[None]:
 
 
 def _create_or_replay(
-    request: TicketRequest, client_key: str, allow_another: bool
+    request: TicketRequest, claim_it: Callable[[], Claim], deadline: float
 ) -> CreatedTicket:
     """Claim and send the request, or wait for the open request of the group."""
-    deadline = request_deadline()
     wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     while True:
         before_send = _start_lease(request)
-        claimed = claim(request, client_key=client_key, allow_another=allow_another)
+        claimed = claim_it()
         if claimed.ticket:
             return CreatedTicket(claimed.ticket, replayed=True)
-        if claimed.integration:
-            ours = claimed.integration, claimed.severity
+        if claimed.integration and claimed.target:
+            ours = claimed.integration, claimed.target, claimed.severity
             ticket = _create(request, *ours, before_send, deadline)
             return CreatedTicket(ticket, replayed=False)
         if claimed.open_request:
@@ -155,13 +168,14 @@ def _start_lease(request: TicketRequest) -> Callable[[], None]:
 def _create(
     request: TicketRequest,
     integration: Integration,
+    target: TicketTarget,
     severity: int | None,
     before_send: Callable[[], None],
     deadline: float,
 ) -> JiraTicket:
     """Send the claimed request to Jira and record the outcome."""
     content = TicketContent(
-        project_key=request.project_key,
+        target=target,
         title=request.title,
         description=request.description,
         severity=severity,
