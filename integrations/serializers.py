@@ -7,11 +7,11 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
 from integrations.site_url import MAX_LENGTH, NOT_A_SITE, normalize_site_url
-from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
@@ -51,7 +51,7 @@ class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
 class TicketTargetSerializer(ProjectAndTypeSerializer):
     """The project, issue type and fields of new tickets. Each may be left out."""
 
-    settings = SettingsSerializer(required=False)
+    settings = IntegrationSettingsSerializer(required=False)
 
 
 class ConnectSerializer(TicketTargetSerializer):
@@ -198,7 +198,7 @@ class IntegrationSerializer(serializers.ModelSerializer[Integration]):
     """An integration, without its token."""
 
     # The context may hold `preflights`: new results by the integration's id.
-    settings = SettingsSerializer(read_only=True)
+    settings = IntegrationSettingsSerializer(read_only=True)
     connection_status = serializers.SerializerMethodField()
 
     class Meta:

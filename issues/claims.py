@@ -10,7 +10,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q
 
-from integrations.errors import NoProjectChosen
 from integrations.models import Integration
 from integrations.routes import (
     NOTHING_ASKED,
@@ -24,7 +23,7 @@ from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
 from issues.locking import atomically, lock_group, repeatedly
 from issues.models import Report, TicketRequest
 from issues.outcomes import JiraTicket, relink
-from issues.routing import facts_of, read_facts
+from issues.routing import facts_of, read_facts, require_project
 
 State = TicketRequest.State
 
@@ -114,8 +113,7 @@ def _claim(
     integration = get_active_jira(tenant_id=request.tenant_id)
     facts = read_facts(integration, request.group_id)
     target = choose_target(integration, asked, facts)
-    if not target.project_key:
-        raise NoProjectChosen
+    require_project(target)
     _address(request, integration, target)
     request.created_at = group.now
     request.lease_until = group.now + timedelta(seconds=settings.LEASE_S)

@@ -4,8 +4,9 @@ import json
 from typing import Any
 from uuid import UUID
 
+from integrations.errors import NoProjectChosen
 from integrations.models import Integration
-from integrations.routes import GroupFacts, has_routes
+from integrations.routes import GroupFacts, TicketTarget, has_routes
 from issues.models import AIIssueGroup, Report
 
 
@@ -24,3 +25,9 @@ def facts_of(account: Any) -> GroupFacts | None:
     """Return the facts that `creation_sql.look` has read with the account."""
     facts = account.route_facts
     return GroupFacts(**json.loads(facts)) if facts else None
+
+
+def require_project(target: TicketTarget) -> None:
+    """Raise NoProjectChosen if nothing names a project."""
+    if not target.project_key:
+        raise NoProjectChosen

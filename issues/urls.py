@@ -6,6 +6,7 @@ Each also works with a trailing slash, without a redirect.
 from django.urls import re_path
 
 from issues import views
+from issues.previews import TicketPreviewView
 
 GROUP = "ai/(?P<group_id>[^/]+)"
 
@@ -17,6 +18,11 @@ urlpatterns = [
         f"^{GROUP}/create-jira-ticket/?$",
         views.CreateJiraTicketView.as_view(),
         name="create-jira-ticket",
+    ),
+    re_path(
+        f"^{GROUP}/ticket-preview/?$",
+        TicketPreviewView.as_view(),
+        name="ticket-preview",
     ),
     re_path(
         f"^{GROUP}/link-jira-ticket/?$",

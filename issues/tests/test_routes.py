@@ -38,7 +38,7 @@ def use_routes(integration: Integration, *routes: dict[str, Any]) -> None:
 def sent(jira: Sandbox) -> dict[str, Any]:
     """Return the fields of the only ticket."""
     [ticket] = jira.tickets
-    return ticket.fields
+    return dict(ticket.fields)
 
 
 @pytest.mark.usefixtures("_both_ways")

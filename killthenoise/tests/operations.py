@@ -93,6 +93,9 @@ OPERATIONS = {
         },
         {},
     ),
+    "previewTicket": Operation(
+        "get", f"{GROUP_PATH}/ticket-preview", invalid={"project_key": "no key"}
+    ),
     "createJiraTicket": Operation(
         "post",
         f"{GROUP_PATH}/create-jira-ticket",
