@@ -45,6 +45,7 @@ from integrations.new_tickets import (
     name_type_by_id,
     truncate_description,
 )
+from integrations.pacing import slow_down
 from integrations.routes import list_project_keys
 from integrations.ticket_references import TicketReference, parse_ticket_reference
 from killthenoise.api.slots import outgoing_slot
@@ -125,7 +126,7 @@ def create_issue(
                 send = partial(
                     create, issue, deadline=deadline, before_send=before_send
                 )
-                return _post(send, deadline)
+                return _post(send, deadline, integration.base_url)
             except (JiraContentTooLong, JiraIssueTypeInvalid) as rejected:
                 correct = corrections.pop(type(rejected), None)
                 if correct is None:
@@ -133,12 +134,18 @@ def create_issue(
                 issue = correct(issue, rejected)
 
 
-def _post(send: Callable[[], CreatedIssue], deadline: float) -> CreatedIssue:
-    """POST the ticket, and again after a 429 while sends and time are left."""
+def _post(
+    send: Callable[[], CreatedIssue], deadline: float, base_url: str
+) -> CreatedIssue:
+    """POST the ticket, and again after a 429 while sends and time are left.
+
+    A 429 also slows down what is sent to the site in the background.
+    """
     for sends in range(1, MAX_SENDS):
         try:
             return send()
         except JiraRateLimited as limited:
+            slow_down(base_url, limited.retry_after)
             jitter = random.uniform(1, 1.3)  # noqa: S311 # nosec B311
             pause = (limited.retry_after or 2**sends) * jitter
             if time.monotonic() + pause >= deadline:

@@ -2,6 +2,7 @@
 
 from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
+from issues.models.jobs import JobItem, TicketJob
 from issues.models.reports import Report
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
@@ -13,9 +14,11 @@ __all__ = [
     "MAX_DURATION_MS",
     "MAX_TITLE",
     "AIIssueGroup",
+    "JobItem",
     "RemoteLink",
     "Report",
     "Sweep",
+    "TicketJob",
     "TicketRequest",
     "TicketRequestQuerySet",
 ]

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
+from issues.job_workers import run_due_jobs
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
@@ -85,7 +86,7 @@ class Command(BaseCommand):
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
         close_old_connections()
-        for task in (recover_due, sweep_due, send_due_remote_links):
+        for task in (recover_due, sweep_due, send_due_remote_links, run_due_jobs):
             try:
                 counts = task()
                 logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
@@ -101,6 +102,7 @@ def work() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
     states, swept = recover_due(), sweep_due()
     send_due_remote_links()
+    run_due_jobs()
     return states + Counter(linked=swept["linked"])
 
 
