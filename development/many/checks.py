@@ -14,6 +14,8 @@ ITEMS = 100
 KILLED_AT = 40
 """How many tickets exist when everything is killed."""
 SLOW_ITEMS, SLOW_PER_S = 60, 5
+GROUPS, CAP, DAYS = 10_000, 500, 3
+LOST_RESPONSES = ("reset_after_create", "truncated", "broken_json", "server_error")
 SHORT: dict[str, dict[str, Any]] = {
     "no_response": {"seconds": 3.0, "after_create": True},
     "stalled": {"seconds": 4.0, "method": "POST", "path": "/rest/api/3/issue"},
@@ -63,6 +65,34 @@ def check_slow(environment: Environment) -> bool:
     return _is_exact(environment, groups, data) and not failed
 
 
+def check_rules(environment: Environment) -> bool:
+    """10,000 groups that match, a cap of 500, three days, two background loops."""
+    groups = environment.begin(GROUPS)
+    for kind in LOST_RESPONSES:
+        fault = {"kind": kind, "times": None, "probability": PROBABILITY}
+        environment.call_sandbox("POST", "faults", fault | SHORT.get(kind, {}))
+    rule = {"name": "all", "when": {"severity_min": 0}, "daily_cap": CAP}
+    environment.use_rule(rule | {"dry_run": False})
+    environment.start_loop()
+    counts = []
+    for day in range(DAYS):
+        started = time.monotonic()
+        environment.wait_for_rules(CAP * (day + 1))
+        counts.append(len(environment.list_tickets()))
+        print(f"rules: day {day + 1}: {counts[-1]} tickets, ", end="")
+        print(f"{time.monotonic() - started:.0f} s")
+        environment.pass_a_day()
+    tickets = environment.list_tickets()
+    requests = TicketRequest.objects.filter(group__in=groups)
+    created = requests.filter(state="created")
+    print(f"  {len(set(tickets.values()))} groups have a ticket, ", end="")
+    print(f"{created.count()} requests created, faults met: ", end="")
+    triggered = environment.call_sandbox("GET", "faults")["triggered"]
+    print(sum(triggered.values()))
+    right = [CAP * (day + 1) for day in range(DAYS)]
+    return counts == right and len(set(tickets.values())) == len(tickets) == right[-1]
+
+
 def _is_exact(
     environment: Environment, groups: list[AIIssueGroup], data: dict[str, Any]
 ) -> bool:
@@ -81,4 +111,5 @@ def _is_exact(
 CHECKS: dict[str, Callable[[Environment], bool]] = {
     "bulk": check_bulk,
     "slow": check_slow,
+    "rules": check_rules,
 }

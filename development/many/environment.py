@@ -2,17 +2,20 @@
 
 import time
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import requests
 from django.core.management import call_command
+from django.db.models import F
+from django.db.models.functions import Now
 
 from development.processes import Process, Processes, free_port, kill
 from development.sandbox import DEFAULT_API_TOKEN, DEFAULT_EMAIL
 from integrations.models import Integration
-from issues.models import AIIssueGroup, TicketJob
+from issues.models import AIIssueGroup, RuleRun, TicketJob, TicketRequest
 
 BULK = "/api/issues/ai/create-jira-tickets"
 MAX_SENDS = 20
@@ -99,3 +102,35 @@ class Environment:
                 return sends, data
             time.sleep(0.5)
         return MAX_SENDS, data
+
+    def use_rule(self, rule: dict[str, Any]) -> None:
+        """Store the rule as the integration's only one."""
+        self.integration.settings = {"rules": [rule]}
+        self.integration.save()
+
+    def start_loop(self) -> None:
+        """Start another background loop."""
+        self.running.append(
+            self.processes.start("manage.py", "reconcile_tickets", "--every=1")
+        )
+
+    def wait_for_rules(self, tickets: int) -> None:
+        """Wait until rules have created so many tickets, and then evaluate once more.
+
+        The last evaluation would create one too many if the cap did not hold.
+        """
+        created = TicketRequest.objects.created().filter(actor__startswith="rule:")
+        while created.count() < tickets:
+            time.sleep(0.2)
+        for _ in range(2):
+            before = RuleRun.objects.get().evaluated_at
+            RuleRun.objects.update(due_at=Now())
+            while RuleRun.objects.get().evaluated_at == before:
+                time.sleep(0.2)
+
+    def pass_a_day(self) -> None:
+        """Make all requests a day older, and have the rules evaluated."""
+        day = timedelta(days=1, seconds=1)
+        names = ("created_at", "lease_until", "finished_at")
+        TicketRequest.objects.update(**{name: F(name) - day for name in names})
+        RuleRun.objects.update(due_at=Now())

@@ -4,6 +4,7 @@ from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
 from issues.models.jobs import JobItem, TicketJob
 from issues.models.reports import Report
+from issues.models.rule_runs import RuleRun
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
     TicketRequest,
@@ -17,6 +18,7 @@ __all__ = [
     "JobItem",
     "RemoteLink",
     "Report",
+    "RuleRun",
     "Sweep",
     "TicketJob",
     "TicketRequest",

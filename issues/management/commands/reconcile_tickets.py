@@ -16,11 +16,13 @@ from django.db import close_old_connections
 from issues.job_workers import run_due_jobs
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
+from issues.rules import run_due_rules
 from issues.sweep import sweep_due, sweep_since
 from killthenoise import missing_tables
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
+TASKS = (recover_due, sweep_due, send_due_remote_links, run_due_rules, run_due_jobs)
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ class Command(BaseCommand):
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
         close_old_connections()
-        for task in (recover_due, sweep_due, send_due_remote_links, run_due_jobs):
+        for task in TASKS:
             try:
                 counts = task()
                 logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
@@ -102,6 +104,7 @@ def work() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
     states, swept = recover_due(), sweep_due()
     send_due_remote_links()
+    run_due_rules()
     run_due_jobs()
     return states + Counter(linked=swept["linked"])
 
