@@ -136,10 +136,7 @@ def record_created(
     columns, values = _columns(report, but={"created_at"})
     group = [request.group_id, request.tenant_id]
     changes = ", ".join(f'"{name}" = %s' for name in outcome)
-    audit, audit_values = "", []
-    if event:
-        audit_columns, audit_values = _columns(event)
-        audit = AUDIT.format(columns=audit_columns, values=_places(audit_values))
+    audit, audit_values = _audit(event) if event else ("", [])
     sql = RECORD.format(
         columns=columns,
         values=_places(values),
@@ -153,6 +150,12 @@ def record_created(
     if event and recorded:
         event._state.adding = False
     return recorded
+
+
+def _audit(event: AuditEvent) -> tuple[str, list[Any]]:
+    """Return the part of the statement that inserts the event, and its values."""
+    columns, values = _columns(event)
+    return AUDIT.format(columns=columns, values=_places(values)), values
 
 
 def _columns(row: Model, but: Collection[str] = ()) -> tuple[str, list[Any]]:

@@ -182,8 +182,13 @@ def _create(
         record_error(request, error)
         raise
     ticket = JiraTicket.found(issue, base_url=request.base_url)
-    evidence = {"jira_status": issue.status, "jira_trace_id": issue.trace_id}
-    record_created(request, ticket, event=event, **evidence)
+    record_created(
+        request,
+        ticket,
+        event=event,
+        jira_status=issue.status,
+        jira_trace_id=issue.trace_id,
+    )
     record_integration_works(integration)
     return ticket
 
