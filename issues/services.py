@@ -42,6 +42,7 @@ from issues.recovery import recover
 from killthenoise.api.authentication import Caller
 from killthenoise.api.database import release_connection
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
+from killthenoise.audit.models import AuditEvent
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
 LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -73,6 +74,7 @@ def create_jira_ticket(
     title: str,
     description: str,
     caller: Caller,
+    event: AuditEvent | None = None,
     idempotency_key: str = "",
     allow_another: bool = False,
     project_key: str = "",
@@ -84,7 +86,8 @@ def create_jira_ticket(
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
     for one more ticket where the group has one, and needs an `idempotency_key`.
     `project_key` and `issue_type` override the routes and the integration. `deadline`
-    is in `time.monotonic()` seconds; by default, it is the request's.
+    is in `time.monotonic()` seconds; by default, it is the request's. `event` is the
+    audit event of the request, which may be stored together with the ticket.
 
     Raises NoActiveIntegration, NoProjectChosen, IntegrationDisconnected,
     AccountUnusable, GroupNotFound, TicketInProgress, TicketExists,
@@ -108,7 +111,8 @@ def create_jira_ticket(
         asked=AskedTarget(project_key=project_key, issue_type=issue_type),
     )
     with _slot_for(request):
-        return _create_or_replay(request, claim_it, deadline or request_deadline())
+        deadline = deadline or request_deadline()
+        return _create_or_replay(request, event, claim_it, deadline)
 
 
 @contextmanager
@@ -131,7 +135,10 @@ def _slot_for(request: TicketRequest) -> Iterator[None]:
 
 
 def _create_or_replay(
-    request: TicketRequest, claim_it: Callable[[], Claim], deadline: float
+    request: TicketRequest,
+    event: AuditEvent | None,
+    claim_it: Callable[[], Claim],
+    deadline: float,
 ) -> CreatedTicket:
     """Claim and send the request, or wait for the open request of the group."""
     wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
@@ -142,7 +149,7 @@ def _create_or_replay(
             return CreatedTicket(claimed.ticket, replayed=True)
         if claimed.integration and claimed.target:
             ours = claimed.integration, claimed.target, claimed.severity
-            ticket = _create(request, *ours, before_send, deadline)
+            ticket = _create(request, *ours, event, before_send, deadline)
             return CreatedTicket(ticket, replayed=False)
         if claimed.open_request:
             _settle_open_request(claimed.open_request, request, wait_until, deadline)
@@ -170,6 +177,7 @@ def _create(
     integration: Integration,
     target: TicketTarget,
     severity: int | None,
+    event: AuditEvent | None,
     before_send: Callable[[], None],
     deadline: float,
 ) -> JiraTicket:
@@ -190,7 +198,11 @@ def _create(
         raise
     ticket = JiraTicket.found(issue, base_url=request.base_url)
     record_created(
-        request, ticket, jira_status=issue.status, jira_trace_id=issue.trace_id
+        request,
+        ticket,
+        event=event,
+        jira_status=issue.status,
+        jira_trace_id=issue.trace_id,
     )
     record_integration_works(integration)
     return ticket

@@ -173,11 +173,12 @@ class CreateJiraTicketView(APIView):
             created = services.create_jira_ticket(
                 group_id=pk,
                 caller=get_caller(request),
+                event=event,
                 idempotency_key=key,
                 **asked,
             )
-            event.detail["ticket_key"] = created.ticket.key
             if created.replayed:
+                event.detail["ticket_key"] = created.ticket.key
                 event.outcome = event.REPLAYED
         return success(
             created.ticket.as_data(),
