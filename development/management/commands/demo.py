@@ -15,7 +15,13 @@ import requests
 from django.core.management.base import BaseCommand
 from django.urls import reverse
 
-from development.management.commands.seed_demo import TENANT_ID, first_group_id
+from development.management.commands.seed_demo import (
+    SETTINGS,
+    TENANT_ID,
+    first_group_id,
+    get_group_id,
+    read_groups,
+)
 from development.packages import SANDBOX_PACKAGES, require_packages
 from development.processes import STARTUP_S, Processes, free_port
 from development.sandbox import DEFAULT_API_TOKEN, DEFAULT_EMAIL
@@ -26,6 +32,8 @@ TICKET = {
     "title": "Dark mode for the dashboard",
     "description": "As a user I want a dark dashboard, to rest my eyes at night.",
 }
+MANY = ("Webhook for new issue groups", "Search does not find umlauts")
+"""The groups that get their tickets in one request."""
 INTRODUCTION = (
     "KillTheNoise turns a group of customer reports into one Jira ticket. This demo "
     "starts\nthe product and a sandbox Jira on this machine, creates a ticket, and "
@@ -56,6 +64,7 @@ class Command(BaseCommand):
             body = demo.create_ticket()
             self.stdout.write(json.dumps(body, indent=2) + "\n\n")
             if not options["once"]:
+                self.stdout.write(f"{demo.await_rule()}\n{demo.create_many()}\n\n")
                 self.stdout.write(demo.describe_pages(body["data"]["ticket_url"]))
                 demo.wait()
 
@@ -115,9 +124,13 @@ class Demo:
 
     def create_ticket(self) -> dict[str, Any]:
         """Create the first ticket over HTTP and return the response's body."""
+        return self.post(self.path, TICKET)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a request of the demo's tenant and return the response's body."""
         response = requests.post(
-            self.server + self.path,
-            json=TICKET,
+            self.server + path,
+            json=body,
             headers={"X-Tenant-ID": str(TENANT_ID)},
             timeout=STARTUP_S,
         )
@@ -125,8 +138,36 @@ class Demo:
             raise self.processes.error(
                 f"No ticket was created: {response.status_code} {response.text}"
             )
-        body: dict[str, Any] = response.json()
-        return body
+        created: dict[str, Any] = response.json()
+        return created
+
+    def await_rule(self) -> str:
+        """Wait until the demo's rule has created its ticket, and tell which."""
+        deadline = time.monotonic() + STARTUP_S
+        while not (keys := self.list_keys("OPS")):
+            if time.monotonic() > deadline:
+                raise self.processes.error("The demo's rule created no ticket.")
+            time.sleep(0.1)
+        [rule] = SETTINGS["rules"]
+        return f"The rule “{rule['name']}” created {keys[0]} by itself."
+
+    def list_keys(self, project_key: str) -> list[str]:
+        """Return the keys of the tickets of a project in the sandbox."""
+        url = f"{self.jira}/_sandbox/tickets"
+        keys = [one["key"] for one in requests.get(url, timeout=STARTUP_S).json()]
+        return [key for key in keys if key.startswith(f"{project_key}-")]
+
+    def create_many(self) -> str:
+        """Create a ticket for several groups in one request, and show the results."""
+        items = [
+            {"group_id": str(get_group_id(entry)), "project_key": "OPS"}
+            for entry in read_groups()
+            if entry["title"] in MANY
+        ]
+        response = self.post("/api/issues/ai/create-jira-tickets", {"items": items})
+        results = response["data"]["results"]
+        keys = [result.get("ticket_key") or result["code"] for result in results]
+        return f"One request for {len(items)} groups created {', '.join(keys)}."
 
     @property
     def curl(self) -> str:

@@ -15,6 +15,18 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup, Report
 
 TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")
+SETTINGS = {
+    "routes": [{"when": {"tag": "billing"}, "project_key": "OPS", "issue_type": "Bug"}],
+    "rules": [
+        {
+            "name": "billing bugs",
+            "when": {"tag": "billing", "type": "bug", "severity_min": 5},
+            "daily_cap": 5,
+            "dry_run": False,
+        }
+    ],
+}
+"""A route and a rule, so that the demo shows both."""
 GROUPS = Path(__file__).parents[2] / "demo_groups.json"
 
 
@@ -46,6 +58,7 @@ class Command(BaseCommand):
                 "api_token": options["jira_token"],
                 "uses_gateway": False,
                 "project_key": "SCRUM",
+                "settings": SETTINGS,
             },
         )
         self.stdout.write(f"{len(groups)} groups, {len(reports)} reports")
