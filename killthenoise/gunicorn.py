@@ -17,7 +17,7 @@ debug = env.bool("DJANGO_DEBUG", False)
 budget = env.float("REQUEST_BUDGET_S", 25)
 
 wsgi_app = "killthenoise.wsgi"
-worker_class = "gthread"
+worker_class = "killthenoise.gunicorn_worker.DrainingWorker"
 workers = env.int("WEB_CONCURRENCY", os.cpu_count() or 1)
 threads = env.int("WEB_THREADS", 32)
 # Each worker listens for itself. With one socket for all of them, the connections that
@@ -48,7 +48,7 @@ def broken_rules(cfg: Any) -> list[str]:
         "that stops must finish what it sent to Jira.": cfg.graceful_timeout >= budget,
         f"threads must be WEB_THREADS ({threads}): set that variable instead, because "
         "other limits depend on it.": cfg.threads == threads,
-        "worker_class must be gthread.": cfg.worker_class_str == worker_class,
+        f"worker_class must be {worker_class}.": cfg.worker_class_str == worker_class,
         "DJANGO_DEBUG is for this machine only, because it shows internals and lets "
         "any caller claim any tenant: bind to 127.0.0.1, or unset DJANGO_DEBUG.": (
             not debug or all(map(is_local, cfg.address))

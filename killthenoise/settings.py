@@ -19,6 +19,7 @@ from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
+from killthenoise import __version__
 from killthenoise.dev_secrets import development_secret
 from killthenoise.env_validators import (
     are_host_patterns,
@@ -315,7 +316,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "KillTheNoise",
     "DESCRIPTION": "From an AI issue group to a Jira ticket: exactly one, always "
     "linked, whatever fails.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_AUTHENTICATION": [],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -360,7 +361,6 @@ CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Retry-After", "X-Request-ID"]
 
 # Security. A proxy terminates TLS and sets X-Forwarded-Proto. gunicorn trusts that
 # header from FORWARDED_ALLOW_IPS and passes the scheme to Django.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 X_FRAME_OPTIONS = "DENY"

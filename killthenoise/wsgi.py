@@ -8,4 +8,8 @@ from killthenoise.chunked_bodies import ChunkedBodyReader
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "killthenoise.settings")
 
-application = ChunkedBodyReader(get_wsgi_application())
+django_application = get_wsgi_application()
+
+from killthenoise.probes import Probes  # noqa: E402 it needs the settings
+
+application = Probes(ChunkedBodyReader(django_application))
