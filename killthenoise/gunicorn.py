@@ -6,11 +6,15 @@ https://docs.gunicorn.org/en/stable/settings.html
 """
 
 import os
+import shutil
 import sys
+import tempfile
 from ipaddress import ip_address
 from typing import Any
 
 from environs import Env
+
+from killthenoise.log_formats import JSON
 
 env = Env()
 debug = env.bool("DJANGO_DEBUG", False)
@@ -25,6 +29,14 @@ threads = env.int("WEB_THREADS", 32)
 reuse_port = True
 # A worker that stops has time to finish the requests that it sent to Jira.
 timeout = graceful_timeout = max(round(budget) + 5, 30)
+# The processes write metrics to files, from which any of them serves all.
+metrics_bind = env.str("METRICS_BIND", "")
+metrics_folder = ""
+if metrics_bind and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    metrics_folder = tempfile.mkdtemp(prefix="metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder
+if env.str("LOG_FORMAT", "text" if debug else "json") == "json":
+    logconfig_dict = {"formatters": {"generic": JSON}}
 # No request may set SCRIPT_NAME or PATH_INFO: Django would serve another path than the
 # one that a router allowed.
 forwarder_headers = ""
@@ -35,8 +47,24 @@ def on_starting(server: Any) -> None:
 
     GUNICORN_CMD_ARGS and the command line override the values of this module.
     """
+    if metrics_bind:
+        server.cfg.set("bind", [*server.cfg.bind, metrics_bind])
     if problems := broken_rules(server.cfg):
         sys.exit(" ".join(problems))
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget what only a living process has, such as its open requests."""
+    if metrics_bind:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    """Remove the files of the metrics, unless a new gunicorn took them over (USR2)."""
+    if metrics_folder and not server.reexec_pid:
+        shutil.rmtree(metrics_folder, ignore_errors=True)
 
 
 def broken_rules(cfg: Any) -> list[str]:

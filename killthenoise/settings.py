@@ -28,6 +28,7 @@ from killthenoise.env_validators import (
     broken_thread_rules,
     broken_timing_rules,
     is_admin_path,
+    is_bind,
     is_https,
     is_long_secret,
     is_printable,
@@ -41,6 +42,7 @@ from killthenoise.env_validators import (
     unused,
     used_if,
 )
+from killthenoise.log_formats import JSON, TEXT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -155,6 +157,14 @@ LOG_LEVEL = env.str(
     "INFO",
     validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
 )
+LOG_FORMAT = env.str(
+    "LOG_FORMAT", "text" if DEBUG else "json", validate=OneOf(["json", "text"])
+)
+METRICS_BIND = env.str("METRICS_BIND", "", validate=is_bind)
+SENTRY_DSN = env.str("SENTRY_DSN", "", validate=is_web_address)
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=is_web_address
+)
 env.seal()
 if JIRA_ALLOW_INSECURE and not DEBUG:
     raise ImproperlyConfigured(
@@ -247,6 +257,7 @@ if DEBUG:
 MIDDLEWARE = [
     "killthenoise.api.middleware.ReleaseConnectionMiddleware",
     "killthenoise.api.middleware.RequestIdMiddleware",
+    "killthenoise.api.access.AccessMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -426,21 +437,19 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "killthenoise.api.request_id.RequestIdFilter"}},
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}"}
-        | {"style": "{"}
-    },
+    "filters": {"context": {"()": "killthenoise.api.log_context.ContextFilter"}},
+    "formatters": {"line": JSON if LOG_FORMAT == "json" else TEXT},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "filters": ["request_id"],
+            "filters": ["context"],
             "formatter": "line",
         }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
+        "django.server": {"level": "ERROR"},  # `access` logs the requests
         "audit": {"level": "INFO"},  # whatever LOG_LEVEL is
     },
 }
