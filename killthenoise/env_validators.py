@@ -30,6 +30,10 @@ is_redis_url = Regexp(
     "((rediss?|unix)://.+)?$", error="Must begin with redis://, rediss:// or unix://."
 )
 
+is_broker_url = Regexp(
+    "((rediss?|amqps?)://.+)?$",
+    error="Must begin with redis://, rediss://, amqp:// or amqps://.",
+)
 is_bind = Regexp(
     r"(([\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]+)?\Z",
     error="Must be an address and a port, such as 0.0.0.0:9100.",

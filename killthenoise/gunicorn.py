@@ -8,13 +8,13 @@ https://docs.gunicorn.org/en/stable/settings.html
 import os
 import shutil
 import sys
-import tempfile
 from ipaddress import ip_address
 from typing import Any
 
 from environs import Env
 
 from killthenoise.log_formats import JSON
+from killthenoise.metrics_files import forget, use_files
 
 env = Env()
 debug = env.bool("DJANGO_DEBUG", False)
@@ -31,10 +31,7 @@ reuse_port = True
 timeout = graceful_timeout = max(round(budget) + 5, 30)
 # The processes write metrics to files, from which any of them serves all.
 metrics_bind = env.str("METRICS_BIND", "")
-metrics_folder = ""
-if metrics_bind and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    metrics_folder = tempfile.mkdtemp(prefix="metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder
+metrics_folder = use_files() if metrics_bind else ""
 if env.str("LOG_FORMAT", "text" if debug else "json") == "json":
     logconfig_dict = {"formatters": {"generic": JSON}}
 # No request may set SCRIPT_NAME or PATH_INFO: Django would serve another path than the
@@ -55,10 +52,7 @@ def on_starting(server: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Forget what only a living process has, such as its open requests."""
-    if metrics_bind:
-        from prometheus_client.multiprocess import mark_process_dead
-
-        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    forget(worker.pid)
 
 
 def on_exit(server: Any) -> None:

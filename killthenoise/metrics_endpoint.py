@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from prometheus_client import make_wsgi_app
+from prometheus_client import make_wsgi_app, start_http_server
 
 from killthenoise.api.metrics import make_registry
 from killthenoise.probes import WSGIApplication
@@ -35,6 +35,12 @@ class MetricsEndpoint:
         if is_metrics and settings.DEBUG:
             return self._metrics(environ, start_response)
         return self._application(environ, start_response)
+
+
+def serve_metrics(bind: str) -> None:
+    """Serve `/metrics` from a thread of this process, which serves nothing else."""
+    host, _, port = bind.rpartition(":")
+    start_http_server(int(port), host.strip("[]"), registry=make_registry())
 
 
 def _own_port(environ: dict[str, Any]) -> int:

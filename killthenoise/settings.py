@@ -29,6 +29,7 @@ from killthenoise.env_validators import (
     broken_timing_rules,
     is_admin_path,
     is_bind,
+    is_broker_url,
     is_https,
     is_long_secret,
     is_printable,
@@ -160,6 +161,7 @@ LOG_LEVEL = env.str(
 LOG_FORMAT = env.str(
     "LOG_FORMAT", "text" if DEBUG else "json", validate=OneOf(["json", "text"])
 )
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "", validate=is_broker_url)
 METRICS_BIND = env.str("METRICS_BIND", "", validate=is_bind)
 SENTRY_DSN = env.str("SENTRY_DSN", "", validate=is_web_address)
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str(
