@@ -7,9 +7,11 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from issues.urls import ai_urlpatterns
+from killthenoise import __version__
 from killthenoise.views import SchemaView, index
 
-admin.site.site_header = admin.site.site_title = "KillTheNoise"
+admin.site.site_title = "KillTheNoise"
+admin.site.site_header = f"KillTheNoise {__version__}"
 admin.site.index_title = "Groups, tickets and integrations"
 admin.site.site_url = settings.FRONTEND_URL or None
 
