@@ -11,7 +11,6 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from issues.recovery import recover_due
-from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
 from killthenoise.background import all_work, do, in_words
 
@@ -85,11 +84,9 @@ class Command(BaseCommand):
 
 def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
-    states, swept = recover_due(), sweep_due()
-    send_due_remote_links()
-    run_due_rules()
-    run_due_jobs()
-    return states + Counter(linked=swept["linked"])
+    counts = {work.name: work.function() or Counter() for work in all_work()}
+    linked = Counter(linked=counts[sweep_due.__name__]["linked"])
+    return counts[recover_due.__name__] + linked
 
 
 def describe(counts: Counter[str]) -> str:
