@@ -39,6 +39,7 @@ from issues.errors import TicketInProgress
 from issues.models import TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
+from killthenoise.api import log_context
 from killthenoise.api.authentication import Caller
 from killthenoise.api.database import release_connection
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
@@ -182,6 +183,7 @@ def _create(
     deadline: float,
 ) -> JiraTicket:
     """Send the claimed request to Jira and record the outcome."""
+    log_context.add(ticket_request_id=request.pk)
     content = TicketContent(
         target=target,
         title=request.title,
@@ -220,6 +222,7 @@ def _settle_open_request(
     other gets TicketInProgress. If it failed and a retry cannot help, a request with
     the same content gets the same error.
     """
+    log_context.add(ticket_request_id=open_request.pk)
     if not _wait_while_busy(open_request, wait_until):
         raise TicketInProgress
     try:

@@ -1,6 +1,7 @@
 """HTTP to one Jira site as one account."""
 
 import logging
+import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
+from integrations.jira import metrics
 from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
@@ -68,9 +70,11 @@ class JiraHttp:
     ) -> JiraResponse:
         """Send one request and read its response. Raises NoResponse."""
         self.before_wait()
+        began, status = time.monotonic(), 0
         try:
             with clear_frames_on_error():
                 response = self._send(outgoing, method, path, json, english)
+            status = response.status
         except JiraError:  # raised before anything was sent
             raise
         except requests.ConnectTimeout as exc:
@@ -81,6 +85,8 @@ class JiraHttp:
         except Exception as exc:  # no site may break the caller
             logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
+        finally:
+            metrics.observe(method, path, status, time.monotonic() - began)
         return self._without_secrets(response)
 
     def read(
