@@ -1,4 +1,4 @@
-"""The background work: recovery, sweep and remote links, once or repeatedly."""
+"""The background work, once or repeatedly: recovery, sweep, remote links, following."""
 
 import logging
 import re
@@ -6,6 +6,7 @@ import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
+from issues.following import follow_due, following
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
@@ -50,7 +52,8 @@ class Command(BaseCommand):
     help = (
         "Link the tickets of open ticket requests, and tickets in Jira that are not "
         "recorded. Settle the requests whose ticket does not exist. Add links from "
-        "tickets back to their groups. Many may run at the same time."
+        "tickets back to their groups. Follow what becomes of tickets. Many may run at "
+        "the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -75,12 +78,10 @@ class Command(BaseCommand):
             self.stdout.write(in_words(work()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+        with suppress(KeyboardInterrupt), following():
             while True:
                 self.work_if_possible()
                 time.sleep(options["every"])
-        except KeyboardInterrupt:
-            return
 
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
@@ -101,6 +102,7 @@ def work() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
     states, swept = recover_due(), sweep_due()
     send_due_remote_links()
+    follow_due()
     return states + Counter(linked=swept["linked"])
 
 
