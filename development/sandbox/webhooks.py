@@ -13,7 +13,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from queue import SimpleQueue
+from queue import Queue
 from typing import Any
 
 TIMEOUT_S = 10
@@ -44,7 +44,7 @@ class Webhooks:
     def __init__(self) -> None:
         self.registered: list[Webhook] = []
         self.deliveries: deque[Delivery] = deque(maxlen=MAX_DELIVERIES)
-        self._queue: SimpleQueue[tuple[Webhook, dict[str, Any]]] = SimpleQueue()
+        self._queue: Queue[tuple[Webhook, dict[str, Any]]] = Queue()
         self._thread: threading.Thread | None = None
 
     def reset(self) -> None:
@@ -76,12 +76,17 @@ class Webhooks:
             self._thread.name = "jira-sandbox"
             self._thread.start()
 
+    def wait(self) -> None:
+        """Wait until everything is delivered."""
+        self._queue.join()
+
     def _deliver_all(self) -> None:
         while True:
             webhook, body = self._queue.get()
             status = _post(webhook, json.dumps(body).encode())
             event, key = body["webhookEvent"], body["issue"]["key"]
             self.deliveries.append(Delivery(webhook.url, event, key, status))
+            self._queue.task_done()
 
 
 def sign(secret: str, body: bytes) -> str:

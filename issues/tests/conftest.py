@@ -6,6 +6,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from development.sandbox import Sandbox
+from integrations.models import Integration
 from issues.following import follow_due
 from issues.models import AIIssueGroup, Ticket, TicketRequest
 from issues.tests.api import Api
@@ -33,7 +34,7 @@ def unknown_request(api: Api, group: AIIssueGroup, jira: Sandbox) -> TicketReque
 
 
 @pytest.fixture
-def ticket(api: Api, group: AIIssueGroup) -> Ticket:
+def ticket(api: Api, group: AIIssueGroup, integration: Integration) -> Ticket:
     """A ticket that was created and read once."""
     assert api.create(group).status_code == 200
     follow_due()
