@@ -140,6 +140,7 @@ def test_webhook_during_the_reading_makes_one_more(
         if hints:
             hints.pop()
             hint(integration, ticket.jira_issue_id)
+            connection.close()  # of the sandbox's thread
         return handle(*args)
 
     monkeypatch.setattr(jira, "handle", change_meanwhile)
