@@ -63,6 +63,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Creating a ticket:\n\n{demo.curl}\n\n")
             body = demo.create_ticket()
             self.stdout.write(json.dumps(body, indent=2) + "\n\n")
+            demo.add_webhook()
             if not options["once"]:
                 self.stdout.write(f"{demo.await_rule()}\n{demo.create_many()}\n\n")
                 self.stdout.write(demo.describe_pages(body["data"]["ticket_url"]))
@@ -168,6 +169,15 @@ class Demo:
         results = response["data"]["results"]
         keys = [result.get("ticket_key") or result["code"] for result in results]
         return f"One request for {len(items)} groups created {', '.join(keys)}."
+
+    def add_webhook(self) -> None:
+        """Let the sandbox send a webhook when a ticket changes."""
+        path = f"{self.server}/api/jira/integrations/{TENANT_ID}"
+        [row] = requests.get(path, timeout=STARTUP_S).json()["data"]
+        secret = f"{path}/{row['id']}/webhook-secret"
+        webhook = requests.post(secret, timeout=STARTUP_S).json()["data"]
+        url = f"{self.jira}/_sandbox/webhooks"
+        requests.post(url, json=webhook, timeout=STARTUP_S).raise_for_status()
 
     @property
     def curl(self) -> str:
