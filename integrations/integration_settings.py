@@ -14,6 +14,7 @@ from integrations.ticket_settings import (
     validate_fields,
     validate_labels,
 )
+from integrations.ticket_updates import COMMENT, NOTHING, REOPEN
 from killthenoise.api.fields import (
     ShortListField,
     StrictBooleanField,
@@ -159,6 +160,17 @@ class IntegrationSettingsSerializer(SettingsSerializer):
         max_length=MAX_RULES,
         sentence=f"The rules must be a list of at most {MAX_RULES} objects.",
         help_text="Groups that match and have no ticket get one, in the background.",
+    )
+
+    on_recurrence = serializers.ChoiceField(
+        choices=[NOTHING, COMMENT, REOPEN],
+        required=False,
+        error_messages=must_be("on_recurrence must be nothing, comment or reopen."),
+        help_text="What to do if new reports come after a ticket was done.",
+    )
+    reopen_status = short_text(
+        "status",
+        required=False,
     )
 
     default_error_messages = {

@@ -2,6 +2,7 @@
 
 from issues.job_workers import run_due_jobs
 from issues.recovery import recover_due
+from issues.recurrences import announce_recurrences
 from issues.remote_links import send_due_remote_links
 from issues.rules import run_due_rules
 from issues.sweep import sweep_due
@@ -11,4 +12,5 @@ repeat(recover_due, every_s=30)
 repeat(sweep_due, every_s=60)
 repeat(send_due_remote_links, every_s=30)
 repeat(run_due_rules, every_s=30)
+repeat(announce_recurrences, every_s=60)
 repeat(run_due_jobs, every_s=2)

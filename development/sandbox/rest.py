@@ -18,10 +18,12 @@ from development.sandbox.metadata import (
 from development.sandbox.search import search
 from development.sandbox.state import CLOUD_ID, Account, State
 from development.sandbox.ticket_changes import (
+    add_comment,
     bulk_fetch,
     delete_issue,
     edit_issue,
     get_transitions,
+    list_comments,
     make_transition,
 )
 from development.sandbox.tickets import (
@@ -141,6 +143,8 @@ ROUTES: list[tuple[str, re.Pattern[str], Operation, Response | None]] = [
         ("DELETE", _ISSUE, delete_issue, NO_ISSUE),
         ("GET", _ISSUE + "/transitions", get_transitions, NO_ISSUE),
         ("POST", _ISSUE + "/transitions", make_transition, NO_ISSUE),
+        ("GET", _ISSUE + "/comment", list_comments, NO_ISSUE),
+        ("POST", _ISSUE + "/comment", add_comment, NO_ISSUE),
         ("POST", _ISSUE + "/remotelink", set_remote_link, NO_ISSUE),
         ("GET", "/_edge/tenant_info", get_tenant_info, None),
     )

@@ -105,6 +105,7 @@ class Ticket:
     created: datetime
     creator: Account
     remote_links: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def all_fields(self) -> dict[str, Any]:

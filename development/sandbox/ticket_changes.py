@@ -62,6 +62,33 @@ def make_transition(
     return Response(204)
 
 
+def list_comments(
+    state: State, account: Account, request: Request, ticket: str
+) -> Response:
+    """GET /issue/{issueIdOrKey}/comment, newest first only."""
+    found = state.find(ticket, account)
+    if not found:
+        return NO_ISSUE
+    limit = int(request.query.get("maxResults", 50))
+    comments = found.comments[::-1][:limit]
+    return Response(200, {"comments": comments, "total": len(found.comments)})
+
+
+def add_comment(
+    state: State, account: Account, request: Request, ticket: str
+) -> Response:
+    """POST /issue/{issueIdOrKey}/comment."""
+    found = state.find(ticket, account)
+    if not found:
+        return NO_ISSUE
+    body = _read_object(request).get("body")
+    if not isinstance(body, dict) or body.get("type") != "doc":
+        return error_response(400, comment="Comment body is not valid!")
+    comment = {"id": str(20_000 + len(found.comments)), "body": body}
+    found.comments.append(comment)
+    return Response(201, comment)
+
+
 def edit_issue(
     state: State, account: Account, request: Request, ticket: str
 ) -> Response:

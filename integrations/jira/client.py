@@ -14,6 +14,7 @@ from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreacha
 from integrations.jira.failed_request import FailedRequest
 from integrations.jira.http import JiraHttp, NoResponse
 from integrations.jira.issue_lookup import IssueLookup, identify
+from integrations.jira.issue_updates import IssueUpdates
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse, as_object
 from integrations.jira.transport import OutgoingRequest
@@ -110,6 +111,11 @@ class JiraClient:
     def fetch_issues(self, ids: Sequence[str], *, deadline: float) -> IssueStates:
         """Return the present state of at most 100 tickets. Raises JiraErrors."""
         return bulk_fetch(self._http, ids, deadline=deadline)
+
+    @property
+    def updates(self) -> IssueUpdates:
+        """Changes of tickets that exist."""
+        return IssueUpdates(self._http)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"

@@ -99,6 +99,7 @@ class JiraHttp:
         permission: str = "for access",
         searched_projects: Sequence[str] = (),
         english: bool = True,
+        before_send: Callable[[], None] = lambda: None,
     ) -> JiraResponse:
         """Send a request that is safe to repeat, and return its successful response.
 
@@ -108,12 +109,12 @@ class JiraHttp:
         account's language. Raises JiraErrors.
         """
         method = "GET" if json is None else "POST"
-        outgoing = OutgoingRequest(deadline)
+        outgoing = OutgoingRequest(deadline, before_send)
         try:
             response = self.send(outgoing, method, path, json, english=english)
         except NoResponse as exc:
             raise JiraUnreachable(f"{self.base_url} did not respond. {_RETRY}") from exc
-        if response.status in (200, 201) and not response.credentials_refused:
+        if response.status in (200, 201, 204) and not response.credentials_refused:
             reject_web_page(response, self.base_url)
             return response
         if response.status >= 500:

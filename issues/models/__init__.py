@@ -3,6 +3,7 @@
 from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
 from issues.models.jobs import JobItem, TicketJob
+from issues.models.recurrences import Recurrence
 from issues.models.reports import Report
 from issues.models.rule_runs import RuleRun
 from issues.models.ticket_requests import (
@@ -18,6 +19,7 @@ __all__ = [
     "AIIssueGroup",
     "FollowedSite",
     "JobItem",
+    "Recurrence",
     "RemoteLink",
     "Report",
     "RuleRun",

@@ -15,7 +15,7 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup, Report
 
 TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "routes": [{"when": {"tag": "billing"}, "project_key": "OPS", "issue_type": "Bug"}],
     "rules": [
         {
