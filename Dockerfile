@@ -11,6 +11,8 @@ COPY manage.py ./
 COPY killthenoise killthenoise
 COPY integrations integrations
 COPY issues issues
+# The API's document shows them.
+COPY docs/openapi_examples.json docs/
 # The two secrets are for this command only, which uses neither.
 RUN DJANGO_SECRET_KEY=none DJANGO_ALLOWED_HOSTS=none \
     FIELD_ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
@@ -35,6 +37,6 @@ COPY --from=build /venv /venv
 COPY --from=build /app /app
 USER 10001
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD \
     ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
 CMD ["gunicorn", "-c", "python:killthenoise.gunicorn"]

@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connection
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 E001 = Error(
@@ -22,6 +23,27 @@ W001 = checks.Warning(
     hint="Run manage.py collectstatic.",
     id="killthenoise.W001",
 )
+
+W002 = checks.Warning(
+    "A statement may wait for a lock forever: PostgreSQL's lock_timeout is 0.",
+    hint="DATABASE_POOLER is set, so the role must have the parameters that "
+    "docs/operating.md lists: ALTER ROLE … SET lock_timeout = '10s'.",
+    id="killthenoise.W002",
+)
+
+
+@register(Tags.database)
+def check_role(
+    app_configs: Sequence[AppConfig] | None,
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> list[CheckMessage]:
+    """Report a role without the parameters that no session sets with a pooler."""
+    if settings.DATABASE_POOLER == "none" or not databases:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        return [W002] if cursor.fetchone() == ("0",) else []
 
 
 @register(Tags.staticfiles, deploy=True)

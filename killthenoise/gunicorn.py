@@ -13,7 +13,6 @@ from typing import Any
 
 from environs import Env
 
-from killthenoise.log_formats import JSON
 from killthenoise.metrics_files import forget, use_files
 
 env = Env()
@@ -33,7 +32,7 @@ timeout = graceful_timeout = max(round(budget) + 5, 30)
 metrics_bind = env.str("METRICS_BIND", "")
 metrics_folder = use_files() if metrics_bind else ""
 if env.str("LOG_FORMAT", "text" if debug else "json") == "json":
-    logconfig_dict = {"formatters": {"generic": JSON}}
+    logger_class = "killthenoise.gunicorn_logger.JsonLogger"
 # No request may set SCRIPT_NAME or PATH_INFO: Django would serve another path than the
 # one that a router allowed.
 forwarder_headers = ""

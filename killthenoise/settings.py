@@ -95,6 +95,9 @@ DATABASE = env.dj_db_url(
     "DATABASE_URL",
     f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
 )
+DATABASE_POOLER = env.str(
+    "DATABASE_POOLER", "none", validate=OneOf(["none", "transaction"])
+)
 DATABASE_CONNECTIONS = env.int("DATABASE_CONNECTIONS", 10, validate=Range(min=1))
 CORS_ALLOWED_ORIGINS = env.list(
     "FRONTEND_ORIGINS",
@@ -195,6 +198,13 @@ if any(llm.values()) and not all(llm.values()):
         "them all."
     )
 
+SESSION = [
+    # A request that waited for a lock must see what its holder committed. Django's
+    # isolation_level would have no effect on statements outside of atomic().
+    r"-c default_transaction_isolation=read\ committed",
+    # A transaction that is left open must not block requests forever.
+    "-c lock_timeout=10s",
+]
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["CONN_MAX_AGE"] = 600  # seconds
     DATABASE["OPTIONS"] = {
@@ -206,14 +216,7 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["TEST"] = {"NAME": f"{DATABASE['NAME']}.test"}
 else:
     DATABASE["ENGINE"] = "killthenoise.postgresql"  # the threads share connections
-    session = [
-        # A request that waited for a lock must see what its holder committed. Django's
-        # isolation_level would have no effect on statements outside of atomic().
-        r"-c default_transaction_isolation=read\ committed",
-        # A transaction that is left open must not block requests forever.
-        "-c lock_timeout=10s",
-    ]
-    options = {
+    DATABASE["OPTIONS"] = {
         "connect_timeout": 5,  # seconds
         # A server that vanished is noticed in seconds; Linux would try for 15 minutes.
         "tcp_user_timeout": 10_000,  # milliseconds
@@ -221,8 +224,13 @@ else:
         "keepalives_interval": 5,
         "keepalives_count": 2,
     } | DATABASE.get("OPTIONS", {})
-    session.append(options.get("options", ""))
-    DATABASE["OPTIONS"] = options | {"options": " ".join(session).strip()}
+    if DATABASE_POOLER == "transaction":
+        # Each transaction may get another connection, so nothing belongs to a session.
+        # The role has the parameters of SESSION: docs/operating.md says how.
+        DATABASE["DISABLE_SERVER_SIDE_CURSORS"] = True
+    else:
+        given = DATABASE["OPTIONS"].get("options", "")
+        DATABASE["OPTIONS"]["options"] = " ".join([*SESSION, given]).strip()
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

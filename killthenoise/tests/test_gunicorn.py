@@ -1,6 +1,7 @@
 """The configuration of gunicorn: what it refuses, and what clients cannot change."""
 
 import http.client
+import json
 import os
 import subprocess
 import sys
@@ -170,3 +171,19 @@ def test_refused_start_exits_and_names_every_rule(tmp_path: Path) -> None:
     refusal = started.stderr.splitlines()[-1]
     for text in ("timeout must", "graceful_timeout must", "unset DJANGO_DEBUG"):
         assert text in refusal
+
+
+def test_production_logs_json_only_and_each_request_once(
+    django_db_setup: None, tmp_path: Path
+) -> None:
+    variables = {"DATABASE_URL": database_url(), "LOG_FORMAT": "json"}
+    with ExitStack() as running:
+        processes = Processes(running, tmp_path, variables)
+        url = f"http://127.0.0.1:{free_port(0)}"
+        processes.start_server(url)
+        requests.get(f"{url}/favicon.ico", timeout=10)
+        requests.get(f"{url}/healthz", timeout=10)
+    lines = [json.loads(line) for line in processes.log_path.read_text().splitlines()]
+
+    assert [line["path"] for line in lines if "path" in line] == ["/favicon.ico"]
+    assert sum("Starting gunicorn" in line["message"] for line in lines) == 1

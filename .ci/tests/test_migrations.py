@@ -1,0 +1,34 @@
+"""Migrations can run while the previous release's servers do: nothing breaks them.
+
+https://github.com/3YOURMIND/django-migration-linter/blob/main/docs/incompatibilities.md
+"""
+
+import pytest
+from django.conf import settings
+from django_migration_linter import MigrationLinter
+
+OURS = ["integrations", "issues", "audit", "killthenoise"]
+BEFORE_1_0 = [
+    "0002_site_identity",
+    "0002_rename_backlink",
+    "0003_tickets_by_issue_id",
+    "0004_identify_tickets",
+]
+"""Of a time without a release: no server ran while they did."""
+
+
+@pytest.mark.django_db
+def test_no_migration_breaks_the_previous_release() -> None:
+    linter = MigrationLinter(
+        str(settings.BASE_DIR),
+        include_apps=OURS,
+        ignore_name=BEFORE_1_0,
+        analyser_string="postgresql",
+        no_cache=True,
+    )
+
+    linter.lint_all_migrations()
+    linter.print_summary()
+
+    assert not linter.has_errors
+    assert linter.nb_total > len(BEFORE_1_0)
