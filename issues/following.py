@@ -45,6 +45,7 @@ from issues.ticket_changes import (
     record_missing,
     rename_reports,
 )
+from killthenoise.background import stopping
 
 TICK_S = 0.25
 """Seconds between two looks for what is due."""
@@ -81,7 +82,7 @@ def follow_tickets() -> None:
 
     Many may run at the same time, and the next may follow at once.
     """
-    _follow(threading.Event(), ends=time.monotonic() + LOOP_S, wait=False)
+    _follow(stopping, ends=time.monotonic() + LOOP_S, wait=False)
 
 
 @contextmanager
