@@ -25,6 +25,8 @@ SCHEDULE: list[tuple[dict[str, timedelta], timedelta]] = [
     ({"done_at": timedelta()}, 30 * MINUTE),
     ({"done_at": -timedelta(days=8)}, timedelta(days=1)),
     ({"missing_since": timedelta()}, CONFIRM_AFTER),
+    ({"missing_since": -CONFIRM_AFTER + MINUTE}, MINUTE),
+    ({"missing_since": -2 * CONFIRM_AFTER}, CONFIRM_AFTER),
     ({"gone_at": timedelta()}, timedelta(days=1)),
 ]
 
@@ -135,6 +137,17 @@ def test_site_without_a_usable_account_is_skipped(
     site = FollowedSite.objects.get()
     assert site.error_message
     assert site.due_at - timezone.now() < timedelta(seconds=UNUSABLE_S)
+
+
+def test_reading_ends_a_row_of_rejected_logins(ticket: Ticket, jira: Sandbox) -> None:
+    jira.inject("unauthorized", path=BULK)
+    read_after(MINUTE)
+    assert Integration.objects.get().auth_failures == 1
+
+    read_after(MINUTE)
+
+    account = Integration.objects.get()
+    assert (account.auth_failures, account.last_sync_status) == (0, "success")
 
 
 def test_site_that_another_loop_reads_is_left_to_it(
