@@ -3,7 +3,7 @@
 import logging
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
@@ -97,13 +97,13 @@ class JiraHttp:
         deadline: float,
         json: object = None,
         permission: str = "for access",
-        searched_project: str = "",
+        searched_projects: Sequence[str] = (),
         english: bool = True,
     ) -> JiraResponse:
         """Send a request that is safe to repeat, and return its successful response.
 
         It is a POST if there is `json` to send. `deadline` is a reading of
-        `time.monotonic()`. `purpose`, `permission` and `searched_project` are for the
+        `time.monotonic()`. `purpose`, `permission` and `searched_projects` are for the
         error's sentence; see FailedRequest. With `english` unset, Jira responds in the
         account's language. Raises JiraErrors.
         """
@@ -128,7 +128,7 @@ class JiraHttp:
                 site=self.base_url,
                 purpose=purpose,
                 permission=permission,
-                searched_project=searched_project,
+                searched_projects=searched_projects,
             )
         )
 

@@ -2,7 +2,9 @@
 
 from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
+from issues.models.jobs import JobItem, TicketJob
 from issues.models.reports import Report
+from issues.models.rule_runs import RuleRun
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
     TicketRequest,
@@ -13,9 +15,12 @@ __all__ = [
     "MAX_DURATION_MS",
     "MAX_TITLE",
     "AIIssueGroup",
+    "JobItem",
     "RemoteLink",
     "Report",
+    "RuleRun",
     "Sweep",
+    "TicketJob",
     "TicketRequest",
     "TicketRequestQuerySet",
 ]

@@ -11,9 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from issues.recovery import recover_due
-from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
-from killthenoise.background import Work, do, in_words
+from killthenoise.background import all_work, do, in_words
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
@@ -67,7 +66,7 @@ class Command(BaseCommand):
         if options["since"]:
             self.stdout.write(describe(sweep_since(options["since"])))
         if options["every"] is None:
-            self.stdout.write(describe(work()))
+            self.stdout.write(describe(reconcile()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -79,15 +78,15 @@ class Command(BaseCommand):
 
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
-        for function in (recover_due, sweep_due, send_due_remote_links):
-            do(Work(function.__name__, function, every_s=0))
+        for work in all_work():
+            do(work)
 
 
-def work() -> Counter[str]:
+def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
-    states, swept = recover_due(), sweep_due()
-    send_due_remote_links()
-    return states + Counter(linked=swept["linked"])
+    counts = {work.name: work.function() or Counter() for work in all_work()}
+    linked = Counter(linked=counts[sweep_due.__name__]["linked"])
+    return counts[recover_due.__name__] + linked
 
 
 def describe(counts: Counter[str]) -> str:
