@@ -9,6 +9,6 @@ from killthenoise.background import repeat
 
 repeat(recover_due, every_s=30)
 repeat(sweep_due, every_s=60)
-repeat(send_due_remote_links, every_s=30)
+repeat(send_due_remote_links, every_s=10)
 repeat(run_due_rules, every_s=30)
 repeat(run_due_jobs, every_s=2)

@@ -54,7 +54,8 @@ def do(work: Work) -> None:
     close_old_connections()
     try:
         counts = work.function()
-        logger.info("%s: %s", work.name, in_words(counts or Counter()) or "ok")
+        level = logging.INFO if counts else logging.DEBUG
+        logger.log(level, "%s: %s", work.name, in_words(counts or Counter()) or "ok")
     except AnyDatabaseError as exc:
         missing = missing_tables.are_tables_missing(exc)
         reason = missing_tables.MESSAGE if missing else exc
