@@ -12,6 +12,7 @@ due again.
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from django.db import Error as AnyDatabaseError
@@ -35,6 +36,12 @@ class Work(NamedTuple):
 
 
 _repeated: dict[str, Work] = {}
+_doing: ContextVar[str] = ContextVar("doing", default="")
+
+
+def current_work() -> str:
+    """Return the name of the repeated work that this thread does, "" for none."""
+    return _doing.get()
 
 
 def repeat(function: Function, *, every_s: float) -> None:
@@ -52,6 +59,7 @@ def all_work() -> list[Work]:
 def do(work: Work) -> None:
     """Do it once. It may fail: the log says why, and the next round follows."""
     close_old_connections()
+    token = _doing.set(work.name)
     try:
         counts = work.function()
         level = logging.INFO if counts else logging.DEBUG
@@ -63,6 +71,7 @@ def do(work: Work) -> None:
     except Exception:
         logger.exception("%s failed; the next round follows", work.name)
     finally:
+        _doing.reset(token)
         release_connection()
 
 
