@@ -15,7 +15,7 @@ HEAD = """\
 
 # of Docker Compose: which services `docker compose up` starts
 COMPOSE_PROFILES=production
-# of Docker Compose: a password for the PostgreSQL that it runs
+# of Docker Compose: a password for the PostgreSQL that it runs, of letters and digits
 POSTGRES_PASSWORD=
 """
 

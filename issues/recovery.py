@@ -72,7 +72,7 @@ def recover_due() -> Counter[str]:
     """
     due = TicketRequest.objects.due().order_by("base_url")
     sites = due.values_list("base_url", flat=True).distinct()
-    return sum(for_each_site(_recover_site, sites), Counter())
+    return sum(for_each_site(_recover_site, sites, url_of=str), Counter())
 
 
 def recover(request: TicketRequest, *, deadline: float) -> None:

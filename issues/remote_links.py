@@ -40,7 +40,11 @@ def send_due_remote_links() -> None:
     due = RemoteLink.objects.due().select_related("request")[:BATCH]
     by_site = sorted(due, key=lambda link: link.request.base_url)
     sites = groupby(by_site, key=lambda link: link.request.base_url)
-    for_each_site(_send_links, [list(links) for _, links in sites])
+    for_each_site(
+        _send_links,
+        [list(links) for _, links in sites],
+        url_of=lambda links: links[0].request.base_url,
+    )
 
 
 def _send_links(links: Sequence[RemoteLink]) -> None:

@@ -71,7 +71,9 @@ def _sweep(*, round_s: float, own: bool) -> Counter[str]:
     for one in due.defer("integration__api_token").order_by("due_at"):
         by_site[one.integration.base_url].append(one)
     counts = for_each_site(
-        lambda of_site: _sweep_site(of_site, round_s, own), by_site.values()
+        lambda of_site: _sweep_site(of_site, round_s, own),
+        by_site.values(),
+        url_of=lambda of_site: of_site[0].integration.base_url,
     )
     return sum(counts, Counter())
 

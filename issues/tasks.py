@@ -11,7 +11,7 @@ from killthenoise.background import repeat
 
 repeat(recover_due, every_s=30)
 repeat(sweep_due, every_s=60)
-repeat(send_due_remote_links, every_s=30)
+repeat(send_due_remote_links, every_s=10)
 repeat(follow_tickets, every_s=LOOP_S)
 repeat(run_due_rules, every_s=30)
 repeat(announce_recurrences, every_s=60)

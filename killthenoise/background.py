@@ -13,6 +13,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from django.db import Error as AnyDatabaseError
@@ -39,6 +40,12 @@ class Work(NamedTuple):
 
 
 _repeated: dict[str, Work] = {}
+_doing: ContextVar[str] = ContextVar("doing", default="")
+
+
+def current_work() -> str:
+    """Return the name of the repeated work that this thread does, "" for none."""
+    return _doing.get()
 
 
 def repeat(function: Function, *, every_s: float) -> None:
@@ -56,9 +63,11 @@ def all_work() -> list[Work]:
 def do(work: Work) -> None:
     """Do it once. It may fail: the log says why, and the next round follows."""
     close_old_connections()
+    token = _doing.set(work.name)
     try:
         counts = work.function()
-        logger.info("%s: %s", work.name, in_words(counts or Counter()) or "ok")
+        level = logging.INFO if counts else logging.DEBUG
+        logger.log(level, "%s: %s", work.name, in_words(counts or Counter()) or "ok")
     except AnyDatabaseError as exc:
         missing = missing_tables.are_tables_missing(exc)
         reason = missing_tables.MESSAGE if missing else exc
@@ -66,6 +75,7 @@ def do(work: Work) -> None:
     except Exception:
         logger.exception("%s failed; the next round follows", work.name)
     finally:
+        _doing.reset(token)
         release_connection()
 
 

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from environs import Env
+from gunicorn.sock import TCP6Socket, TCPSocket
 
 from killthenoise.metrics_files import forget, use_files
 
@@ -43,10 +44,21 @@ def on_starting(server: Any) -> None:
 
     GUNICORN_CMD_ARGS and the command line override the values of this module.
     """
-    if metrics_bind:
-        server.cfg.set("bind", [*server.cfg.bind, metrics_bind])
     if problems := broken_rules(server.cfg):
         sys.exit(" ".join(problems))
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let the worker listen for Prometheus, too.
+
+    Not by `bind`: the command line overrides it, and after a reload with another `bind`
+    gunicorn's master would listen itself, and never respond.
+    """
+    if metrics_bind:
+        host, _, port = metrics_bind.rpartition(":")
+        kind = TCP6Socket if host.startswith("[") else TCPSocket
+        address = host.strip("[]"), int(port)
+        worker.sockets.append(kind(address, server.cfg, worker.log))
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 import requests
 from django.conf import settings
 from pytest_django.live_server_helper import LiveServer
+from redis import Redis
 
 from development.processes import Processes, free_port, kill
 from development.sandbox import Sandbox
@@ -49,9 +50,10 @@ class Queue:
 
     def __init__(self, running: ExitStack, folder: Path, redis: str) -> None:
         self.metrics = f"127.0.0.1:{free_port(0)}"
+        self.cache = redis.removesuffix("0") + "1"
         variables = {
             "CELERY_BROKER_URL": redis,
-            "REDIS_URL": redis.removesuffix("0") + "1",
+            "REDIS_URL": self.cache,
             "DATABASE_URL": database_url(),
             "FRONTEND_URL": "https://app.example.com",
             "RECONCILE_HORIZON_S": "20",
@@ -68,7 +70,9 @@ class Queue:
         self.processes.start(*self.beat)
 
     def kill_worker(self) -> None:
+        """Kill the worker, and end its turns at once. Otherwise they last a minute."""
         kill(self.worker)
+        Redis.from_url(self.cache).flushdb()
 
     def send(self, name: str) -> None:
         """Send a task, as beat does."""

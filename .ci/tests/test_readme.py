@@ -50,7 +50,7 @@ BACKGROUND = {
     "python manage.py jira_sandbox --port 8082 &": 8082,
     "python manage.py runserver 8001 &": 8001,
     "gunicorn -c python:killthenoise.gunicorn &": 8080,
-    "python manage.py reconcile_tickets --every 30 &": None,
+    "python manage.py work &": None,
 }
 """Commands that do not end, with the port on which they listen."""
 NEW_SHELL = "Running in production"

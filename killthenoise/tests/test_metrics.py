@@ -1,6 +1,7 @@
 """Metrics: what they count, and who can read them."""
 
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from psutil import Process
 from pytest_django import Settings
 
 from development.processes import Processes, free_port
@@ -28,7 +30,7 @@ from issues.tests.factories import (
     RemoteLinkFactory,
     TicketRequestFactory,
 )
-from issues.tests.test_server_killed import database_url
+from issues.tests.test_server_killed import database_url, wait_until
 from killthenoise.api.metrics import make_registry
 from killthenoise.metrics_endpoint import MetricsEndpoint
 
@@ -59,7 +61,8 @@ class Server:
         self.metrics = f"127.0.0.1:{free_port(0)}"
         variables = {"METRICS_BIND": self.metrics, "DATABASE_URL": database_url()}
         variables |= {"WEB_CONCURRENCY": "2"}
-        Processes(running, folder, variables).start_server(self.url)
+        processes = Processes(running, folder, variables)
+        self.process = processes.start_server(self.url)
 
     def read(self) -> Samples:
         return read(self.ask("/metrics").text)
@@ -107,6 +110,22 @@ def test_metrics_of_all_processes_are_served_on_their_own_address_only(
     for path in ("/", "/api/issues/ai", "/admin/login/"):
         assert server.ask(path).status_code == 404
     assert server.ask("/healthz").status_code == 200
+
+
+def test_reloaded_server_answers_every_connection_and_serves_metrics(
+    server: Server,
+) -> None:
+    """A listener that nobody accepts from would get some of the connections."""
+    before = server.read()["killthenoise_database_up", ""]
+    master = Process(server.process.pid)
+    old = {child.pid for child in master.children()}
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: not old & {child.pid for child in master.children()})
+
+    for _ in range(20):
+        assert requests.get(f"{server.url}/healthz", timeout=2).ok
+        assert server.ask("/metrics").ok
+    assert before == 1
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])

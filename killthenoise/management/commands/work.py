@@ -1,5 +1,6 @@
 """All background work in one process, which needs no broker."""
 
+import logging
 import signal
 import threading
 import time
@@ -8,8 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from killthenoise import telemetry
 from killthenoise.background import Work, all_work, do, stopping
 from killthenoise.metrics_endpoint import serve_metrics
+
+logger = logging.getLogger(__name__)
 
 STOP_S = 10
 """Seconds in which a round may end after SIGTERM. One that is cut off is due again."""
@@ -27,9 +31,12 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         if settings.METRICS_BIND:
             serve_metrics(settings.METRICS_BIND)
+        telemetry.start()
+        listed = all_work()
+        logger.info("doing %s", ", ".join(work.name for work in listed))
         loops = [
             threading.Thread(target=repeat, args=(work, stop), daemon=True)
-            for work in all_work()
+            for work in listed
         ]
         for loop in loops:
             loop.start()
