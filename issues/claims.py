@@ -74,7 +74,7 @@ def _claim_quickly(request: TicketRequest, asked: AskedTarget) -> Claim | None:
     if account is None or not is_ready(account):
         return None
     if account.live_id is None:
-        target = choose_target(account, asked, facts_of(account))
+        target = choose_target(account, asked, facts_of(account, request.group_id))
         if not target.project_key:
             return None
         _address(request, account, target)

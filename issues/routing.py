@@ -16,15 +16,28 @@ def read_facts(integration: Integration, group_id: UUID) -> GroupFacts | None:
         return None
     groups = AIIssueGroup.objects.filter(pk=group_id)
     values = groups.values("severity", "team_id", "type", "tags").get()
+    return GroupFacts(**values, sources=_read_sources(integration, group_id))
+
+
+def facts_of(account: Any, group_id: UUID) -> GroupFacts | None:
+    """Return the facts from what `creation_sql.look` has read with the account."""
+    if not has_routes(account):
+        return None
+    return GroupFacts(
+        severity=account.group_severity,
+        team_id=account.group_team_id,
+        type=account.group_type,
+        tags=json.loads(account.group_tags),
+        sources=_read_sources(account, group_id),
+    )
+
+
+def _read_sources(integration: Integration, group_id: UUID) -> list[str]:
+    """Return the sources of the group's reports, if a route asks for one."""
+    if not any("source" in route["when"] for route in integration.settings["routes"]):
+        return []
     reports = Report.objects.filter(group=group_id)
-    sources = reports.values_list("source", flat=True).distinct()
-    return GroupFacts(**values, sources=list(sources))
-
-
-def facts_of(account: Any) -> GroupFacts | None:
-    """Return the facts that `creation_sql.look` has read with the account."""
-    facts = account.route_facts
-    return GroupFacts(**json.loads(facts)) if facts else None
+    return list(reports.values_list("source", flat=True).distinct())
 
 
 def require_project(target: TicketTarget) -> None:

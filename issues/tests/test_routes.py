@@ -8,7 +8,7 @@ from django.db import connection
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from issues import creation_sql
+from issues.claims import claim
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import recover_due
 from issues.sweep import sweep_due
@@ -292,9 +292,19 @@ def test_routed_tickets_are_searched_and_linked(
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="no quick way")
-def test_reports_are_not_read_without_routes(
-    group: AIIssueGroup, integration: Integration
+@pytest.mark.parametrize(
+    ("routes", "statements"),
+    [([], 2), ([OPS_BUGS], 2), ([{"when": {"source": "x"}, "project_key": "OPS"}], 3)],
+)
+def test_routes_add_a_statement_only_if_they_ask_for_a_source(
+    group: AIIssueGroup,
+    integration: Integration,
+    django_assert_num_queries: Any,
+    routes: list[dict[str, Any]],
+    statements: int,
 ) -> None:
+    use_routes(integration, *routes)
     request = TicketRequest(tenant_id=group.tenant_id, group_id=group.pk)
 
-    assert creation_sql.look(request).route_facts is None
+    with django_assert_num_queries(statements):
+        assert claim(request, client_key="", allow_another=False).integration
