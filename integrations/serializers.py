@@ -12,7 +12,7 @@ from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
 from integrations.site_url import MAX_LENGTH, NOT_A_SITE, normalize_site_url
 from integrations.ticket_settings import SettingsSerializer
-from killthenoise.api.fields import StrictBooleanField, TextField
+from killthenoise.api.fields import StrictBooleanField, TextField, must_be
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
 
@@ -187,6 +187,80 @@ class FoundTicketSerializer(serializers.Serializer[Any]):
     summary = serializers.CharField()
     status = serializers.CharField()
     url = serializers.URLField()
+
+
+class IssueQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """`?status=&assignee=&project=&limit=`; another parameter is an error."""
+
+    status = TextField(
+        name="status", clean=clean_title, limit=MAX_QUERY, allow_blank=True, default=""
+    )
+    assignee = TextField(
+        name="assignee",
+        clean=clean_title,
+        limit=MAX_QUERY,
+        allow_blank=True,
+        default="",
+    )
+    project = TextField(
+        name="project key",
+        clean=clean_key,
+        limit=100,
+        allow_blank=True,
+        default="",
+        validators=[validate_project_key],
+    )
+    limit = serializers.IntegerField(
+        default=20,
+        min_value=1,
+        max_value=100,
+        error_messages=must_be("The limit must be a whole number from 1 to 100."),
+    )
+
+    default_error_messages = {
+        "unknown": "There is no parameter {name}. Use status, assignee, project or "
+        "limit."
+    }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        known = {*self.fields, "tenant_id"}
+        for name in set(self.initial_data) - known:
+            raise serializers.ValidationError(
+                {name: self.error_messages["unknown"].format(name=name)}
+            )
+        return attrs
+
+
+class IssueSerializer(serializers.Serializer[Any]):
+    """A ticket as Jira shows it now; "" or null stands for nothing."""
+
+    id = serializers.CharField()
+    key = serializers.CharField()
+    summary = serializers.CharField(allow_blank=True)
+    status = serializers.CharField(allow_blank=True)
+    priority = serializers.CharField(allow_blank=True)
+    assignee = serializers.CharField(allow_blank=True)
+    issue_type = serializers.CharField(allow_blank=True)
+    project = serializers.CharField()
+    created = serializers.DateTimeField(allow_null=True)
+    updated = serializers.DateTimeField(allow_null=True)
+    url = serializers.URLField()
+
+
+class IssueListSerializer(serializers.Serializer[Any]):
+    """Tickets in the shape that the front end reads."""
+
+    success = TrueField()
+    issues = IssueSerializer(many=True)
+    total = serializers.IntegerField(min_value=0)
+    max_results = serializers.IntegerField(min_value=1)
+
+
+class OneIssueSerializer(serializers.Serializer[Any]):
+    """A ticket in the shape that the front end reads."""
+
+    success = TrueField()
+    issue = IssueSerializer()
 
 
 class IntegrationSerializer(serializers.ModelSerializer[Integration]):

@@ -107,7 +107,8 @@ class Ticket:
     def all_fields(self) -> dict[str, Any]:
         """The fields, with those that Jira sets itself."""
         creator, created = self.creator.as_json(), self.created.isoformat()
-        return {**self.fields, "creator": creator, "created": created}
+        times = {"created": created, "updated": created}
+        return {**self.fields, "creator": creator, **times}
 
     def set_remote_link(self, link: dict[str, Any]) -> tuple[int, int]:
         """Add a link, or replace the one of its `globalId`; return status and id."""

@@ -12,6 +12,7 @@ from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
 from integrations.jira.http import JiraHttp, NoResponse
+from integrations.jira.issue_details import IssueDetailsLookup
 from integrations.jira.issue_lookup import IssueLookup, identify
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse, as_object
@@ -105,6 +106,11 @@ class JiraClient:
     def lookup(self) -> IssueLookup:
         """The tickets that the account sees."""
         return IssueLookup(self._http)
+
+    @property
+    def details(self) -> IssueDetailsLookup:
+        """The same tickets, with the details that a list shows."""
+        return IssueDetailsLookup(self._http)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"

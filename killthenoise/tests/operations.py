@@ -43,6 +43,7 @@ class Operation(NamedTuple):
 
 GROUP_PATH = f"/api/issues/ai/{GROUP}"
 INTEGRATIONS = f"/api/jira/integrations/{TENANT}"
+ISSUES = f"/api/jira/issues/{TENANT}/{INTEGRATION}"
 OPERATIONS = {
     "connectJira": Operation(
         "post",
@@ -107,6 +108,10 @@ OPERATIONS = {
     "searchTickets": Operation(
         "get", f"/api/jira/search/{TENANT}?q=dark", invalid={"q": "x" * 256}
     ),
+    "listJiraIssues": Operation(
+        "get", f"{ISSUES}?status=To Do&limit=10", invalid={"sort": "key"}
+    ),
+    "getJiraIssue": Operation("get", f"{ISSUES}/SCRUM-1"),
     "linkJiraTicket": Operation(
         "post", f"{GROUP_PATH}/link-jira-ticket", {"ticket_key": "SCRUM-1"}, {}
     ),

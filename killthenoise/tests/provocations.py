@@ -118,10 +118,13 @@ def not_authenticated(scene: Scene) -> HttpResponseBase:
     return scene.call()
 
 
+def without_query(scene: Scene) -> str:
+    return scene.operation.path.partition("?")[0]
+
+
 def validation_error(scene: Scene) -> HttpResponseBase:
     if scene.operation.body is None:
-        path = scene.operation.path.partition("?")[0]
-        return scene.call(path=path, query=scene.operation.invalid)
+        return scene.call(path=without_query(scene), query=scene.operation.invalid)
     return scene.call(body=scene.operation.invalid)
 
 
@@ -140,9 +143,9 @@ def ticket_not_in_jira(scene: Scene) -> HttpResponseBase:
     """A ticket that does not exist, or the address of a ticket of another site."""
     if scene.operation.body is not None:
         return scene.call()
-    path = scene.operation.path.partition("?")[0]
     return scene.call(
-        path=path, query={"q": "https://other.example.com/browse/SCRUM-1"}
+        path=without_query(scene),
+        query={"q": "https://other.example.com/browse/SCRUM-1"},
     )
 
 
@@ -274,6 +277,9 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "auth_unavailable": auth_unavailable,
     "bad_request": lambda scene: scene.call(Host="another.example"),
     "database_error": database_error,
+    "filter_not_in_jira": lambda scene: scene.call(
+        path=without_query(scene), query={"status": "Nope"}
+    ),
     "group_not_found": group_not_found,
     "idempotency_key_reused": idempotency_key_reused,
     "integration_disconnected": lambda scene: scene.change(api_token=""),
@@ -289,6 +295,7 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     ),
     "jira_content_too_long": jira_content_too_long,
     "jira_field_rejected": jira_field_rejected,
+    "jira_issue_not_found": lambda scene: scene.call(),
     "jira_issue_type_invalid": jira_issue_type_invalid,
     "jira_outcome_unknown": lambda scene: scene.fail("server_error", status=503),
     "jira_permission_denied": jira_permission_denied,
