@@ -18,7 +18,7 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from issues.errors import GroupNotFound
-from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import relink
 
 GROUP_FIELDS = ["title", "summary", "severity", "status", "type", "tags", "team_id"]
@@ -146,6 +146,9 @@ class _BatchWrites:
     def save(self) -> None:
         """Write all rows. A report that was inserted in the meantime is left alone."""
         _update(AIIssueGroup, self.groups, GROUP_FIELDS)
+        if self.groups:
+            changed = [group.pk for group in self.groups]
+            RemoteLink.objects.filter(group__in=changed).touch()
         Report.objects.filter(pk__in=self.removed_report_ids).delete()
         _update(Report, self.changed_reports, REPORT_FIELDS)
         Report.objects.bulk_create(self.new_reports, ignore_conflicts=True)

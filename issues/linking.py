@@ -37,7 +37,8 @@ def link_jira_ticket(
         link_marked(integration, [marked], caller.actor)
     site = _get_recorded_site(group, found, integration)
     ticket = JiraTicket.found(found, base_url=site)
-    atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
+    title = clean_title(found.summary)
+    atomically(lambda: _link(group, ticket, integration, title, caller.actor))
     return ticket
 
 
@@ -52,7 +53,13 @@ def _get_recorded_site(
     return sites.first() or account.base_url
 
 
-def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> None:
+def _link(
+    group: AIIssueGroup,
+    ticket: JiraTicket,
+    account: Integration,
+    title: str,
+    actor: str,
+) -> None:
     if lock_group(tenant_id=group.tenant_id, group_id=group.pk) is None:
         raise GroupNotFound
     linked = Report.objects.link_ticket(
@@ -62,6 +69,14 @@ def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> No
         key=ticket.key,
         title=title,
         url=ticket.url,
+    )
+    RemoteLink.objects.want(
+        tenant_id=group.tenant_id,
+        group_id=group.pk,
+        base_url=ticket.base_url,
+        cloud_id=account.cloud_id,
+        jira_issue_id=ticket.issue_id,
+        ticket_key=ticket.key,
     )
     settle_with_linked_ticket(group, ticket, linked.report, actor)
 
@@ -76,6 +91,7 @@ def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
 def _unlink(group: AIIssueGroup, key: str) -> bool:
     lock_group(tenant_id=group.tenant_id, group_id=group.pk)
     tickets = group.reports.jira().filter(external_id__iexact=key)
-    RemoteLink.objects.filter(request__report__in=tickets).delete()
+    ids = tickets.values_list("jira_issue_id", flat=True)
+    RemoteLink.objects.filter(group=group.pk, jira_issue_id__in=list(ids)).touch()
     TicketRequest.objects.filter(report__in=tickets).update(unlinked_at=Now())
     return tickets.delete()[0] > 0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db.models.functions import Now
 
@@ -124,8 +123,6 @@ def _record_created(
     else:
         row = _insert_late(row, request, outcome)
         keys = _get_other_keys(row, linked)
-    if settings.FRONTEND_URL:
-        RemoteLink.objects.get_or_create(request_id=row.pk)
     if keys:
         _report_duplicate(request, [*keys, ticket.key], actor)
     return True
@@ -145,6 +142,14 @@ def created_outcome(ticket: JiraTicket) -> dict[str, Any]:
 
 def link_report(request: TicketRequest, ticket: JiraTicket) -> LinkedTicket:
     """Link the ticket to the request's group, which the caller has locked."""
+    RemoteLink.objects.want(
+        tenant_id=request.tenant_id,
+        group_id=request.group_id,
+        base_url=ticket.base_url,
+        cloud_id=request.cloud_id,
+        jira_issue_id=ticket.issue_id,
+        ticket_key=ticket.key,
+    )
     return Report.objects.link_ticket(
         group_id=request.group_id,
         base_url=ticket.base_url,

@@ -95,11 +95,18 @@ def _render_details(ticket: Ticket) -> str:
 
 def _render_links(ticket: Ticket) -> str:
     links = "".join(
-        f"<li>{render_link(link['object']['url'], escape(link['object']['title']))}"
-        "</li>"
-        for link in ticket.remote_links
+        f"<li>{_render_web_link(link['object'])}</li>" for link in ticket.remote_links
     )
     return f"<h2>Web links</h2><ul>{links}</ul>" if links else ""
+
+
+def _render_web_link(shown: dict[str, Any]) -> str:
+    """Return the link as Jira shows it: struck through if its item is resolved."""
+    link = render_link(shown["url"], escape(shown["title"]))
+    status = shown.get("status") or {}
+    lozenge = escape(str((status.get("icon") or {}).get("title", "")))
+    shown_link = f"<s>{link}</s>" if status.get("resolved") else link
+    return f'{shown_link} <span class="status">{lozenge}</span>' if lozenge else link
 
 
 def _render_field(ticket: Ticket, field: str) -> str:

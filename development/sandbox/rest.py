@@ -20,6 +20,7 @@ from development.sandbox.state import CLOUD_ID, Account, State
 from development.sandbox.tickets import (
     NO_ISSUE,
     create_issue,
+    delete_remote_link,
     get_issue,
     set_remote_link,
 )
@@ -129,6 +130,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Operation, Response | None]] = [
         ("GET", _META + "/(?P<type_id>[^/]+)", list_fields, _NO_SUCH_PROJECT),
         ("GET", _ISSUE, get_issue, NO_ISSUE),
         ("POST", _ISSUE + "/remotelink", set_remote_link, NO_ISSUE),
+        ("DELETE", _ISSUE + "/remotelink", delete_remote_link, NO_ISSUE),
         ("GET", "/_edge/tenant_info", get_tenant_info, None),
     )
 ]

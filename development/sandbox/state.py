@@ -117,9 +117,16 @@ class Ticket:
             if global_id and global_id == present.get("globalId"):
                 self.remote_links[index] = link | {"id": present["id"]}
                 return 200, present["id"]
-        link_id = 10_000 + len(self.remote_links)
+        link_id = max((one["id"] for one in self.remote_links), default=9_999) + 1
         self.remote_links.append(link | {"id": link_id})
         return 201, link_id
+
+    def delete_remote_link(self, global_id: str) -> bool:
+        """Delete the link of a `globalId`; return whether there was one."""
+        kept = [one for one in self.remote_links if one.get("globalId") != global_id]
+        found = len(kept) < len(self.remote_links)
+        self.remote_links = kept
+        return found
 
 
 def creation_order(ticket: Ticket) -> tuple[datetime, int]:

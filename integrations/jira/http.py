@@ -89,6 +89,7 @@ class JiraHttp:
         purpose: str,
         *,
         deadline: float,
+        method: str = "",
         json: object = None,
         permission: str = "for access",
         searched_project: str = "",
@@ -96,18 +97,18 @@ class JiraHttp:
     ) -> JiraResponse:
         """Send a request that is safe to repeat, and return its successful response.
 
-        It is a POST if there is `json` to send. `deadline` is a reading of
-        `time.monotonic()`. `purpose`, `permission` and `searched_project` are for the
-        error's sentence; see FailedRequest. With `english` unset, Jira responds in the
-        account's language. Raises JiraErrors.
+        Without a `method` it is a GET, or a POST if there is `json` to send. `deadline`
+        is a reading of `time.monotonic()`. `purpose`, `permission` and
+        `searched_project` are for the error's sentence; see FailedRequest. With
+        `english` unset, Jira responds in the account's language. Raises JiraErrors.
         """
-        method = "GET" if json is None else "POST"
+        method = method or ("GET" if json is None else "POST")
         outgoing = OutgoingRequest(deadline)
         try:
             response = self.send(outgoing, method, path, json, english=english)
         except NoResponse as exc:
             raise JiraUnreachable(f"{self.base_url} did not respond. {_RETRY}") from exc
-        if response.status in (200, 201) and not response.credentials_refused:
+        if response.status in (200, 201, 204) and not response.credentials_refused:
             reject_web_page(response, self.base_url)
             return response
         if response.status >= 500:

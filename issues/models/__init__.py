@@ -1,7 +1,8 @@
 """Groups of customer feedback, the reports in them, and the requests for tickets."""
 
-from issues.models.background import RemoteLink, Sweep
+from issues.models.background import Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
+from issues.models.remote_links import RemoteLink
 from issues.models.reports import Report
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
