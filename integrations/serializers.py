@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
+from rest_framework import ISO_8601, serializers
 
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
@@ -34,7 +34,7 @@ class SecretField(TextField):
 
 
 class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
-    """The project, issue type and fields of new tickets. Each may be left out."""
+    """What else an integration stores. Each may be left out."""
 
     project_key = TextField(
         name="project key",
@@ -45,6 +45,16 @@ class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
     )
     issue_type = TextField(
         name="issue type", clean=clean_title, limit=100, required=False
+    )
+    token_expires_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        input_formats=[ISO_8601, "%Y-%m-%d"],
+        error_messages=must_be(
+            "token_expires_at must be a date or a time, such as 2027-01-31."
+        )
+        | {"date": "token_expires_at must be a date or a time, such as 2027-01-31."},
+        help_text="When the API token expires. Webhooks are told 30 and 7 days ahead.",
     )
     settings = SettingsSerializer(required=False)
 
@@ -83,13 +93,14 @@ class ConnectSerializer(TicketTargetSerializer):
 
 
 class UpdateSerializer(TicketTargetSerializer):
-    """Any of project_key, issue_type, settings, is_active. Others are ignored."""
+    """Any of project_key, issue_type, settings, token_expires_at, is_active."""
 
     is_active = StrictBooleanField(name="is_active", required=False)
 
     default_error_messages = {
-        "empty": "Nothing to change: send project_key, issue_type, settings or "
-        "is_active. To change the address, e-mail or API token, connect Jira again."
+        "empty": "Nothing to change: send project_key, issue_type, settings, "
+        "token_expires_at or is_active. To change the address, e-mail or API token, "
+        "connect Jira again."
     }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -273,9 +284,9 @@ class IntegrationSerializer(serializers.ModelSerializer[Integration]):
     class Meta:
         model = Integration
         fields = ["id", "tenant_id", "is_active", "base_url", "email", "project_key"]
-        fields += ["issue_type", "settings", "last_synced_at", "last_sync_status"]
-        fields += ["sync_error_message", "created_at", "updated_at"]
-        fields += ["connection_status"]
+        fields += ["issue_type", "settings", "token_expires_at", "last_synced_at"]
+        fields += ["last_sync_status", "sync_error_message", "created_at"]
+        fields += ["updated_at", "connection_status"]
         read_only_fields = fields
 
     @extend_schema_field(ConnectionStatusSerializer)

@@ -1,24 +1,25 @@
-"""Re-encrypts stored tokens with the newest key, for `manage.py rotate_keys`.
+"""Re-encrypts stored secrets with the newest key, for `manage.py rotate_keys`.
 
 Each batch is a transaction of its own. A run that was interrupted can simply be
-repeated: tokens that the newest key encrypts for their row are left as they are.
+repeated: secrets that the newest key encrypts for their row are left as they are.
 """
 
 from collections.abc import Iterator
 from enum import Enum
-from uuid import UUID
+from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.db import transaction
+from django.db.models import Model
 
+from integrations.encrypted_field import EncryptedTextField
 from integrations.errors import SecretUnreadable
-from integrations.models import Integration
 
 BATCH = 500
-_field = Integration._meta.get_field("api_token")
 
 
 class RotationResult(Enum):
-    """What happened to one integration's token."""
+    """What happened to one secret."""
 
     DONE = "re-encrypted"
     CURRENT = "already under the newest key"
@@ -26,33 +27,62 @@ class RotationResult(Enum):
     UNREADABLE = "unreadable"
 
 
-def rotate_tokens() -> Iterator[tuple[UUID, RotationResult]]:
-    """Re-encrypt the tokens with the first of FIELD_ENCRYPTION_KEYS, batch by batch.
+class Rotated(NamedTuple):
+    """A secret, such as `integration 8f14e45f-…: api token`, and its result."""
+
+    name: str
+    result: RotationResult
+
+
+def get_secret_fields() -> list[EncryptedTextField]:
+    """Return the encrypted fields of all models."""
+    fields = (field for model in apps.get_models() for field in model._meta.fields)
+    return [field for field in fields if isinstance(field, EncryptedTextField)]
+
+
+def count_secrets() -> int:
+    """Return how many results a rotation yields."""
+    return sum(field.model._default_manager.count() for field in get_secret_fields())
+
+
+def rotate_secrets() -> Iterator[Rotated]:
+    """Re-encrypt the secrets with the first of FIELD_ENCRYPTION_KEYS, batch by batch.
 
     Tokens that an older version stored are bound to their tenant and site.
 
-    Yields each integration's id and result once its batch is committed.
+    Yields each secret's name and result once its batch is committed.
     """
-    rows = Integration.objects.order_by("pk")
+    for field in get_secret_fields():
+        yield from _rotate_field(field)
+
+
+def _rotate_field(field: EncryptedTextField) -> Iterator[Rotated]:
+    rows: Any = field.model._default_manager.order_by("pk")
     batch = list(rows.values_list("pk", flat=True)[:BATCH])
     while batch:
         with transaction.atomic():
             locked = rows.filter(pk__in=batch).select_for_update()
-            results = [(row.pk, _rotate(row)) for row in locked]
+            results = [_rotate(row, field) for row in locked]
         yield from results
         remaining = rows.filter(pk__gt=batch[-1])
         batch = list(remaining.values_list("pk", flat=True)[:BATCH])
 
 
-def _rotate(row: Integration) -> RotationResult:
-    stored = _field.get_stored(row)
+def _rotate(row: Model, field: EncryptedTextField) -> Rotated:
+    name = f"{row._meta.verbose_name} {row.pk}: {field.verbose_name}"
+    return Rotated(name, _encrypt_again(row, field))
+
+
+def _encrypt_again(row: Model, field: EncryptedTextField) -> RotationResult:
+    stored = field.get_stored(row)
     if not stored:
         return RotationResult.EMPTY
-    if _field.is_current(stored, row):
+    if field.is_current(stored, row):
         return RotationResult.CURRENT
     try:
-        token = _field.encrypt(row.api_token, row)
+        encrypted = field.encrypt(getattr(row, field.attname), row)
     except SecretUnreadable:
         return RotationResult.UNREADABLE
-    Integration.objects.filter(pk=row.pk).update(api_token=token)
+    this = type(row)._default_manager.filter(pk=row.pk)
+    this.update(**{field.attname: encrypted})
     return RotationResult.DONE

@@ -6,12 +6,14 @@ from django.db.models.functions import Now
 from integrations.jira.issue_lookup import FoundTicket
 from integrations.models import Integration
 from integrations.services import find_ticket, get_active_jira
+from integrations.webhooks.models import Event
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.locking import atomically, lock_group
 from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import JiraTicket
 from issues.settlement import settle_with_linked_ticket
+from issues.ticket_events import queue_ticket_event
 from killthenoise.api.authentication import Caller
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.text import clean_title
@@ -78,6 +80,13 @@ def _link(
         jira_issue_id=ticket.issue_id,
         ticket_key=ticket.key,
     )
+    if linked.is_new:
+        queue_ticket_event(
+            Event.TICKET_LINKED,
+            tenant_id=group.tenant_id,
+            group_ids=[group.pk],
+            ticket={"key": ticket.key, "url": ticket.url, "title": title},
+        )
     settle_with_linked_ticket(group, ticket, linked.report, actor)
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
 from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
+from integrations.webhooks.models import Event
 from issues import creation_sql
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request, repeatedly
@@ -22,6 +23,7 @@ from issues.models import (
     TicketRequest,
 )
 from issues.models.reports import LinkedTicket
+from issues.ticket_events import queue_ticket_event
 from killthenoise.audit.events import Action, record_in_transaction
 
 logger = logging.getLogger(__name__)
@@ -228,6 +230,12 @@ def _report_duplicate(request: TicketRequest, keys: list[str], actor: str) -> No
         object_type=AIIssueGroup._meta.label_lower,
         object_id=str(request.group_id),
         detail={"ticket_keys": keys, "ticket_request_id": str(request.pk)},
+    )
+    queue_ticket_event(
+        Event.TICKET_DUPLICATE,
+        tenant_id=request.tenant_id,
+        group_ids=[request.group_id],
+        ticket_keys=keys,
     )
 
 

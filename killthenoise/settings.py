@@ -238,6 +238,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "killthenoise.audit",
     "integrations",
+    "integrations.webhooks",
     "issues",
     "killthenoise",
 ]

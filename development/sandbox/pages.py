@@ -8,6 +8,7 @@ from typing import Any
 from development.sandbox.adf_html import render_adf, render_link
 from development.sandbox.html_page import render_page, render_table, render_terms
 from development.sandbox.http import Request, Response
+from development.sandbox.receiver import PATH
 from development.sandbox.state import PROJECTS, State, Ticket
 from development.sandbox.validation import FIELDS
 
@@ -34,7 +35,10 @@ def handle(state: State, request: Request) -> Response | None:
 
 
 def _render_list(state: State) -> str:
-    control = '<nav><a href="/_sandbox/">Inject faults and change settings</a></nav>'
+    control = (
+        '<nav><a href="/_sandbox/">Inject faults and change settings</a> / '
+        f'<a href="{PATH}">Webhooks received</a></nav>'
+    )
     with state.lock:
         count = len(state.by_creation)
         newest = list(islice(reversed(state.by_creation), MAX_LISTED))

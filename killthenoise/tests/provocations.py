@@ -16,6 +16,8 @@ from rest_framework.views import APIView
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from integrations.tests.factories import EndpointFactory
+from integrations.webhooks.models import WebhookEndpoint
 from issues.models import AIIssueGroup
 from issues.tests.database_failures import database_down
 from issues.tests.factories import TicketRequestFactory
@@ -23,7 +25,14 @@ from killthenoise.api.parsers import MAX_BODY_BYTES
 from killthenoise.api.slots import import_slot, outgoing_slot
 from killthenoise.api.throttling import OpenThrottle
 from killthenoise.tests.issuer import Issuer
-from killthenoise.tests.operations import GROUP, INTEGRATION, NEW_GROUP, Operation
+from killthenoise.tests.operations import (
+    DELIVERY,
+    ENDPOINT,
+    GROUP,
+    INTEGRATION,
+    NEW_GROUP,
+    Operation,
+)
 
 NOWHERE = str(uuid4())
 EVERYWHERE = {"method": "*", "path": "*"}
@@ -253,6 +262,16 @@ def fail_listing(scene: Scene, code: str) -> HttpResponseBase:
     return scene.call(body=form)
 
 
+def too_many_webhooks(scene: Scene) -> HttpResponseBase:
+    EndpointFactory.create_batch(10, tenant_id=scene.group.tenant_id)
+    return scene.call()
+
+
+def webhook_switched_off(scene: Scene) -> HttpResponseBase:
+    WebhookEndpoint.objects.update(is_active=False)
+    return scene.call()
+
+
 NO_PROJECT = {"errorMessages": ["No project could be found with key 'SCRUM'."]}
 NOT_KNOWN = {"errors": {"fields": "The field is not known"}}
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -277,6 +296,9 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "auth_unavailable": auth_unavailable,
     "bad_request": lambda scene: scene.call(Host="another.example"),
     "database_error": database_error,
+    "delivery_not_found": lambda scene: scene.call(
+        path=scene.operation.path.replace(DELIVERY, NOWHERE)
+    ),
     "filter_not_in_jira": lambda scene: scene.call(
         path=without_query(scene), query={"status": "Nope"}
     ),
@@ -324,6 +346,11 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "ticket_not_recorded": ticket_not_recorded,
     "token_expired": lambda scene: with_token(scene, NOWHERE, exp=-300),
     "token_invalid": lambda scene: with_token(scene, NOWHERE, aud="another"),
+    "too_many_webhooks": too_many_webhooks,
     "unsupported_media_type": lambda scene: scene.call(Content_Type="text/plain"),
     "validation_error": validation_error,
+    "webhook_not_found": lambda scene: scene.call(
+        path=scene.operation.path.replace(ENDPOINT, NOWHERE)
+    ),
+    "webhook_switched_off": webhook_switched_off,
 }

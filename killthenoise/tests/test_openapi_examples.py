@@ -19,12 +19,19 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from integrations.tests.factories import IntegrationFactory
+from integrations.tests.factories import (
+    DeliveryFactory,
+    EndpointFactory,
+    IntegrationFactory,
+)
+from integrations.webhooks.models import WebhookEndpoint
 from issues.models import AIIssueGroup, Report
 from issues.tests.factories import GroupFactory
 from killthenoise.tests.documented import codes_of, document
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import (
+    DELIVERY,
+    ENDPOINT,
     GROUP,
     INTEGRATION,
     NEW_GROUP,
@@ -36,7 +43,11 @@ from killthenoise.tests.provocations import Scene, provoke
 EXAMPLES = project_settings.BASE_DIR / "docs" / "openapi_examples.json"
 SITE = "https://killthenoise.atlassian.net"
 SOME_ID, SOME_TIME = "0b5e7a52-7e1b-4a51-9c39-d3a1c2f4e6b8", "2026-01-31T12:00:00Z"
-KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION}
+SAME = {
+    "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890",
+    "secret": "2b7e151628aed2a6abf7158809cf4f3c",
+}
+KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION, ENDPOINT, DELIVERY}
 
 
 def documented_errors() -> Iterator[tuple[str, int, str]]:
@@ -101,10 +112,7 @@ def without_chance(value: Any) -> Any:
     """Return a body in which ids, times and addresses are always the same."""
     if isinstance(value, dict):
         return {
-            name: "5f0c1d2e3a4b5c6d7e8f901234567890"
-            if name == "request_id"
-            else without_chance(item)
-            for name, item in value.items()
+            name: SAME.get(name) or without_chance(item) for name, item in value.items()
         }
     if isinstance(value, list):
         return [without_chance(item) for item in value]
@@ -145,6 +153,13 @@ def integration(transactional_db: None, jira: Sandbox) -> Integration:
     )
 
 
+def add_known_webhook() -> None:
+    """Replace the webhook by one with the id and delivery that the operations name."""
+    WebhookEndpoint.objects.all().delete()
+    endpoint = EndpointFactory.create(id=UUID(ENDPOINT), tenant_id=UUID(TENANT))
+    DeliveryFactory.create(id=UUID(DELIVERY), endpoint=endpoint)
+
+
 @pytest.fixture
 def scene(
     request: pytest.FixtureRequest,
@@ -157,6 +172,7 @@ def scene(
     """The operation that the test names, ready to fail."""
     name = request.node.callspec.params["name"]
     operation = OPERATIONS[name]
+    add_known_webhook()
     if name == "connectJira":
         operation = operation._replace(body=operation.body | {"base_url": jira.url})
 
@@ -191,6 +207,8 @@ def test_successful_response_looks_like_its_example(
         response = operation.call()
         if name == "connectJira":
             Integration.objects.update(id=UUID(INTEGRATION))
+        if name == "createWebhook":
+            add_known_webhook()
         assert response.status_code == 200, getattr(response, "content", "")
         examples.compare("responses", name, body_of(response))
     assert not Report.objects.jira().exists()

@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from integrations.tests.factories import IntegrationFactory
+from integrations.tests.factories import DeliveryFactory, IntegrationFactory
+from integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.factories import GroupFactory, ReportFactory
 from killthenoise.tests.api import Api
@@ -32,6 +33,11 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("integration", "patch"): {"is_active": False},
     ("group", "put"): TITLE,
     ("generate-jira-description", "post"): TITLE,
+    ("webhooks", "post"): {"url": "https://example.com/"},
+    ("webhook", "patch"): {"is_active": False},
+    ("webhook-secret", "post"): {},
+    ("webhook-ping", "post"): {},
+    ("webhook-redeliver", "post"): {},
 }
 """The body for each method that takes one."""
 LISTS = {"groups", "schema", "docs", "generate-jira-description"}
@@ -70,6 +76,8 @@ class Ids(NamedTuple):
     tenant: str
     group_id: str
     integration_id: str
+    endpoint_id: str
+    delivery_id: str
     ticket_key: str = "SCRUM-1"
 
 
@@ -101,7 +109,9 @@ def stranger(transactional_db: None) -> Ids:
     integration = IntegrationFactory.create()
     group = GroupFactory.create(tenant_id=integration.tenant_id)
     ReportFactory.create(group=group, source="jira", external_id="SCRUM-1")
-    return Ids(str(group.tenant_id), str(group.pk), str(integration.pk))
+    delivery = DeliveryFactory.create(endpoint__tenant_id=group.tenant_id)
+    rows = (group, integration, delivery.endpoint, delivery)
+    return Ids(str(group.tenant_id), *(str(row.pk) for row in rows))
 
 
 @pytest.fixture
@@ -129,7 +139,8 @@ def call(api: Api, route: Route, ids: Ids) -> tuple[int, dict[str, Any]]:
 
 
 def snapshot() -> list[Any]:
-    models = (Integration, AIIssueGroup, Report, TicketRequest)
+    models: list[Any] = [Integration, AIIssueGroup, Report, TicketRequest]
+    models += [WebhookEndpoint, WebhookDelivery]
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
@@ -178,4 +189,4 @@ def test_lists_contain_nothing_of_another_tenant(
                 continue
             status, body = call(api, route, ours)
             assert status == 200
-            assert not any(value in str(body) for value in stranger[:3])
+            assert not any(value in str(body) for value in stranger[:5])

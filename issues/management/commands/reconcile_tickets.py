@@ -1,4 +1,4 @@
-"""The background work: recovery, sweep and remote links, once or repeatedly."""
+"""The background work, once or repeatedly: recovery, sweep, remote links, webhooks."""
 
 import logging
 import re
@@ -6,6 +6,8 @@ import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +15,19 @@ from django.core.management.base import BaseCommand
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
+from integrations.webhooks.loop import deliver_due, delivering
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
+from issues.ticket_events import announce_created_tickets, announce_slow_events
 from killthenoise import missing_tables
 
+TASKS: tuple[Callable[[], Any], ...] = (
+    recover_due,
+    sweep_due,
+    send_due_remote_links,
+    announce_slow_events,
+)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
 
@@ -50,7 +60,7 @@ class Command(BaseCommand):
     help = (
         "Link the tickets of open ticket requests, and tickets in Jira that are not "
         "recorded. Settle the requests whose ticket does not exist. Add links from "
-        "tickets back to their groups. Many may run at the same time."
+        "tickets back to their groups. Deliver webhooks. Many may run at the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -75,19 +85,17 @@ class Command(BaseCommand):
             self.stdout.write(in_words(work()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+        with suppress(KeyboardInterrupt), delivering(announce_created_tickets):
             while True:
                 self.work_if_possible()
                 time.sleep(options["every"])
-        except KeyboardInterrupt:
-            return
 
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
         close_old_connections()
-        for task in (recover_due, sweep_due, send_due_remote_links):
+        for task in TASKS:
             try:
-                counts = task()
+                counts: Counter[str] | None = task()
                 logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
             except AnyDatabaseError as exc:
                 missing = missing_tables.are_tables_missing(exc)
@@ -101,6 +109,8 @@ def work() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
     states, swept = recover_due(), sweep_due()
     send_due_remote_links()
+    announce_slow_events()
+    deliver_due(announce_created_tickets)
     return states + Counter(linked=swept["linked"])
 
 
