@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.models import Integration
-from integrations.webhooks.models import Event
-from integrations.webhooks.outbox import NewEvent, queue_events
+from integrations.outgoing_webhooks.models import Event
+from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 
 WARN_DAYS = (7, 30)
 """Days before a token expires, the most urgent first."""

@@ -5,8 +5,8 @@ from django.db.models.functions import Now
 
 from integrations.jira.issue_lookup import FoundTicket
 from integrations.models import Integration
+from integrations.outgoing_webhooks.models import Event
 from integrations.services import find_ticket, get_active_jira
-from integrations.webhooks.models import Event
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.locking import atomically, lock_group
 from issues.marked_tickets import link_marked

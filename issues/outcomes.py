@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
 from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
-from integrations.webhooks.models import Event
+from integrations.outgoing_webhooks.models import Event
 from issues import creation_sql
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request, repeatedly

@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.integration_events import announce_expiring_tokens
-from integrations.webhooks.delivery import delete_old_deliveries
-from integrations.webhooks.models import Event
-from integrations.webhooks.outbox import NewEvent, queue_events
+from integrations.outgoing_webhooks.delivery import delete_old_deliveries
+from integrations.outgoing_webhooks.models import Event
+from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from issues.locking import atomically
 from issues.models import TicketRequest
 

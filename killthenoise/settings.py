@@ -238,7 +238,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "killthenoise.audit",
     "integrations",
-    "integrations.webhooks",
+    "integrations.outgoing_webhooks",
     "issues",
     "killthenoise",
 ]

@@ -21,7 +21,7 @@ urlpatterns = [
     path("api/issues/", include("issues.urls")),
     path("api/ai/", include(ai_urlpatterns)),
     path("api/jira/", include("integrations.urls")),
-    path("api/webhooks/", include("integrations.webhooks.urls")),
+    path("api/webhooks/", include("integrations.outgoing_webhooks.urls")),
     re_path("^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path("^api/docs/?$", docs, name="docs"),
     path("healthz", healthz),

@@ -7,7 +7,11 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from integrations.models import Integration
-from integrations.webhooks.models import EVENTS, WebhookDelivery, WebhookEndpoint
+from integrations.outgoing_webhooks.models import (
+    EVENTS,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 
 class IntegrationFactory(DjangoModelFactory[Integration]):

@@ -15,10 +15,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
+from integrations.outgoing_webhooks.loop import deliver_due
+from integrations.outgoing_webhooks.models import (
+    EVENTS,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from integrations.outgoing_webhooks.url import normalize_webhook_url
 from integrations.tests.factories import DeliveryFactory, EndpointFactory
-from integrations.webhooks.loop import deliver_due
-from integrations.webhooks.models import EVENTS, WebhookDelivery, WebhookEndpoint
-from integrations.webhooks.url import normalize_webhook_url
 from killthenoise.audit.models import AuditEvent
 from killthenoise.tests.api import Api, assert_error
 

@@ -12,19 +12,23 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
-from integrations.tests.factories import DeliveryFactory, EndpointFactory
-from integrations.tests.fake_jira import FakeDns
-from integrations.webhooks import sending
-from integrations.webhooks.delivery import (
+from integrations.outgoing_webhooks import sending
+from integrations.outgoing_webhooks.delivery import (
     delete_old_deliveries,
     deliver,
     take_due_endpoints,
 )
-from integrations.webhooks.loop import deliver_due
-from integrations.webhooks.models import Event, WebhookDelivery, WebhookEndpoint
-from integrations.webhooks.outbox import NewEvent, queue_events
-from integrations.webhooks.sending import build_body
-from integrations.webhooks.signing import sign
+from integrations.outgoing_webhooks.loop import deliver_due
+from integrations.outgoing_webhooks.models import (
+    Event,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
+from integrations.outgoing_webhooks.sending import build_body
+from integrations.outgoing_webhooks.signing import sign
+from integrations.tests.factories import DeliveryFactory, EndpointFactory
+from integrations.tests.fake_jira import FakeDns
 from killthenoise.audit.models import AuditEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -290,7 +294,7 @@ def test_process_that_dies_after_sending_sends_the_same_delivery_again(
 
     [taken] = take_due_endpoints(1, failing=False)
     with monkeypatch.context() as dying:
-        dying.setattr("integrations.webhooks.delivery._record_success", die)
+        dying.setattr("integrations.outgoing_webhooks.delivery._record_success", die)
         with pytest.raises(KeyboardInterrupt):
             deliver(taken)
     WebhookEndpoint.objects.update(due_at=timezone.now())

@@ -13,10 +13,10 @@ from development.sandbox import Sandbox
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
 from integrations import integration_events
 from integrations.models import Integration
+from integrations.outgoing_webhooks.loop import deliver_due, delivering
+from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
+from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
-from integrations.webhooks.loop import deliver_due, delivering
-from integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
-from integrations.webhooks.outbox import NewEvent, queue_events
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error

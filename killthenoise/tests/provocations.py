@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from integrations.outgoing_webhooks.models import WebhookEndpoint
 from integrations.tests.factories import EndpointFactory
-from integrations.webhooks.models import WebhookEndpoint
 from issues.models import AIIssueGroup
 from issues.tests.database_failures import database_down
 from issues.tests.factories import TicketRequestFactory

@@ -19,12 +19,12 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from integrations.outgoing_webhooks.models import WebhookEndpoint
 from integrations.tests.factories import (
     DeliveryFactory,
     EndpointFactory,
     IntegrationFactory,
 )
-from integrations.webhooks.models import WebhookEndpoint
 from issues.models import AIIssueGroup, Report
 from issues.tests.factories import GroupFactory
 from killthenoise.tests.documented import codes_of, document

@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import DeliveryFactory, IntegrationFactory
-from integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.tests.factories import GroupFactory, ReportFactory
 from killthenoise.tests.api import Api
@@ -35,8 +35,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("generate-jira-description", "post"): TITLE,
     ("webhooks", "post"): {"url": "https://example.com/"},
     ("webhook", "patch"): {"is_active": False},
-    ("webhook-secret", "post"): {},
-    ("webhook-ping", "post"): {},
+    ("endpoint-secret", "post"): {},
+    ("endpoint-ping", "post"): {},
     ("webhook-redeliver", "post"): {},
 }
 """The body for each method that takes one."""

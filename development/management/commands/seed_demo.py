@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
 from integrations.models import Integration
-from integrations.webhooks.models import EVENTS, WebhookEndpoint
+from integrations.outgoing_webhooks.models import EVENTS, WebhookEndpoint
 from issues.models import AIIssueGroup, Report
 
 TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
-from integrations.webhooks.loop import deliver_due, delivering
+from integrations.outgoing_webhooks.loop import deliver_due, delivering
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since

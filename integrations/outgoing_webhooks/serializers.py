@@ -4,13 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from integrations.webhooks.models import (
+from integrations.outgoing_webhooks.models import (
     EVENTS,
     MAX_URL,
     WebhookDelivery,
     WebhookEndpoint,
 )
-from integrations.webhooks.url import NOT_AN_ADDRESS, normalize_webhook_url
+from integrations.outgoing_webhooks.url import NOT_AN_ADDRESS, normalize_webhook_url
 from killthenoise.api.fields import (
     ShortListField,
     StrictBooleanField,

@@ -10,15 +10,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.jira.secret import Secret
-from integrations.webhooks.errors import (
+from integrations.outgoing_webhooks.errors import (
     MAX_ENDPOINTS,
     DeliveryNotFound,
     TooManyWebhooks,
     WebhookNotFound,
     WebhookSwitchedOff,
 )
-from integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
-from integrations.webhooks.outbox import queue_ping
+from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
+from integrations.outgoing_webhooks.outbox import queue_ping
 from killthenoise.api.authentication import parse_uuid
 
 

@@ -8,15 +8,15 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from integrations.webhooks import services
-from integrations.webhooks.errors import WebhookSwitchedOff
-from integrations.webhooks.models import (
+from integrations.outgoing_webhooks import services
+from integrations.outgoing_webhooks.errors import WebhookSwitchedOff
+from integrations.outgoing_webhooks.models import (
     EVENTS,
     Event,
     WebhookDelivery,
     WebhookEndpoint,
 )
-from integrations.webhooks.url import normalize_webhook_url
+from integrations.outgoing_webhooks.url import normalize_webhook_url
 from killthenoise.audit.admin import AuditedAdmin
 from killthenoise.audit.events import Action, record
 

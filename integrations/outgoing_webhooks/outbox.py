@@ -13,7 +13,11 @@ from uuid import UUID, uuid4
 
 from django.db.models.functions import Now
 
-from integrations.webhooks.models import Event, WebhookDelivery, WebhookEndpoint
+from integrations.outgoing_webhooks.models import (
+    Event,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

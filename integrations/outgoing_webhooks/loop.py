@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from django.db import Error as AnyDatabaseError
 from django.db import connections
 
-from integrations.webhooks.delivery import deliver, take_due_endpoints
-from integrations.webhooks.models import WebhookEndpoint
-from integrations.webhooks.sending import THREADS
+from integrations.outgoing_webhooks.delivery import deliver, take_due_endpoints
+from integrations.outgoing_webhooks.models import WebhookEndpoint
+from integrations.outgoing_webhooks.sending import THREADS
 
 TICK_S = 1
 """Seconds between two looks for what is due."""

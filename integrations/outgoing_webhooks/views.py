@@ -7,15 +7,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.openapi import TENANT
-from integrations.webhooks import services
-from integrations.webhooks.errors import (
+from integrations.outgoing_webhooks import services
+from integrations.outgoing_webhooks.errors import (
     DeliveryNotFound,
     TooManyWebhooks,
     WebhookNotFound,
     WebhookSwitchedOff,
 )
-from integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
-from integrations.webhooks.openapi import (
+from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
+from integrations.outgoing_webhooks.openapi import (
     DELIVERY,
     ENDPOINT,
     FIRST_DELIVERY,
@@ -23,7 +23,7 @@ from integrations.webhooks.openapi import (
     TAG,
     THAT_ENDPOINT,
 )
-from integrations.webhooks.serializers import (
+from integrations.outgoing_webhooks.serializers import (
     CreateWebhookSerializer,
     DeliveryPageSerializer,
     DeliverySerializer,

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
-from integrations.webhooks.sending import SEND_S, Outcome, send
+from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
+from integrations.outgoing_webhooks.sending import SEND_S, Outcome, send
 from killthenoise.audit.events import Action, record_in_transaction
 
 VISIT_S = 10

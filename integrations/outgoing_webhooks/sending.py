@@ -16,8 +16,8 @@ from integrations.jira.http import USER_AGENT
 from integrations.jira.network import Network
 from integrations.jira.secret import Secret
 from integrations.jira.transport import OutgoingRequest, make_session, track
-from integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
-from integrations.webhooks.signing import HEADER, sign
+from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
+from integrations.outgoing_webhooks.signing import HEADER, sign
 from killthenoise.api.database import release_connection
 
 SEND_S = 10
