@@ -6,7 +6,7 @@ JiraErrors, and records rejected credentials on the integration.
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from integrations.errors import (
     NoProjectChosen,
     TicketNotInJira,
 )
+from integrations.jira.bulk_fetch import IssueStates
 from integrations.jira.client import CreatedIssue, NewIssue, WebLink
 from integrations.jira.errors import (
     JiraContentTooLong,
@@ -168,6 +169,14 @@ def can_browse(account: Integration, project_key: str, *, deadline: float) -> bo
     with recording_auth_failures(account):
         has_permission = jira_client(account).metadata.has_permission
         return has_permission("BROWSE_PROJECTS", project_key, deadline=deadline)
+
+
+def fetch_tickets(
+    account: Integration, ids: Sequence[str], *, deadline: float
+) -> IssueStates:
+    """Return the present state of at most 100 tickets, by their immutable ids."""
+    with recording_auth_failures(account):
+        return jira_client(account).fetch_issues(ids, deadline=deadline)
 
 
 def add_remote_link(account: Integration, link: WebLink, *, deadline: float) -> None:

@@ -48,7 +48,6 @@ def count_secrets() -> int:
 def rotate_secrets() -> Iterator[Rotated]:
     """Re-encrypt the secrets with the first of FIELD_ENCRYPTION_KEYS, batch by batch.
 
-    Tokens that an older version stored are bound to their tenant and site.
 
     Yields each secret's name and result once its batch is committed.
     """

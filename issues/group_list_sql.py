@@ -21,15 +21,28 @@ FROM (
 ) page
 LEFT JOIN LATERAL (
   SELECT sum(n) AS frequency,
+    max(newest) FILTER (WHERE source <> 'jira') AS newest_feedback,
     json_agg(json_build_object('source', source, 'count', n) ORDER BY n DESC, source)
       AS sources
-  FROM (SELECT source, count(*) AS n FROM "issues_report"
+  FROM (SELECT source, count(*) AS n, max(created_at) AS newest FROM "issues_report"
     WHERE group_id = page.id GROUP BY source) counted
 ) counts ON true
 LEFT JOIN LATERAL (
-  SELECT json_agg(json_build_object('key', external_id, 'url', url, 'status', NULL)
-    ORDER BY created_at DESC) AS jira_tickets
-  FROM "issues_report" WHERE group_id = page.id AND source = 'jira'
+  SELECT json_agg(json_build_object(
+      'key', coalesce(ticket.key, external_id),
+      'url', coalesce(ticket.url, report.url),
+      'title', coalesce(ticket.title, report.title),
+      'status', nullif(ticket.status, ''),
+      'status_category', coalesce(status_category, ''),
+      'assignee', nullif(assignee, ''),
+      'checked_at',
+        to_char(checked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+      'gone', gone_at IS NOT NULL,
+      'recurred', coalesce(newest_feedback > done_at, false)
+    ) ORDER BY report.created_at DESC) AS jira_tickets
+  FROM "issues_report" report
+  LEFT JOIN "issues_ticket" ticket ON ticket.id = report.ticket_id
+  WHERE group_id = page.id AND source = 'jira'
 ) tickets ON true
 ORDER BY updated_at DESC, page.id DESC
 """

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from django.db import connection
 
 from issues import group_list_sql
 from issues.models import AIIssueGroup, Report
-from issues.serializers import GroupSerializer
+from issues.serializers import GroupSerializer, describe_ticket
 from killthenoise.api.pagination import Cursor, paginate
 
 Page = tuple[list[dict[str, Any]], str | None]
@@ -35,12 +36,16 @@ def get_sources_and_tickets(
     """Return `sources` and `jira_tickets` by group id, in two queries."""
     sources: defaultdict[UUID, list[Any]] = defaultdict(list)
     tickets: defaultdict[UUID, list[Any]] = defaultdict(list)
+    newest: dict[UUID, datetime] = {}
     reports = Report.objects.filter(group__in=groups)
-    for group_id, source, count in reports.count_by_source():
+    for group_id, source, count, newest_at in reports.count_by_source():
         sources[group_id].append({"source": source, "count": count})
-    for report in reports.jira().order_by("-created_at"):
-        ticket = {"key": report.external_id, "url": report.url, "status": None}
-        tickets[report.group_id].append(ticket)
+        if source != Report.JIRA:
+            newest[group_id] = max(newest.get(group_id, newest_at), newest_at)
+    linked = reports.jira().select_related("ticket").order_by("-created_at")
+    for report in linked:
+        shown = describe_ticket(report, newest_feedback=newest.get(report.group_id))
+        tickets[report.group_id].append(shown)
     return {"sources": sources, "jira_tickets": tickets}
 
 

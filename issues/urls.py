@@ -1,11 +1,11 @@
-"""URLs of issue groups and of generated descriptions.
+"""URLs of issue groups, of generated descriptions, and of Jira's webhooks.
 
 Each also works with a trailing slash, without a redirect.
 """
 
 from django.urls import re_path
 
-from issues import views
+from issues import views, webhooks
 
 GROUP = "ai/(?P<group_id>[^/]+)"
 
@@ -35,5 +35,13 @@ ai_urlpatterns = [
         "^generate-jira-description/?$",
         views.GenerateDescriptionView.as_view(),
         name="generate-jira-description",
+    ),
+]
+
+jira_urlpatterns = [
+    re_path(
+        "^webhooks/(?P<integration_id>[^/]+)/?$",
+        webhooks.WebhookView.as_view(),
+        name="jira-webhook",
     ),
 ]

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from issues.urls import ai_urlpatterns
+from issues.urls import ai_urlpatterns, jira_urlpatterns
 from killthenoise.views import SchemaView, healthz, index, readyz
 
 admin.site.site_header = admin.site.site_title = "KillTheNoise"
@@ -20,6 +20,7 @@ urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("api/issues/", include("issues.urls")),
     path("api/ai/", include(ai_urlpatterns)),
+    path("api/jira/", include(jira_urlpatterns)),
     path("api/jira/", include("integrations.urls")),
     path("api/webhooks/", include("integrations.outgoing_webhooks.urls")),
     re_path("^api/schema/?$", SchemaView.as_view(), name="schema"),

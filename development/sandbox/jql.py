@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 
 from development.sandbox.state import BROWSE, PROJECTS, Account, State, Ticket
+from development.sandbox.statuses import STATUSES
 
 Matches = Callable[[Ticket], bool]
 
-STATUSES = ("To Do", "In Progress", "Done")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 OPERATORS = ("=", "!=", "<", ">", "<=", ">=", "~", "!~", "in", "not", "is", "was")
 CURRENT_USER = "currentUser()"

@@ -3,12 +3,13 @@
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from integrations.jira.bulk_fetch import IssueStates, bulk_fetch
 from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import (
     JiraError,
@@ -126,6 +127,10 @@ class JiraClient:
     def details(self) -> IssueDetailsLookup:
         """The same tickets, with the details that a list shows."""
         return IssueDetailsLookup(self._http)
+
+    def fetch_issues(self, ids: Sequence[str], *, deadline: float) -> IssueStates:
+        """Return the present state of at most 100 tickets. Raises JiraErrors."""
+        return bulk_fetch(self._http, ids, deadline=deadline)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"

@@ -144,7 +144,7 @@ class WebhookSecretView(APIView):
         "replaceWebhookSecret",
         tag=TAG,
         parameters=ENDPOINT,
-        response=envelope("WebhookSecret", WebhookWithSecretSerializer()),
+        response=envelope("ReplacedSecret", WebhookWithSecretSerializer()),
         raises=[WebhookNotFound],
     )
     def post(self, request: Request, tenant: str, endpoint_id: str) -> Response:

@@ -9,14 +9,17 @@ from issues.models.ticket_requests import (
     TicketRequest,
     TicketRequestQuerySet,
 )
+from issues.models.tickets import FollowedSite, Ticket
 
 __all__ = [
     "MAX_DURATION_MS",
     "MAX_TITLE",
     "AIIssueGroup",
+    "FollowedSite",
     "RemoteLink",
     "Report",
     "Sweep",
+    "Ticket",
     "TicketRequest",
     "TicketRequestQuerySet",
 ]

@@ -1,6 +1,7 @@
 """The reports in a group: pieces of customer feedback, and the group's tickets."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple, Self
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from issues.models.groups import AIIssueGroup
+from issues.models.tickets import Ticket
 
 TICKETS_FIRST = Case(When(source="jira", then=Value(0)), default=Value(1))
 """0 for a ticket, 1 for any other report."""
@@ -20,14 +22,19 @@ class ReportQuerySet(models.QuerySet["Report"]):
         """The tickets among the reports."""
         return self.filter(source=Report.JIRA)
 
+    def not_followed(self) -> Self:
+        """The tickets that were created or linked here and have no Ticket row yet."""
+        return self.filter(ticket=None).exclude(jira_issue_id="")
+
     def tickets_first(self) -> Self:
         """The tickets, then the other reports, each newest first."""
         ordered = self.alias(place=TICKETS_FIRST)
         return ordered.order_by("place", "-created_at", "-pk")
 
-    def count_by_source(self) -> Iterable[tuple[UUID, str, int]]:
-        """The reports of each group id and source, counted, the largest count first."""
-        counted = self.values_list("group_id", "source").annotate(n=models.Count("pk"))
+    def count_by_source(self) -> Iterable[tuple[UUID, str, int, datetime]]:
+        """The count and the newest of each group id and source, the most first."""
+        by_source = self.values_list("group_id", "source")
+        counted = by_source.annotate(n=models.Count("pk"), at=models.Max("created_at"))
         return counted.order_by("-n", "source")
 
     def link_ticket(
@@ -87,6 +94,15 @@ class Report(models.Model):
     jira_issue_id = models.CharField(max_length=64, blank=True, editable=False)
     # A ticket that was created or linked here; what the pipeline sends leaves it alone.
     linked = models.BooleanField(default=False, editable=False)
+    # What Jira says of the ticket; the loop that follows tickets sets it.
+    ticket = models.ForeignKey(
+        Ticket,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="reports",
+        db_index=False,  # report_of_ticket serves it
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ReportQuerySet.as_manager()
@@ -112,11 +128,28 @@ class Report(models.Model):
                 F("created_at").desc(),
                 F("id").desc(),
                 name="report_tickets_first",
-            )
+            ),
+            # The groups of a ticket.
+            models.Index(
+                fields=["ticket"],
+                condition=Q(ticket__isnull=False),
+                name="report_of_ticket",
+            ),
+            # ReportQuerySet.not_followed: nearly empty, however many reports there are.
+            models.Index(
+                fields=["id"],
+                condition=Q(ticket=None) & ~Q(jira_issue_id=""),
+                name="report_not_followed",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.source}: {self.title or self.external_id}"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether this is a ticket that is done, as far as we know."""
+        return bool(self.ticket and self.ticket.status_category == Ticket.Category.DONE)
 
     def is_ticket(self, base_url: str, issue_id: str, key: str) -> bool:
         """Whether this is the ticket of a site; by its key where no id is known."""

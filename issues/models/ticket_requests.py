@@ -57,9 +57,9 @@ class TicketRequest(models.Model):
     """One attempt to create a ticket: the claim, the audit record, the recovery log.
 
     It is written before Jira is called and settled after. In a settled row only
-    `report`, `unlinked_at` and `announced` change: an unlink empties `report`, and so
-    does deleting the group. The row outlives its group and integration, so their ids
-    are kept without a database constraint.
+    `report`, `unlinked_at`, `gone_at` and `announced` change: an unlink empties
+    `report`, and so does deleting the group. The row outlives its group and
+    integration, so their ids are kept without a database constraint.
     """
 
     class State(models.TextChoices):
@@ -114,6 +114,8 @@ class TicketRequest(models.Model):
     late_for = models.UUIDField(null=True, blank=True)
     # The ticket was unlinked from the group.
     unlinked_at = models.DateTimeField(null=True, blank=True)
+    # The ticket was gone from Jira once; it may be back since. See claims.
+    gone_at = models.DateTimeField(null=True, blank=True)
     # Who settled the request by hand, where Jira did not.
     settled_by = models.CharField(max_length=255, blank=True)
     # Webhooks have been told that the ticket was created.

@@ -7,7 +7,14 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from integrations.tests.factories import IntegrationFactory
-from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.models import (
+    AIIssueGroup,
+    FollowedSite,
+    RemoteLink,
+    Report,
+    Ticket,
+    TicketRequest,
+)
 
 
 class GroupFactory(DjangoModelFactory[AIIssueGroup]):
@@ -78,3 +85,37 @@ class RemoteLinkFactory(DjangoModelFactory[RemoteLink]):
     base_url = "https://example.atlassian.net"
     jira_issue_id = "10007"
     ticket_key = "SCRUM-7"
+
+
+class TicketFactory(DjangoModelFactory[Ticket]):
+    class Meta:
+        model = Ticket
+
+    class Params:
+        done = factory.Trait(
+            status="Done",
+            status_category="done",
+            done_at=factory.LazyFunction(timezone.now),
+        )
+        gone = factory.Trait(
+            missing_since=factory.LazyFunction(timezone.now),
+            gone_at=factory.LazyFunction(timezone.now),
+        )
+
+    tenant_id = factory.Faker("uuid4", cast_to=None)
+    base_url = "https://example.atlassian.net"
+    jira_issue_id = factory.Sequence("{}".format)
+    key = factory.Sequence("SCRUM-{}".format)
+    url = factory.LazyAttribute(lambda ticket: f"{ticket.base_url}/browse/{ticket.key}")
+    title = "The export fails"
+    status = "To Do"
+    status_category = "new"
+    checked_at = factory.LazyFunction(timezone.now)
+
+
+class FollowedSiteFactory(DjangoModelFactory[FollowedSite]):
+    class Meta:
+        model = FollowedSite
+
+    tenant_id = factory.Faker("uuid4", cast_to=None)
+    base_url = "https://example.atlassian.net"

@@ -10,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 
 from issues.group_pages import _read_quickly, _read_usually
 from issues.models import AIIssueGroup
-from issues.tests.factories import GroupFactory, ReportFactory
+from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 from killthenoise.api.pagination import Cursor
 
 pytestmark = pytest.mark.skipif(
@@ -28,9 +28,14 @@ def test_page_of_groups_is_that_of_the_usual_way(tenant_id: UUID) -> None:
     for source in ("slack", "slack", "jira", "jira", "hubspot"):
         ReportFactory.create(group=groups[0], source=source)
     ReportFactory.create(group=groups[1], source="jira")
+    for traits in ({"done": True}, {"gone": True}, {"assignee": "Mia Krystof"}, {}):
+        ReportFactory.create(
+            group=groups[2], source="jira", ticket=TicketFactory.create(**traits)
+        )
+    ReportFactory.create(group=groups[2])  # since one ticket is done: a recurrence
     GroupFactory.create()
     cursor: Cursor | None = None
-    seen = []
+    seen, shown = [], ""
 
     while True:
         quick = _read_quickly(tenant_id, limit=2, cursor=cursor)
@@ -38,10 +43,13 @@ def test_page_of_groups_is_that_of_the_usual_way(tenant_id: UUID) -> None:
 
         assert render(quick[0]) == render(usual[0])
         assert quick[1] == usual[1]
+        shown += render(quick[0])
         seen += [group["id"] for group in quick[0]]
         if quick[1] is None:
             break
         cursor = Cursor.parse(quick[1])
+    assert '"recurred":true' in shown
+    assert '"gone":true' in shown
     assert sorted(seen) == sorted(str(group.pk) for group in groups)
 
 

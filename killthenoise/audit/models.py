@@ -36,6 +36,7 @@ class AuditEvent(models.Model):
         JIRA_CONNECT = "jira.connect", "Connect Jira"
         JIRA_UPDATE = "jira.update", "Change a Jira integration"
         JIRA_DISCONNECT = "jira.disconnect", "Disconnect Jira"
+        JIRA_WEBHOOK = "jira.webhook_secret", "Make a secret for Jira's webhooks"
         WEBHOOK_CREATE = "webhook.create", "Create a webhook"
         WEBHOOK_UPDATE = "webhook.update", "Change a webhook"
         WEBHOOK_DELETE = "webhook.delete", "Delete a webhook"

@@ -1,4 +1,4 @@
-"""The background work, once or repeatedly: recovery, sweep, remote links, webhooks."""
+"""The background work, once or repeatedly: recovery, sweep, following and telling."""
 
 import logging
 import re
@@ -16,6 +16,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
 from integrations.outgoing_webhooks.loop import deliver_due, delivering
+from issues.following import follow_due, following
 from issues.recovery import recover_due
 from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
@@ -60,7 +61,8 @@ class Command(BaseCommand):
     help = (
         "Link the tickets of open ticket requests, and tickets in Jira that are not "
         "recorded. Settle the requests whose ticket does not exist. Add links from "
-        "tickets back to their groups. Deliver webhooks. Many may run at the same time."
+        "tickets back to their groups. Follow what becomes of tickets. Deliver "
+        "webhooks. Many may run at the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -85,7 +87,8 @@ class Command(BaseCommand):
             self.stdout.write(in_words(work()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt), delivering(announce_created_tickets):
+        telling = delivering(announce_created_tickets)
+        with suppress(KeyboardInterrupt), following(), telling:
             while True:
                 self.work_if_possible()
                 time.sleep(options["every"])
@@ -109,6 +112,7 @@ def work() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
     states, swept = recover_due(), sweep_due()
     send_due_remote_links()
+    follow_due()
     announce_slow_events()
     deliver_due(announce_created_tickets)
     return states + Counter(linked=swept["linked"])

@@ -56,7 +56,7 @@ def build_link(model, request, waiting):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('issues', '0005_label_tenant_id'),
+        ('issues', '0006_follow_tickets'),
     ]
 
     operations = [
