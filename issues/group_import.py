@@ -18,6 +18,7 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from issues.errors import GroupNotFound
+from issues.followed_events import queue_recurrences
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import relink
 
@@ -152,6 +153,9 @@ class _BatchWrites:
         Report.objects.filter(pk__in=self.removed_report_ids).delete()
         _update(Report, self.changed_reports, REPORT_FIELDS)
         Report.objects.bulk_create(self.new_reports, ignore_conflicts=True)
+        if self.new_reports:
+            group_ids = {report.group_id for report in self.new_reports}
+            queue_recurrences(Report.objects.filter(group__in=group_ids))
 
     def count_reports(self) -> Counter[str]:
         """Count the reports that are created, updated, removed and unchanged."""

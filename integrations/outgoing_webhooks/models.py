@@ -104,7 +104,7 @@ class DeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
     def pending(self) -> Self:
         """Those to send, in order."""
         of_state = self.filter(state=WebhookDelivery.State.PENDING)
-        return of_state.order_by("created_at", "id")
+        return of_state.order_by("occurred_at", "created_at", "id")
 
 
 class WebhookDelivery(models.Model):
@@ -157,7 +157,7 @@ class WebhookDelivery(models.Model):
         indexes = [
             # What is to be sent to an endpoint, in order.
             models.Index(
-                fields=["endpoint", "created_at", "id"],
+                fields=["endpoint", "occurred_at", "created_at", "id"],
                 condition=Q(state="pending"),
                 name="webhookdelivery_pending",
             ),

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from development.sandbox import Sandbox
+from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
 from integrations import integration_events
 from integrations.models import Integration
@@ -17,10 +17,17 @@ from integrations.outgoing_webhooks.loop import deliver_due, delivering
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
-from issues.models import AIIssueGroup, TicketRequest
+from issues.follow_schedule import CONFIRM_AFTER
+from issues.following import follow_due
+from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
-from issues.tests.factories import GroupFactory, TicketRequestFactory
+from issues.tests.factories import (
+    GroupFactory,
+    ReportFactory,
+    TicketRequestFactory,
+)
+from issues.tests.following_helpers import MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
 from issues.ticket_events import announce_created_tickets, announce_slow_events
 
@@ -246,6 +253,85 @@ def test_process_that_dies_before_it_has_queued_loses_nothing(
     run()
 
     assert list(received(jira, group)) == ["ticket.created"]
+
+
+def names(jira: Sandbox) -> list[str]:
+    """Return the events that arrived, in order."""
+    return [one.json()["event"] for one in reversed(jira.receiver.received)]
+
+
+def test_status_and_done_are_told_in_order(
+    api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
+) -> None:
+    changes.set_status(jira.state, "SCRUM-1", "Done")
+    read_after(MINUTE)
+    read_after(MINUTE)
+
+    run()
+
+    assert names(jira)[-2:] == ["ticket.status_changed", "ticket.done"]
+    data = received(jira, group)
+    was = {"status": "To Do", "status_category": "new"}
+    assert data["ticket.status_changed"]["from"] == was
+    for event in ("ticket.status_changed", "ticket.done"):
+        assert data[event]["group_ids"] == [str(group.pk)]
+        assert data[event]["ticket"]["key"] == "SCRUM-1"
+        assert data[event]["ticket"]["status_category"] == "done"
+
+
+def test_status_that_is_read_first_is_no_change(
+    api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
+) -> None:
+    changes.edit(jira.state, "SCRUM-1", {"summary": "Another title"})
+    read_after(MINUTE)
+
+    run()
+
+    assert names(jira) == ["ticket.created"]
+
+
+def test_ticket_that_is_gone_is_told(
+    api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
+) -> None:
+    changes.delete(jira.state, "SCRUM-1")
+    read_after(MINUTE)
+    read_after(CONFIRM_AFTER)
+
+    run()
+
+    assert names(jira) == ["ticket.created", "ticket.gone"]
+
+
+@pytest.mark.parametrize("noticed", ["at once", "at the next reading"])
+def test_new_reports_on_a_done_ticket_are_told_once(
+    api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox, noticed: str
+) -> None:
+    def report(number: int) -> None:
+        if noticed == "at once":
+            ids = [f"C01-{n}" for n in range(number)]
+            reports = [{"source": "slack", "external_id": one} for one in ids]
+            body = {"title": group.title, "reports": reports}
+            api.request("PUT", f"/api/issues/ai/{group.pk}", json=body)
+        else:
+            ReportFactory.create(group=group)
+            Ticket.objects.update(due_at=timezone.now())
+            FollowedSite.objects.update(due_at=timezone.now())
+            follow_due()
+
+    changes.set_status(jira.state, "SCRUM-1", "Done")
+    read_after(MINUTE)
+    report(1)
+    report(2)
+    run()
+
+    assert names(jira).count("ticket.recurred") == 1
+    data = next(
+        one.json()["data"]
+        for one in jira.receiver.received
+        if one.json()["event"] == "ticket.recurred"
+    )
+    assert data["group_ids"] == [str(group.pk)]
+    assert data["ticket"]["key"] == "SCRUM-1"
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'webhook deliveries',
-                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['endpoint', 'created_at', 'id'], name='webhookdelivery_pending'), models.Index(fields=['endpoint', '-created_at', '-id'], name='webhookdelivery_newest'), models.Index(fields=['created_at'], name='webhookdelivery_oldest')],
+                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['endpoint', 'occurred_at', 'created_at', 'id'], name='webhookdelivery_pending'), models.Index(fields=['endpoint', '-created_at', '-id'], name='webhookdelivery_newest'), models.Index(fields=['created_at'], name='webhookdelivery_oldest')],
                 'constraints': [models.UniqueConstraint(fields=('endpoint', 'key'), name='webhookdelivery_one_per_key'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'delivered', 'failed'])), name='webhookdelivery_known_state'), models.CheckConstraint(condition=models.Q(models.Q(('delivered_at__isnull', False), ('state', 'delivered')), models.Q(models.Q(('state', 'delivered'), _negated=True), ('delivered_at', None)), _connector='OR'), name='webhookdelivery_delivered_has_time')],
             },
         ),
