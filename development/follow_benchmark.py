@@ -148,7 +148,8 @@ def measure_load(
     )
     for _ in range(2):
         processes.start("manage.py", "reconcile_tickets", "--every=30")
-    began, fresh_after = time.monotonic(), [float("nan")] * SITES
+    began = time.monotonic()
+    fresh_after: list[float | None] = [None] * SITES
     before = [jira.count("POST", BULK) for jira in sandboxes]
     by_minute: list[list[int]] = []
     for minute in range(1, minutes + 1):
@@ -181,7 +182,9 @@ def add_tickets(jira: Sandbox, tenant_id: UUID) -> None:
     )
 
 
-def note_fresh(tenants: list[UUID], fresh_after: list[float], began: float) -> None:
+def note_fresh(
+    tenants: list[UUID], fresh_after: list[float | None], began: float
+) -> None:
     """Note for each site when all its tickets were read."""
     from django.db.models import Count
 
@@ -191,11 +194,11 @@ def note_fresh(tenants: list[UUID], fresh_after: list[float], began: float) -> N
     counts = dict(read.annotate(n=Count("pk")))
     for number, tenant_id in enumerate(tenants):
         is_fresh = counts.get(tenant_id, 0) >= OF_SITE
-        if is_fresh and fresh_after[number] != fresh_after[number]:
+        if is_fresh and fresh_after[number] is None:
             fresh_after[number] = time.monotonic() - began
 
 
-def report(by_minute: list[list[int]], fresh_after: list[float]) -> None:
+def report(by_minute: list[list[int]], fresh_after: list[float | None]) -> None:
     """Print the table."""
     say(f"\n{SITES} sites, {OF_SITE} tickets each, two loops")
     say("Site                 all read after   requests in each minute")
@@ -203,7 +206,9 @@ def report(by_minute: list[list[int]], fresh_after: list[float]) -> None:
     for site in range(SITES):
         counts = "  ".join(f"{minute[site]:4}" for minute in by_minute)
         name = names.get(site, f"healthy {site - len(names) + 1}")
-        say(f"{name:20} {fresh_after[site]:12.1f} s  {counts}")
+        after = fresh_after[site]
+        shown = "never" if after is None else f"{after:.1f} s"
+        say(f"{name:20} {shown:>14}  {counts}")
 
 
 if __name__ == "__main__":

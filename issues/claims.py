@@ -162,8 +162,7 @@ def _derive_key(request: TicketRequest, generation: int) -> str:
     """Return the key of a request whose client sent none: two clicks have the same.
 
     `generation` is the number of the group's tickets that were unlinked, or were gone
-    from Jira once. It only grows, also if a ticket comes back, and it has grown since
-    each earlier request that no longer stands in the way of this one. So the same text
-    creates a new ticket, under a key that no request has.
+    from Jira once. It only grows, also if a ticket comes back, and each request that a
+    claim ignores has made it grow. So the same text then has a key that none has.
     """
     return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()

@@ -45,7 +45,7 @@ from issues.ticket_changes import (
     rename_reports,
 )
 
-TICK_S = 0.5
+TICK_S = 0.25
 """Seconds between two looks for what is due."""
 AFTER_FAILURE_S = 5
 """Seconds until the next look if the database fails."""

@@ -12,7 +12,7 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.follow_schedule import CONFIRM_AFTER, UNUSABLE_S, get_interval
-from issues.following import follow_due
+from issues.following import _reserve, follow_due
 from issues.models import AIIssueGroup, FollowedSite, Report, Ticket
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
@@ -146,7 +146,9 @@ def test_site_that_another_loop_reads_is_left_to_it(
     ticket: Ticket, jira: Sandbox
 ) -> None:
     pass_time(MINUTE)
-    FollowedSite.objects.update(due_at=timezone.now() + MINUTE)
+    site = FollowedSite.objects.get()
+    assert _reserve(site)
+    assert not _reserve(site)
 
     follow_due()
 
