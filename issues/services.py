@@ -40,6 +40,7 @@ from issues.recovery import recover
 from killthenoise.api.authentication import Caller
 from killthenoise.api.database import release_connection
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
+from killthenoise.audit.models import AuditEvent
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
 LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -71,13 +72,15 @@ def create_jira_ticket(
     title: str,
     description: str,
     caller: Caller,
+    event: AuditEvent | None = None,
     idempotency_key: str = "",
     allow_another: bool = False,
 ) -> CreatedTicket:
     """Create the ticket that this request asks for, or return it if it exists.
 
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
-    for one more ticket where the group has one, and needs an `idempotency_key`.
+    for one more ticket where the group has one, and needs an `idempotency_key`. `event`
+    is the audit event of the request, which may be stored together with the ticket.
 
     Raises NoActiveIntegration, NoProjectChosen, IntegrationDisconnected,
     AccountUnusable, GroupNotFound, TicketInProgress, TicketExists,
@@ -94,7 +97,7 @@ def create_jira_ticket(
         request_id=caller.request_id,
     )
     with _slot_for(request):
-        return _create_or_replay(request, idempotency_key, allow_another)
+        return _create_or_replay(request, event, idempotency_key, allow_another)
 
 
 @contextmanager
@@ -117,7 +120,10 @@ def _slot_for(request: TicketRequest) -> Iterator[None]:
 
 
 def _create_or_replay(
-    request: TicketRequest, client_key: str, allow_another: bool
+    request: TicketRequest,
+    event: AuditEvent | None,
+    client_key: str,
+    allow_another: bool,
 ) -> CreatedTicket:
     """Claim and send the request, or wait for the open request of the group."""
     deadline = request_deadline()
@@ -129,7 +135,7 @@ def _create_or_replay(
             return CreatedTicket(claimed.ticket, replayed=True)
         if claimed.integration:
             ours = claimed.integration, claimed.severity
-            ticket = _create(request, *ours, before_send, deadline)
+            ticket = _create(request, *ours, event, before_send, deadline)
             return CreatedTicket(ticket, replayed=False)
         if claimed.open_request:
             _settle_open_request(claimed.open_request, request, wait_until, deadline)
@@ -156,6 +162,7 @@ def _create(
     request: TicketRequest,
     integration: Integration,
     severity: int | None,
+    event: AuditEvent | None,
     before_send: Callable[[], None],
     deadline: float,
 ) -> JiraTicket:
@@ -176,7 +183,11 @@ def _create(
         raise
     ticket = JiraTicket.found(issue, base_url=request.base_url)
     record_created(
-        request, ticket, jira_status=issue.status, jira_trace_id=issue.trace_id
+        request,
+        ticket,
+        event=event,
+        jira_status=issue.status,
+        jira_trace_id=issue.trace_id,
     )
     record_integration_works(integration)
     return ticket

@@ -169,11 +169,12 @@ class CreateJiraTicketView(APIView):
             created = services.create_jira_ticket(
                 group_id=require_uuid(group_id),
                 caller=get_caller(request),
+                event=event,
                 idempotency_key=key,
                 **validated(CreateJiraTicketSerializer, request, idempotency_key=key),
             )
-            event.detail["ticket_key"] = created.ticket.key
             if created.replayed:
+                event.detail["ticket_key"] = created.ticket.key
                 event.outcome = event.REPLAYED
         return success(
             created.ticket.as_data(),
