@@ -96,6 +96,25 @@ def test_events_arrive_in_order_and_only_those_that_were_chosen(
     assert {body["tenant_id"] for body in received(jira)} == {str(endpoint.tenant_id)}
 
 
+def test_events_of_several_tenants_go_to_their_own_endpoints_only() -> None:
+    endpoints = EndpointFactory.create_batch(2)
+    now = timezone.now()
+    events = [
+        NewEvent(
+            tenant_id=one.tenant_id,
+            event=Event.TICKET_DONE,
+            data={"of": str(one.tenant_id)},
+            occurred_at=now,
+        )
+        for one in endpoints
+    ]
+
+    queue_events(events)
+
+    for one in endpoints:
+        assert one.deliveries.get().data == {"of": str(one.tenant_id)}
+
+
 def test_event_with_the_same_key_is_queued_once(endpoint: WebhookEndpoint) -> None:
     event = NewEvent(
         tenant_id=endpoint.tenant_id,
