@@ -7,11 +7,11 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import ISO_8601, serializers
 
+from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
 from integrations.site_url import MAX_LENGTH, NOT_A_SITE, normalize_site_url
-from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField, must_be
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
@@ -33,8 +33,8 @@ class SecretField(TextField):
         return Secret(super().to_internal_value(data))
 
 
-class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
-    """What else an integration stores. Each may be left out."""
+class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
+    """The project and issue type of new tickets. Each may be left out."""
 
     project_key = TextField(
         name="project key",
@@ -46,6 +46,11 @@ class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
     issue_type = TextField(
         name="issue type", clean=clean_title, limit=100, required=False
     )
+
+
+class TicketTargetSerializer(ProjectAndTypeSerializer):
+    """What else an integration stores. Each may be left out."""
+
     token_expires_at = serializers.DateTimeField(
         required=False,
         allow_null=True,
@@ -56,7 +61,7 @@ class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
         | {"date": "token_expires_at must be a date or a time, such as 2027-01-31."},
         help_text="When the API token expires. Webhooks are told 30 and 7 days ahead.",
     )
-    settings = SettingsSerializer(required=False)
+    settings = IntegrationSettingsSerializer(required=False)
 
 
 class WebhookSecretSerializer(serializers.Serializer[Any]):
@@ -285,7 +290,7 @@ class IntegrationSerializer(serializers.ModelSerializer[Integration]):
     """An integration, without its token."""
 
     # The context may hold `preflights`: new results by the integration's id.
-    settings = SettingsSerializer(read_only=True)
+    settings = IntegrationSettingsSerializer(read_only=True)
     connection_status = serializers.SerializerMethodField()
 
     class Meta:

@@ -27,6 +27,11 @@ from killthenoise.audit.models import AuditEvent
 
 LOOK = """
 SELECT account.*, issue_group.severity AS group_severity,
+  CASE WHEN account.settings ? 'routes' THEN jsonb_build_object(
+    'severity', issue_group.severity, 'team_id', issue_group.team_id,
+    'type', issue_group.type, 'tags', issue_group.tags, 'sources', array(
+      SELECT DISTINCT source FROM "issues_report" WHERE group_id = issue_group.id))
+  END AS route_facts,
   live.id AS live_id, live.state AS live_state, live.request_hash AS live_hash,
   live.base_url AS ticket_site, live.jira_issue_id AS ticket_id,
   live.ticket_key, live.ticket_url,
@@ -106,7 +111,8 @@ def is_usable() -> bool:
 def look(request: TicketRequest) -> Any:
     """Return the account that would create the ticket, None without one.
 
-    It has the group's severity, and what there is of a live request with the same key.
+    It has the group's severity, what routes look at if the account has any, and what
+    there is of a live request with the same key.
     """
     params = [request.idempotency_key, request.group_id, request.tenant_id]
     return next(iter(Integration.objects.raw(LOOK, params)), None)

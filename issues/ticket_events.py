@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from integrations.integration_events import announce_expiring_tokens
 from integrations.outgoing_webhooks.delivery import delete_old_deliveries
+from integrations.outgoing_webhooks.loop import start_deliveries
 from integrations.outgoing_webhooks.models import Event
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from issues.locking import atomically
@@ -97,6 +98,12 @@ def _make_event(
         data=data | about,
         occurred_at=occurred_at or timezone.now(),
     )
+
+
+def deliver_webhooks() -> None:
+    """Announce the tickets that were created, and deliver what is due."""
+    announce_created_tickets()
+    start_deliveries()
 
 
 def announce_slow_events() -> None:

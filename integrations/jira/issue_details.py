@@ -79,7 +79,7 @@ class IssueDetailsLookup:
             f"search project {wanted.project_key}",
             json={"jql": wanted.jql, "maxResults": limit, "fields": FIELDS},
             deadline=deadline,
-            searched_project=wanted.project_key,
+            searched_projects=[wanted.project_key],
         )
         issues = page.json.get("issues")
         if not isinstance(issues, list):

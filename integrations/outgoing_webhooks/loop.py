@@ -1,10 +1,12 @@
 """The loop that delivers: each endpoint in a thread, so that none waits for another."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 
 from django.db import Error as AnyDatabaseError
 from django.db import connections
@@ -31,17 +33,28 @@ class _Lane:
         self._failing = failing
         self._pool = ThreadPoolExecutor(THREADS // 2, "webhooks")
         self._running: set[Future[int]] = set()
+        self._lock = threading.Lock()
 
     def start_due(self) -> None:
         """Start to deliver to endpoints that are due, as far as threads are free."""
-        self._running = {one for one in self._running if not one.done()}
-        free = THREADS // 2 - len(self._running)
-        due = take_due_endpoints(free, failing=self._failing) if free else []
-        self._running |= {self._pool.submit(_deliver_in_thread, one) for one in due}
+        with self._lock:
+            self._running = {one for one in self._running if not one.done()}
+            free = THREADS // 2 - len(self._running)
+            due = take_due_endpoints(free, failing=self._failing) if free else []
+            self._running |= {self._pool.submit(_deliver_in_thread, one) for one in due}
 
-    def close(self) -> None:
+    def wait(self) -> None:
         """Wait for what was started."""
-        self._pool.shutdown()
+        wait(self._running)
+
+
+@cache
+def _get_lanes() -> tuple[_Lane, _Lane]:
+    """Return the threads of this process."""
+    return _Lane(failing=False), _Lane(failing=True)
+
+
+os.register_at_fork(after_in_child=_get_lanes.cache_clear)
 
 
 def _deliver_in_thread(endpoint: WebhookEndpoint) -> int:
@@ -54,21 +67,24 @@ def _deliver_in_thread(endpoint: WebhookEndpoint) -> int:
         connections.close_all()
 
 
-def deliver_due(announce: Callable[[], None]) -> None:
-    """Announce what happened, and start to deliver all that is due, once."""
-    announce()
-    lanes = [_Lane(failing=failing) for failing in (False, True)]
-    try:
-        for lane in lanes:
-            lane.start_due()
-    finally:
-        for lane in lanes:
-            lane.close()
+def start_deliveries() -> None:
+    """Start to deliver what is due, in threads, and do not wait for it.
+
+    What is still running when the process ends is completed first.
+    """
+    for lane in _get_lanes():
+        lane.start_due()
+
+
+def wait_for_deliveries() -> None:
+    """Wait for what this process has started."""
+    for lane in _get_lanes():
+        lane.wait()
 
 
 @contextmanager
 def delivering(announce: Callable[[], None]) -> Iterator[None]:
-    """Deliver in threads of their own, while the block runs.
+    """Deliver every second while the block runs.
 
     `announce` queues what happened since it was called last.
     """
@@ -80,22 +96,19 @@ def delivering(announce: Callable[[], None]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+        wait_for_deliveries()
 
 
 def _deliver_until(stop: threading.Event, announce: Callable[[], None]) -> None:
-    lanes = [_Lane(failing=failing) for failing in (False, True)]
     pause = 0.0
     while not stop.wait(pause):
         pause = TICK_S
         try:
             announce()
-            for lane in lanes:
-                lane.start_due()
+            start_deliveries()
         except Exception as exc:
             expected = isinstance(exc, AnyDatabaseError)
             logger.warning("webhooks wait: %s", exc, exc_info=not expected)
             pause = AFTER_FAILURE_S
         finally:
             connections.close_all()
-    for lane in lanes:
-        lane.close()

@@ -15,7 +15,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
-from integrations.outgoing_webhooks.loop import deliver_due
+from integrations.outgoing_webhooks.loop import (
+    start_deliveries,
+    wait_for_deliveries,
+)
 from integrations.outgoing_webhooks.models import (
     EVENTS,
     WebhookDelivery,
@@ -25,6 +28,11 @@ from integrations.outgoing_webhooks.url import normalize_webhook_url
 from integrations.tests.factories import DeliveryFactory, EndpointFactory
 from killthenoise.audit.models import AuditEvent
 from killthenoise.tests.api import Api, assert_error
+
+
+def run() -> None:
+    start_deliveries()
+    wait_for_deliveries()
 
 
 class WebhookApi:
@@ -66,13 +74,13 @@ def test_webhook_is_created_with_a_secret_that_is_shown_once(
         cursor.execute("SELECT secret FROM webhooks_webhookendpoint")
         assert secret not in str(cursor.fetchall())
     webhooks.data("POST", f"/{created['id']}/ping")
-    deliver_due(lambda: None)
+    run()
     [arrived] = jira.receiver.received
     assert arrived.is_signed_with(secret)
     assert arrived.json()["event"] == "ping"
     replaced = webhooks.data("POST", f"/{created['id']}/secret")["secret"]
     webhooks.data("POST", f"/{created['id']}/ping")
-    deliver_due(lambda: None)
+    run()
     assert jira.receiver.received[0].is_signed_with(replaced)
     assert replaced != secret
     events = AuditEvent.objects.order_by("created_at")
@@ -187,10 +195,10 @@ def test_delivery_is_sent_again_with_the_same_id(
 ) -> None:
     WebhookEndpoint.objects.update(url=f"{jira.url}/webhook-receiver")
     delivery = DeliveryFactory.create(endpoint=endpoint)
-    deliver_due(lambda: None)
+    run()
 
     webhooks.data("POST", f"/{endpoint.pk}/deliveries/{delivery.pk}/redeliver")
-    deliver_due(lambda: None)
+    run()
 
     ids = [one.json()["id"] for one in jira.receiver.received]
     assert ids == [str(delivery.pk)] * 2

@@ -18,7 +18,10 @@ from integrations.outgoing_webhooks.delivery import (
     deliver,
     take_due_endpoints,
 )
-from integrations.outgoing_webhooks.loop import deliver_due
+from integrations.outgoing_webhooks.loop import (
+    start_deliveries,
+    wait_for_deliveries,
+)
 from integrations.outgoing_webhooks.models import (
     Event,
     WebhookDelivery,
@@ -42,7 +45,8 @@ def endpoint(jira: Sandbox) -> WebhookEndpoint:
 
 
 def run() -> None:
-    deliver_due(lambda: None)
+    start_deliveries()
+    wait_for_deliveries()
 
 
 def received(jira: Sandbox) -> list[dict[str, Any]]:

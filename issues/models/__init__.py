@@ -2,8 +2,10 @@
 
 from issues.models.background import Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
+from issues.models.jobs import JobItem, TicketJob
 from issues.models.remote_links import RemoteLink
 from issues.models.reports import Report
+from issues.models.rule_runs import RuleRun
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
     TicketRequest,
@@ -16,10 +18,13 @@ __all__ = [
     "MAX_TITLE",
     "AIIssueGroup",
     "FollowedSite",
+    "JobItem",
     "RemoteLink",
     "Report",
+    "RuleRun",
     "Sweep",
     "Ticket",
+    "TicketJob",
     "TicketRequest",
     "TicketRequestQuerySet",
 ]

@@ -13,7 +13,7 @@ from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
 from integrations import integration_events
 from integrations.models import Integration
-from integrations.outgoing_webhooks.loop import deliver_due, delivering
+from integrations.outgoing_webhooks.loop import delivering, wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
@@ -29,7 +29,11 @@ from issues.tests.factories import (
 )
 from issues.tests.following_helpers import MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
-from issues.ticket_events import announce_created_tickets, announce_slow_events
+from issues.ticket_events import (
+    announce_created_tickets,
+    announce_slow_events,
+    deliver_webhooks,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +47,8 @@ def endpoint(integration: Integration, jira: Sandbox) -> WebhookEndpoint:
 
 def run() -> None:
     announce_slow_events()
-    deliver_due(announce_created_tickets)
+    deliver_webhooks()
+    wait_for_deliveries()
 
 
 def received(jira: Sandbox, group: AIIssueGroup) -> dict[str, Any]:

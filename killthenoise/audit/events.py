@@ -21,6 +21,7 @@ from django.db import transaction
 from django.db.models import Model
 from rest_framework.request import Request
 
+from killthenoise.api import metrics
 from killthenoise.api.errors import framework_error_response
 from killthenoise.api.request_data import get_caller
 from killthenoise.api.request_id import current_request_id
@@ -117,6 +118,7 @@ def _keep(event: AuditEvent) -> None:
 
 
 def _log(event: AuditEvent) -> None:
+    metrics.events.labels(event.action, event.outcome).inc()
     fields = event._meta.concrete_fields
     shown = {field.attname: field.value_from_object(event) for field in fields}
     lines.info(json.dumps(shown, cls=DjangoJSONEncoder))

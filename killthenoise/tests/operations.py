@@ -13,6 +13,7 @@ NEW_GROUP = "1b4e28ba-2fa1-4d2e-883f-0016d3cca427"
 ENDPOINT = "3c59dc04-8e88-4024-8be8-079a5c74d079"
 DELIVERY = "b6d767d2-f8ed-4d21-a44b-0e5886680cb9"
 INTEGRATION = "8f14e45f-ceea-467f-a8b2-3c1d5e6f7a80"
+JOB = "3d594650-3436-4d2e-9f1c-5a1e0d5b7c11"
 
 
 class Operation(NamedTuple):
@@ -101,6 +102,9 @@ OPERATIONS = {
         },
         {},
     ),
+    "previewTicket": Operation(
+        "get", f"{GROUP_PATH}/ticket-preview", invalid={"project_key": "no key"}
+    ),
     "createJiraTicket": Operation(
         "post",
         f"{GROUP_PATH}/create-jira-ticket",
@@ -110,6 +114,21 @@ OPERATIONS = {
         },
         {},
     ),
+    "createJiraTickets": Operation(
+        "post",
+        "/api/issues/ai/create-jira-tickets",
+        {
+            "items": [
+                {
+                    "group_id": GROUP,
+                    "title": "Dark mode",
+                    "description": "As a **user** I want a dark dashboard.",
+                }
+            ]
+        },
+        {},
+    ),
+    "getJob": Operation("get", f"/api/jobs/{JOB}"),
     "listGroups": Operation("get", "/api/issues/ai", invalid={"limit": "0"}),
     "listReports": Operation("get", f"{GROUP_PATH}/reports", invalid={"limit": "0"}),
     "searchTickets": Operation(

@@ -17,13 +17,14 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import DeliveryFactory, IntegrationFactory
-from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.tests.factories import GroupFactory, ReportFactory
+from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
+from issues.tests.factories import GroupFactory, JobItemFactory, ReportFactory
 from killthenoise.tests.api import Api
 
 TITLE, DESCRIPTION = {"title": "Stolen"}, {"description": "Stolen."}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("create-jira-ticket", "post"): TITLE | DESCRIPTION,
+    ("create-jira-tickets", "post"): {"items": [{"group_id": "x"}]},
     ("link-jira-ticket", "post"): {"ticket_key": "SCRUM-1"},
     ("integrations", "post"): {
         "base_url": "http://127.0.0.1:9",
@@ -41,7 +42,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("webhook-secret", "post"): {},
 }
 """The body for each method that takes one."""
-LISTS = {"groups", "schema", "docs", "generate-jira-description"}
+LISTS = {"groups", "create-jira-tickets", "schema", "docs"}
+LISTS |= {"generate-jira-description"}
 """Routes without ids in the path."""
 MAKES_UNKNOWN = {"group"}
 """Routes that create an unknown id; another tenant's id gets the 404 of no id."""
@@ -81,6 +83,7 @@ class Ids(NamedTuple):
     integration_id: str
     endpoint_id: str
     delivery_id: str
+    job_id: str
     ticket_key: str = "SCRUM-1"
 
 
@@ -113,7 +116,8 @@ def stranger(transactional_db: None) -> Ids:
     group = GroupFactory.create(tenant_id=integration.tenant_id)
     ReportFactory.create(group=group, source="jira", external_id="SCRUM-1")
     delivery = DeliveryFactory.create(endpoint__tenant_id=group.tenant_id)
-    rows = (group, integration, delivery.endpoint, delivery)
+    job = JobItemFactory.create(job__tenant_id=group.tenant_id).job
+    rows = (group, integration, delivery.endpoint, delivery, job)
     return Ids(str(group.tenant_id), *(str(row.pk) for row in rows))
 
 
@@ -142,8 +146,8 @@ def call(api: Api, route: Route, ids: Ids) -> tuple[int, dict[str, Any]]:
 
 
 def snapshot() -> list[Any]:
-    models: list[Any] = [Integration, AIIssueGroup, Report, TicketRequest]
-    models += [WebhookEndpoint, WebhookDelivery]
+    models: list[Any] = [Integration, AIIssueGroup, Report, TicketRequest, TicketJob]
+    models += [JobItem, WebhookEndpoint, WebhookDelivery]
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 

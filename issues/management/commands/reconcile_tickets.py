@@ -1,38 +1,25 @@
 """The background work, once or repeatedly: recovery, sweep, following and telling."""
 
-import logging
 import re
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections
 
-from integrations.outgoing_webhooks.loop import deliver_due, delivering
-from issues.following import follow_due, following
+from integrations.outgoing_webhooks.loop import delivering
+from issues.following import following
 from issues.recovery import recover_due
-from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
-from issues.ticket_events import announce_created_tickets, announce_slow_events
-from killthenoise import missing_tables
+from issues.ticket_events import announce_created_tickets
+from killthenoise.background import all_work, do, in_words
 
-TASKS: tuple[Callable[[], Any], ...] = (
-    recover_due,
-    sweep_due,
-    send_due_remote_links,
-    announce_slow_events,
-)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
-
-logger = logging.getLogger(__name__)
 
 
 def seconds(text: str) -> float:
@@ -82,9 +69,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["since"]:
-            self.stdout.write(in_words(sweep_since(options["since"])))
+            self.stdout.write(describe(sweep_since(options["since"])))
         if options["every"] is None:
-            self.stdout.write(in_words(work()))
+            self.stdout.write(describe(reconcile()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         telling = delivering(announce_created_tickets)
@@ -95,30 +82,16 @@ class Command(BaseCommand):
 
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
-        close_old_connections()
-        for task in TASKS:
-            try:
-                counts: Counter[str] | None = task()
-                logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
-            except AnyDatabaseError as exc:
-                missing = missing_tables.are_tables_missing(exc)
-                reason = missing_tables.MESSAGE if missing else exc
-                logger.warning("%s waits for the database: %s", task.__name__, reason)
-            except Exception:
-                logger.exception("%s failed; the next round follows", task.__name__)
+        for work in all_work():
+            do(work)
 
 
-def work() -> Counter[str]:
+def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
-    states, swept = recover_due(), sweep_due()
-    send_due_remote_links()
-    follow_due()
-    announce_slow_events()
-    deliver_due(announce_created_tickets)
-    return states + Counter(linked=swept["linked"])
+    counts = {work.name: work.function() or Counter() for work in all_work()}
+    linked = Counter(linked=counts[sweep_due.__name__]["linked"])
+    return counts[recover_due.__name__] + linked
 
 
-def in_words(counts: Counter[str]) -> str:
-    """Return counts such as `3 created, 1 unknown`."""
-    parts = [f"{number} {name}" for name, number in sorted(counts.items()) if number]
-    return ", ".join(parts) or "Nothing to reconcile."
+def describe(counts: Counter[str]) -> str:
+    return in_words(counts) or "Nothing to reconcile."

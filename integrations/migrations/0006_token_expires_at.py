@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0004_webhook_secrets'),
+        ('integrations', '0005_webhook_secrets'),
     ]
 
     operations = [

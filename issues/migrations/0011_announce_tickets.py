@@ -12,8 +12,8 @@ def announce_later(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0005_token_expires_at'),
-        ('issues', '0007_remote_link_of_a_group'),
+        ('integrations', '0006_token_expires_at'),
+        ('issues', '0010_remote_link_of_a_group'),
     ]
 
     operations = [

@@ -56,7 +56,7 @@ def build_link(model, request, waiting):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('issues', '0006_follow_tickets'),
+        ('issues', '0009_follow_tickets'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0003_label_tenant_id'),
+        ('integrations', '0004_site_pace'),
     ]
 
     operations = [
