@@ -60,6 +60,7 @@ class IntegrationForm(forms.ModelForm):
             "project_key",
             "issue_type",
             "settings",
+            "token_expires_at",
         ]
         field_classes = {"settings": JSONField}
         error_messages = {"base_url": {"required": NOT_A_SITE}}
@@ -67,6 +68,7 @@ class IntegrationForm(forms.ModelForm):
             "base_url": "The address of the Jira site, such as "
             "https://example.atlassian.net.",
             "project_key": "For example SCRUM, if tickets have keys such as SCRUM-7.",
+            "token_expires_at": "Webhooks are told 30 and 7 days ahead.",
             "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
             '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}. '

@@ -13,10 +13,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from integrations.errors import IntegrationPaused
+from integrations.integration_events import queue_pause
 from integrations.jira.errors import JiraAuthFailed
 from integrations.models import Integration
 
@@ -75,6 +77,9 @@ def _note(integration: Integration, **outcome: Any) -> None:
         pk=integration.pk, updated_at=integration.updated_at
     )
     try:
-        same.update(**outcome)
+        with transaction.atomic():
+            same.update(**outcome)
+            if "auth_failures" in outcome:
+                queue_pause(same)
     except AnyDatabaseError:
         logger.exception("the status of integration %s is not recorded", integration.pk)

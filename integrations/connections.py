@@ -61,16 +61,18 @@ def connect_jira(
 ) -> Connection:
     """Verify the credentials with Jira and store them as the tenant's active Jira.
 
-    `target` holds project_key, issue_type and settings. A value that is left out keeps
-    what is stored for this site. If no usable project is given or stored, the
-    configured default is used if the account sees it, else the only project.
+    `target` holds project_key, issue_type, settings and token_expires_at. A value that
+    is left out keeps what is stored for this site, but for the date of the old token.
+    If no usable project is given or stored, the configured default is used if the
+    account sees it, else the only project.
 
     Raises TenantBusy, and IntegrationRefused if Jira rejects the credentials or a value
     of `target`. Other problems, such as a missing project, are in the returned
     preflight.
     """
     deadline = request_deadline()
-    changes = {"email": email, "api_token": access_token, **target}
+    credentials = {"email": email, "api_token": access_token}
+    changes = {**credentials, "token_expires_at": None, **target}
 
     candidate = _get_or_build(tenant_id, base_url)
     candidate.reset_status()
@@ -98,7 +100,7 @@ def connect_jira(
 def update_integration(
     *, integration: Integration, changes: Mapping[str, Any]
 ) -> Connection:
-    """Change project_key, issue_type, settings or is_active, verified with Jira first.
+    """Change some values of an integration, verified with Jira first.
 
     Deactivation does not ask Jira. If another request changes or disconnects the
     integration during the verification, that change is kept, and this one is verified

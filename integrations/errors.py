@@ -122,6 +122,33 @@ class TicketNotInJira(ServiceError):
         self.fields = {field: [message]}
 
 
+class JiraIssueNotFound(ServiceError):
+    """There is no such ticket, or none that the account sees."""
+
+    code = "jira_issue_not_found"
+    title = "No such ticket"
+    http_status = 404
+    default_message = (
+        "Jira has no ticket with this key that the connected account can see. Check "
+        "the key."
+    )
+
+
+class FilterNotInJira(ServiceError):
+    """Jira rejects a list that is filtered by this status or assignee."""
+
+    code = "filter_not_in_jira"
+    title = "No such status or assignee"
+    http_status = 400
+
+    def __init__(self, **filters: str) -> None:
+        given = {name: text for name, text in filters.items() if text}
+        shown = " or the ".join(f"{name} “{text}”" for name, text in given.items())
+        message = f"Jira does not know the {shown}. Choose another one."
+        super().__init__(message)
+        self.fields = {name: [message] for name in given}
+
+
 class IntegrationRefused(ServiceError):
     """A check of the credentials or settings failed, so nothing was stored.
 

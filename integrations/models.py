@@ -66,6 +66,8 @@ class Integration(models.Model):
     )
     issue_type = models.CharField(max_length=100, default="Task")
     settings = models.JSONField(default=dict, blank=True)
+    # As the tenant entered it: Jira does not tell.
+    token_expires_at = models.DateTimeField(null=True, blank=True)
     last_synced_at = models.DateTimeField(null=True, blank=True)
     last_sync_status = models.CharField(
         max_length=20, choices=SyncStatus, default=SyncStatus.NEVER, blank=True

@@ -1,5 +1,7 @@
 """Parameters and errors of integrations in the OpenAPI document."""
 
+from drf_spectacular.utils import OpenApiParameter
+
 from integrations.errors import (
     IntegrationDisconnected,
     IntegrationPaused,
@@ -15,6 +17,16 @@ from killthenoise.api.slots import TenantBusy
 TAG = "Jira"
 TENANT = [path_id("tenant", "The tenant.", "550e8400-e29b-41d4-a716-446655440000")]
 INTEGRATION = [*TENANT, path_id("integration_id", "The integration.")]
+ISSUE = [
+    *INTEGRATION,
+    OpenApiParameter(
+        "ticket_key",
+        str,
+        OpenApiParameter.PATH,
+        required=True,
+        description="The key of a ticket.",
+    ),
+]
 SAME_TENANT = {"tenant": "$request.path.tenant"}
 FIRST_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/data/0/id"}
 THAT_INTEGRATION = SAME_TENANT | {"integration_id": "$response.body#/integration_id"}

@@ -5,14 +5,14 @@ from typing import Any, NoReturn
 
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
+from rest_framework import ISO_8601, serializers
 
 from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
 from integrations.site_url import MAX_LENGTH, NOT_A_SITE, normalize_site_url
-from killthenoise.api.fields import StrictBooleanField, TextField
+from killthenoise.api.fields import StrictBooleanField, TextField, must_be
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
 
@@ -49,8 +49,18 @@ class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TicketTargetSerializer(ProjectAndTypeSerializer):
-    """The project, issue type and fields of new tickets. Each may be left out."""
+    """What else an integration stores. Each may be left out."""
 
+    token_expires_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        input_formats=[ISO_8601, "%Y-%m-%d"],
+        error_messages=must_be(
+            "token_expires_at must be a date or a time, such as 2027-01-31."
+        )
+        | {"date": "token_expires_at must be a date or a time, such as 2027-01-31."},
+        help_text="When the API token expires. Webhooks are told 30 and 7 days ahead.",
+    )
     settings = IntegrationSettingsSerializer(required=False)
 
 
@@ -95,13 +105,14 @@ class ConnectSerializer(TicketTargetSerializer):
 
 
 class UpdateSerializer(TicketTargetSerializer):
-    """Any of project_key, issue_type, settings, is_active. Others are ignored."""
+    """Any of project_key, issue_type, settings, token_expires_at, is_active."""
 
     is_active = StrictBooleanField(name="is_active", required=False)
 
     default_error_messages = {
-        "empty": "Nothing to change: send project_key, issue_type, settings or "
-        "is_active. To change the address, e-mail or API token, connect Jira again."
+        "empty": "Nothing to change: send project_key, issue_type, settings, "
+        "token_expires_at or is_active. To change the address, e-mail or API token, "
+        "connect Jira again."
     }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +212,80 @@ class FoundTicketSerializer(serializers.Serializer[Any]):
     url = serializers.URLField()
 
 
+class IssueQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """`?status=&assignee=&project=&limit=`; another parameter is an error."""
+
+    status = TextField(
+        name="status", clean=clean_title, limit=MAX_QUERY, allow_blank=True, default=""
+    )
+    assignee = TextField(
+        name="assignee",
+        clean=clean_title,
+        limit=MAX_QUERY,
+        allow_blank=True,
+        default="",
+    )
+    project = TextField(
+        name="project key",
+        clean=clean_key,
+        limit=100,
+        allow_blank=True,
+        default="",
+        validators=[validate_project_key],
+    )
+    limit = serializers.IntegerField(
+        default=20,
+        min_value=1,
+        max_value=100,
+        error_messages=must_be("The limit must be a whole number from 1 to 100."),
+    )
+
+    default_error_messages = {
+        "unknown": "There is no parameter {name}. Use status, assignee, project or "
+        "limit."
+    }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        known = {*self.fields, "tenant_id"}
+        for name in set(self.initial_data) - known:
+            raise serializers.ValidationError(
+                {name: self.error_messages["unknown"].format(name=name)}
+            )
+        return attrs
+
+
+class IssueSerializer(serializers.Serializer[Any]):
+    """A ticket as Jira shows it now; "" or null stands for nothing."""
+
+    id = serializers.CharField()
+    key = serializers.CharField()
+    summary = serializers.CharField(allow_blank=True)
+    status = serializers.CharField(allow_blank=True)
+    priority = serializers.CharField(allow_blank=True)
+    assignee = serializers.CharField(allow_blank=True)
+    issue_type = serializers.CharField(allow_blank=True)
+    project = serializers.CharField()
+    created = serializers.DateTimeField(allow_null=True)
+    updated = serializers.DateTimeField(allow_null=True)
+    url = serializers.URLField()
+
+
+class IssueListSerializer(serializers.Serializer[Any]):
+    """Tickets in the shape that the front end reads."""
+
+    success = TrueField()
+    issues = IssueSerializer(many=True)
+    total = serializers.IntegerField(min_value=0)
+    max_results = serializers.IntegerField(min_value=1)
+
+
+class OneIssueSerializer(serializers.Serializer[Any]):
+    """A ticket in the shape that the front end reads."""
+
+    success = TrueField()
+    issue = IssueSerializer()
+
+
 class IntegrationSerializer(serializers.ModelSerializer[Integration]):
     """An integration, without its token."""
 
@@ -211,9 +296,9 @@ class IntegrationSerializer(serializers.ModelSerializer[Integration]):
     class Meta:
         model = Integration
         fields = ["id", "tenant_id", "is_active", "base_url", "email", "project_key"]
-        fields += ["issue_type", "settings", "last_synced_at", "last_sync_status"]
-        fields += ["sync_error_message", "created_at", "updated_at"]
-        fields += ["connection_status"]
+        fields += ["issue_type", "settings", "token_expires_at", "last_synced_at"]
+        fields += ["last_sync_status", "sync_error_message", "created_at"]
+        fields += ["updated_at", "connection_status"]
         read_only_fields = fields
 
     @extend_schema_field(ConnectionStatusSerializer)

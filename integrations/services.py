@@ -197,6 +197,21 @@ def add_remote_link(account: Integration, link: WebLink, *, deadline: float) -> 
         jira_client(account).link_issue(link, deadline=deadline)
 
 
+def remove_remote_link(
+    account: Integration,
+    *,
+    issue_id: str,
+    ticket_key: str,
+    global_id: str,
+    deadline: float,
+) -> None:
+    """Remove the web link that has the `global_id` from a ticket, if it is there."""
+    with recording_auth_failures(account):
+        jira_client(account).unlink_issue(
+            issue_id, ticket_key, global_id, deadline=deadline
+        )
+
+
 def list_projects(*, integration: Integration) -> list[Project]:
     """Return the projects in which the account may create tickets.
 

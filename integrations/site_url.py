@@ -39,7 +39,7 @@ def normalize_site_url(text: str) -> str:
     ValidationError with the code "invalid_site"; its sentence says what to do.
     """
     try:
-        scheme, host, port = _parse_origin(text)
+        scheme, host, port = parse_origin(text)
     except ValueError as exc:
         raise ValidationError(NOT_A_SITE, code=INVALID) from exc
     if not settings.JIRA_ALLOW_INSECURE:
@@ -50,7 +50,7 @@ def normalize_site_url(text: str) -> str:
     return site
 
 
-def _parse_origin(text: str) -> tuple[str, str, int]:
+def parse_origin(text: str) -> tuple[str, str, int]:
     """Return scheme, host and port. Raises ValueError if the text is not an origin.
 
     `urlsplit` is too lenient for this: it drops tabs and newlines, for example.
@@ -65,6 +65,11 @@ def _parse_origin(text: str) -> tuple[str, str, int]:
     return scheme, _to_ascii(found["host"]), port
 
 
+def is_host_name(host: str) -> bool:
+    """Whether the host is a name and not an IP address, however that is written."""
+    return bool(_name.fullmatch(host))
+
+
 @lru_cache(maxsize=1024)
 def _to_ascii(host: str) -> str:
     """Return the host in lower-case ASCII. Raises ValueError if it is invalid."""
@@ -74,7 +79,7 @@ def _to_ascii(host: str) -> str:
 
 
 def _require_allowed(scheme: str, host: str, port: int) -> None:
-    if scheme != "https" or port != PORTS[scheme] or not _name.fullmatch(host):
+    if scheme != "https" or port != PORTS[scheme] or not is_host_name(host):
         raise ValidationError(NOT_A_SITE, code=INVALID)
     allowed: list[str] = settings.JIRA_ALLOWED_HOSTS
     if not any(_matches(host, pattern) for pattern in allowed):

@@ -6,25 +6,20 @@ repeated: secrets that the newest key encrypts for their row are left as they ar
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, cast
+from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.db import transaction
 from django.db.models import Model
 
 from integrations.encrypted_field import EncryptedTextField
 from integrations.errors import SecretUnreadable
-from integrations.models import Integration, WebhookSecret
 
 BATCH = 500
-SECRETS: tuple[tuple[type[Model], str], ...] = (
-    (Integration, "api_token"),
-    (WebhookSecret, "secret"),
-)
-"""The models with an encrypted field, and its name."""
 
 
 class RotationResult(Enum):
-    """What happened to one row's secret."""
+    """What happened to one secret."""
 
     DONE = "re-encrypted"
     CURRENT = "already under the newest key"
@@ -32,46 +27,61 @@ class RotationResult(Enum):
     UNREADABLE = "unreadable"
 
 
+class Rotated(NamedTuple):
+    """A secret, such as `integration 8f14e45f-…: api token`, and its result."""
+
+    name: str
+    result: RotationResult
+
+
+def get_secret_fields() -> list[EncryptedTextField]:
+    """Return the encrypted fields of all models."""
+    fields = (field for model in apps.get_models() for field in model._meta.fields)
+    return [field for field in fields if isinstance(field, EncryptedTextField)]
+
+
 def count_secrets() -> int:
-    """Return how many rows may have a secret."""
-    return sum(model._default_manager.count() for model, _ in SECRETS)
+    """Return how many results a rotation yields."""
+    return sum(field.model._default_manager.count() for field in get_secret_fields())
 
 
-def rotate_secrets() -> Iterator[tuple[str, RotationResult]]:
+def rotate_secrets() -> Iterator[Rotated]:
     """Re-encrypt the secrets with the first of FIELD_ENCRYPTION_KEYS, batch by batch.
 
-    API tokens that an older version stored are bound to their tenant and site.
 
-    Yields each row's name and result once its batch is committed.
+    Yields each secret's name and result once its batch is committed.
     """
-    for model, name in SECRETS:
-        for pk, result in _rotate_all(model, name):
-            yield f"{model._meta.verbose_name} {pk}", result
+    for field in get_secret_fields():
+        yield from _rotate_field(field)
 
 
-def _rotate_all(model: type[Model], name: str) -> Iterator[tuple[Any, RotationResult]]:
-    field = cast(EncryptedTextField, model._meta.get_field(name))
-    rows = model._default_manager.order_by("pk")
+def _rotate_field(field: EncryptedTextField) -> Iterator[Rotated]:
+    rows: Any = field.model._default_manager.order_by("pk")
     batch = list(rows.values_list("pk", flat=True)[:BATCH])
     while batch:
         with transaction.atomic():
             locked = rows.filter(pk__in=batch).select_for_update()
-            results = [(row.pk, _rotate(row, field)) for row in locked]
+            results = [_rotate(row, field) for row in locked]
         yield from results
         remaining = rows.filter(pk__gt=batch[-1])
         batch = list(remaining.values_list("pk", flat=True)[:BATCH])
 
 
-def _rotate(row: Model, field: EncryptedTextField) -> RotationResult:
+def _rotate(row: Model, field: EncryptedTextField) -> Rotated:
+    name = f"{row._meta.verbose_name} {row.pk}: {field.verbose_name}"
+    return Rotated(name, _encrypt_again(row, field))
+
+
+def _encrypt_again(row: Model, field: EncryptedTextField) -> RotationResult:
     stored = field.get_stored(row)
     if not stored:
         return RotationResult.EMPTY
     if field.is_current(stored, row):
         return RotationResult.CURRENT
     try:
-        secret = field.encrypt(getattr(row, field.attname), row)
+        encrypted = field.encrypt(getattr(row, field.attname), row)
     except SecretUnreadable:
         return RotationResult.UNREADABLE
-    rows = type(row)._default_manager.filter(pk=row.pk)
-    rows.update(**{field.attname: secret})
+    this = type(row)._default_manager.filter(pk=row.pk)
+    this.update(**{field.attname: encrypted})
     return RotationResult.DONE

@@ -22,6 +22,12 @@ urlpatterns = [
         name="webhook-secret",
     ),
     re_path(f"^status/{ONE}", views.StatusView.as_view(), name="jira-status"),
+    re_path(f"^issues/{ONE}", views.IssueListView.as_view(), name="jira-issues"),
+    re_path(
+        f"^issues/{TENANT}/(?P<integration_id>[^/]+)/(?P<ticket_key>[^/]+)/?$",
+        views.IssueView.as_view(),
+        name="jira-issue",
+    ),
     re_path(f"^projects/{ONE}", views.ProjectListView.as_view(), name="jira-projects"),
     re_path(
         f"^search/{TENANT}/?$", views.TicketSearchView.as_view(), name="jira-search"

@@ -7,20 +7,25 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from integrations import connections, services
+from integrations import connections, jira_issues, services
 from integrations.accounts import get_integration
 from integrations.errors import (
     CONNECT_REFUSALS,
     REFUSALS,
+    FilterNotInJira,
     IntegrationDisconnected,
     IntegrationNotFound,
+    JiraIssueNotFound,
+    NoProjectChosen,
     SecretUnreadable,
     TicketNotInJira,
 )
 from integrations.models import Integration
 from integrations.openapi import (
+    FINDING_TICKET,
     FIRST_INTEGRATION,
     INTEGRATION,
+    ISSUE,
     READING_JIRA,
     TAG,
     TENANT,
@@ -34,6 +39,9 @@ from integrations.serializers import (
     ConnectSerializer,
     FoundTicketSerializer,
     IntegrationSerializer,
+    IssueListSerializer,
+    IssueQuerySerializer,
+    OneIssueSerializer,
     ProjectListSerializer,
     QuerySerializer,
     StatusSerializer,
@@ -228,6 +236,57 @@ class ProjectListView(APIView):
         projects = services.list_projects(integration=integration)
         data = ProjectListSerializer({"success": True, "projects": projects}).data
         return Response(data)
+
+
+class IssueListView(APIView):
+    @operation(
+        "listJiraIssues",
+        tag=TAG,
+        parameters=[*INTEGRATION, IssueQuerySerializer],
+        response=IssueListSerializer,
+        raises=[
+            IntegrationNotFound,
+            NoProjectChosen,
+            FilterNotInJira,
+            *UNUSABLE,
+            TenantBusy,
+            *READING_JIRA,
+        ],
+    )
+    def get(self, request: Request, tenant: str, integration_id: str) -> Response:
+        """List the newest tickets of the integration's project.
+
+        `project` names another project that the account sees. `total` is the number of
+        tickets returned: Jira does not tell how many there are.
+        """
+        integration = get_tenant_integration(request, integration_id)
+        query = validated_query(IssueQuerySerializer, request)
+        found = jira_issues.list_issues(integration=integration, **query)
+        body = {"issues": found, "total": len(found), "max_results": query["limit"]}
+        return Response(IssueListSerializer({"success": True, **body}).data)
+
+
+class IssueView(APIView):
+    @operation(
+        "getJiraIssue",
+        tag=TAG,
+        parameters=ISSUE,
+        response=OneIssueSerializer,
+        raises=[
+            IntegrationNotFound,
+            JiraIssueNotFound,
+            *UNUSABLE,
+            TenantBusy,
+            *FINDING_TICKET,
+        ],
+    )
+    def get(
+        self, request: Request, tenant: str, integration_id: str, ticket_key: str
+    ) -> Response:
+        """Show one ticket that the account sees."""
+        integration = get_tenant_integration(request, integration_id)
+        found = jira_issues.get_issue(integration=integration, key=ticket_key.upper())
+        return Response(OneIssueSerializer({"success": True, "issue": found}).data)
 
 
 class TicketSearchView(APIView):

@@ -79,6 +79,12 @@ class AIIssueGroupAdmin(AuditedAdmin):
         groups: QuerySet[AIIssueGroup] = super().get_queryset(request)
         return groups.annotate(frequency=Count("reports"))
 
+    def save_model(
+        self, request: HttpRequest, obj: AIIssueGroup, form: Any, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        RemoteLink.objects.filter(group=obj).touch()
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow it for a single group without reports, which it would delete too."""
         if obj is None or obj.reports.exists():
@@ -186,19 +192,18 @@ class TicketRequestAdmin(AuditAdmin):
 
 @admin.register(RemoteLink)
 class RemoteLinkAdmin(AuditAdmin):
-    """Remote links that Jira does not have yet; recovery creates them there."""
+    """Links from tickets to groups; one with attempts is not yet in Jira as it should.
 
-    list_display = ["ticket", "attempts", "due_at", "error_message", "tenant"]
-    list_filter = ["attempts"]
-    list_select_related = ["request"]
-    search_fields = ["request__ticket_key", "request__title", "request__tenant_id"]
-    search_help_text = "Ticket key, title, tenant ID"
+    An empty title says that Jira has no link.
+    """
+
+    list_display = ["ticket", "title", "resolved", "attempts", "due_at"]
+    list_display += ["error_message", "tenant_id"]
+    list_filter = ["attempts", "resolved"]
+    search_fields = ["ticket_key", "title", "tenant_id", "group__id"]
+    search_help_text = "Ticket key, title, tenant ID, group ID"
     ordering = ["due_at"]
 
-    @admin.display(ordering="request__ticket_key")
+    @admin.display(ordering="ticket_key")
     def ticket(self, link: RemoteLink) -> str:
-        return external_link(link.request.ticket_url, link.request.ticket_key)
-
-    @admin.display(description="Tenant ID", ordering="request__tenant_id")
-    def tenant(self, link: RemoteLink) -> str:
-        return str(link.request.tenant_id)
+        return external_link(link.ticket_url, link.ticket_key)

@@ -74,17 +74,23 @@ WITH report AS (
     AND NOT EXISTS (
       SELECT FROM "issues_report" WHERE group_id = issue_group.id AND source = 'jira')
   FOR UPDATE OF request
-  RETURNING id
+  RETURNING id, base_url
 ), settled AS (
   UPDATE "issues_ticketrequest" SET {changes}, report_id = report.id,
     recovering_until = NULL, finished_at = statement_timestamp(),
     duration_ms = least({max_duration}, greatest(0, round(1000 * extract(
       epoch FROM statement_timestamp() - created_at))))
   FROM report WHERE "issues_ticketrequest".id = %s
-  RETURNING "issues_ticketrequest".id
+  RETURNING "issues_ticketrequest".id, tenant_id, group_id, cloud_id,
+    "issues_ticketrequest".jira_issue_id, ticket_key
 ), remote_link AS (
-  INSERT INTO "issues_remotelink" (request_id, attempts, due_at, error_message)
-  SELECT id, 0, statement_timestamp(), '' FROM settled WHERE %s
+  INSERT INTO "issues_remotelink" (id, tenant_id, group_id, base_url, cloud_id,
+    jira_issue_id, ticket_key, title, resolved, attempts, due_at, error_message)
+  SELECT gen_random_uuid(), tenant_id, group_id, report.base_url, cloud_id,
+    jira_issue_id, ticket_key, '', false, 0, statement_timestamp(), ''
+  FROM settled, report WHERE %s
+  ON CONFLICT (group_id, base_url, jira_issue_id) DO UPDATE SET
+    ticket_key = excluded.ticket_key, attempts = 0, due_at = excluded.due_at
 ){audit}
 SELECT id FROM settled
 """

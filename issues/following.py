@@ -36,8 +36,9 @@ from issues.follow_schedule import (
     get_interval,
     get_retry,
 )
+from issues.followed_events import queue_recurrences
 from issues.followed_tickets import drop_unlinked, follow_new_tickets
-from issues.models import FollowedSite, Ticket
+from issues.models import FollowedSite, Report, Ticket
 from issues.sites import for_each_site
 from issues.ticket_changes import (
     postpone,
@@ -183,6 +184,8 @@ def _read_batch(site: FollowedSite) -> int:
     found = [(by_id[pk], state) for pk, state in states.found.items() if pk in by_id]
     changed = record_found(found, now)
     rename_reports(ticket for ticket, _ in found)
+    if done := [one for one in batch if one.done_at]:
+        queue_recurrences(Report.objects.filter(ticket__in=done))
     missing = [one for pk, one in by_id.items() if pk in states.missing]
     unread = set(by_id) - states.found.keys() - states.missing
     for pk in unread:

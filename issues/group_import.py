@@ -19,7 +19,8 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from issues.errors import GroupNotFound
-from issues.models import AIIssueGroup, Report, RuleRun, TicketRequest
+from issues.followed_events import queue_recurrences
+from issues.models import AIIssueGroup, RemoteLink, Report, RuleRun, TicketRequest
 from issues.outcomes import relink
 
 GROUP_FIELDS = ["title", "summary", "severity", "status", "type", "tags", "team_id"]
@@ -147,9 +148,15 @@ class _BatchWrites:
     def save(self) -> None:
         """Write all rows. A report that was inserted in the meantime is left alone."""
         _update(AIIssueGroup, self.groups, GROUP_FIELDS)
+        if self.groups:
+            changed = [group.pk for group in self.groups]
+            RemoteLink.objects.filter(group__in=changed).touch()
         Report.objects.filter(pk__in=self.removed_report_ids).delete()
         _update(Report, self.changed_reports, REPORT_FIELDS)
         Report.objects.bulk_create(self.new_reports, ignore_conflicts=True)
+        if self.new_reports:
+            group_ids = {report.group_id for report in self.new_reports}
+            queue_recurrences(Report.objects.filter(group__in=group_ids))
 
     def count_reports(self) -> Counter[str]:
         """Count the reports that are created, updated, removed and unchanged."""

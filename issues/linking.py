@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 
 from integrations.jira.issue_lookup import FoundTicket
 from integrations.models import Integration
+from integrations.outgoing_webhooks.models import Event
 from integrations.services import find_ticket, get_active_jira
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.locking import atomically, lock_group
@@ -12,6 +13,7 @@ from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import JiraTicket
 from issues.settlement import settle_with_linked_ticket
+from issues.ticket_events import queue_ticket_event
 from killthenoise.api.authentication import Caller
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.text import clean_title
@@ -37,7 +39,8 @@ def link_jira_ticket(
         link_marked(integration, [marked], caller.actor)
     site = _get_recorded_site(group, found, integration)
     ticket = JiraTicket.found(found, base_url=site)
-    atomically(lambda: _link(group, ticket, clean_title(found.summary), caller.actor))
+    title = clean_title(found.summary)
+    atomically(lambda: _link(group, ticket, integration, title, caller.actor))
     return ticket
 
 
@@ -52,7 +55,13 @@ def _get_recorded_site(
     return sites.first() or account.base_url
 
 
-def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> None:
+def _link(
+    group: AIIssueGroup,
+    ticket: JiraTicket,
+    account: Integration,
+    title: str,
+    actor: str,
+) -> None:
     if lock_group(tenant_id=group.tenant_id, group_id=group.pk) is None:
         raise GroupNotFound
     linked = Report.objects.link_ticket(
@@ -63,6 +72,21 @@ def _link(group: AIIssueGroup, ticket: JiraTicket, title: str, actor: str) -> No
         title=title,
         url=ticket.url,
     )
+    RemoteLink.objects.want(
+        tenant_id=group.tenant_id,
+        group_id=group.pk,
+        base_url=ticket.base_url,
+        cloud_id=account.cloud_id,
+        jira_issue_id=ticket.issue_id,
+        ticket_key=ticket.key,
+    )
+    if linked.is_new:
+        queue_ticket_event(
+            Event.TICKET_LINKED,
+            tenant_id=group.tenant_id,
+            group_ids=[group.pk],
+            ticket={"key": ticket.key, "url": ticket.url, "title": title},
+        )
     settle_with_linked_ticket(group, ticket, linked.report, actor)
 
 
@@ -76,6 +100,7 @@ def unlink_jira_ticket(*, group: AIIssueGroup, ticket_key: str) -> None:
 def _unlink(group: AIIssueGroup, key: str) -> bool:
     lock_group(tenant_id=group.tenant_id, group_id=group.pk)
     tickets = group.reports.jira().filter(external_id__iexact=key)
-    RemoteLink.objects.filter(request__report__in=tickets).delete()
+    ids = tickets.values_list("jira_issue_id", flat=True)
+    RemoteLink.objects.filter(group=group.pk, jira_issue_id__in=list(ids)).touch()
     TicketRequest.objects.filter(report__in=tickets).update(unlinked_at=Now())
     return tickets.delete()[0] > 0

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db.models.functions import Now
 
 from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
 from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
+from integrations.outgoing_webhooks.models import Event
 from issues import creation_sql
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically, lock_group, lock_request, repeatedly
@@ -23,6 +23,7 @@ from issues.models import (
     TicketRequest,
 )
 from issues.models.reports import LinkedTicket
+from issues.ticket_events import queue_ticket_event
 from killthenoise.audit.events import Action, record_in_transaction
 from killthenoise.audit.models import AuditEvent
 
@@ -149,8 +150,6 @@ def _record_created(
     else:
         row = _insert_late(row, request, outcome)
         keys = _get_other_keys(row, linked)
-    if settings.FRONTEND_URL:
-        RemoteLink.objects.get_or_create(request_id=row.pk)
     if keys:
         _report_duplicate(request, [*keys, ticket.key], actor)
     return True
@@ -170,6 +169,14 @@ def created_outcome(ticket: JiraTicket) -> dict[str, Any]:
 
 def link_report(request: TicketRequest, ticket: JiraTicket) -> LinkedTicket:
     """Link the ticket to the request's group, which the caller has locked."""
+    RemoteLink.objects.want(
+        tenant_id=request.tenant_id,
+        group_id=request.group_id,
+        base_url=ticket.base_url,
+        cloud_id=request.cloud_id,
+        jira_issue_id=ticket.issue_id,
+        ticket_key=ticket.key,
+    )
     return Report.objects.link_ticket(
         group_id=request.group_id,
         base_url=ticket.base_url,
@@ -248,6 +255,12 @@ def _report_duplicate(request: TicketRequest, keys: list[str], actor: str) -> No
         object_type=AIIssueGroup._meta.label_lower,
         object_id=str(request.group_id),
         detail={"ticket_keys": keys, "ticket_request_id": str(request.pk)},
+    )
+    queue_ticket_event(
+        Event.TICKET_DUPLICATE,
+        tenant_id=request.tenant_id,
+        group_ids=[request.group_id],
+        ticket_keys=keys,
     )
 
 

@@ -1,8 +1,12 @@
-"""Remote links: links from a ticket in Jira back to its group.
+"""Remote links: links from a ticket in Jira back to its groups.
 
-A RemoteLink row is written with the ticket's record and deleted once Jira has the link.
-They are sent in the background, so they never delay a ticket. Jira treats a link with
-the same globalId as the same link, so sending one twice is harmless.
+A RemoteLink row is written with the link of the ticket. It says what Jira shows; the
+report, the group's title and its status say what Jira should show. They are compared,
+and the difference is sent, in the background, so that nothing waits for it. Each link
+is compared again every day, because groups may also be changed or deleted elsewhere.
+
+Jira treats a link with the same globalId as the same link, so sending or deleting one
+twice is harmless.
 """
 
 import logging
@@ -10,6 +14,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
+from typing import Any
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -17,8 +22,8 @@ from django.db.models.functions import Now
 from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.client import WebLink
 from integrations.jira.errors import JiraError, JiraProjectInvalid
-from integrations.services import add_remote_link, get_jira_account
-from issues.models import RemoteLink, TicketRequest
+from integrations.services import add_remote_link, get_jira_account, remove_remote_link
+from issues.models import RemoteLink
 from issues.sites import for_each_site
 
 LINK_S = 5
@@ -26,6 +31,9 @@ LINK_S = 5
 ROUND_S = 20
 """Seconds after which a round starts no new link of a site."""
 BATCH = 100
+COMPARE_EVERY = timedelta(days=1)
+RESOLVED = frozenset({"resolved", "closed", "done", "fixed"})
+"""The statuses, in lower case, of groups that need no more work."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +45,33 @@ def send_due_remote_links() -> None:
     """
     if not settings.FRONTEND_URL:
         return
-    due = RemoteLink.objects.due().select_related("request")[:BATCH]
-    by_site = sorted(due, key=lambda link: link.request.base_url)
-    sites = groupby(by_site, key=lambda link: link.request.base_url)
+    due = list(RemoteLink.objects.due().with_group()[:BATCH])
+    same = [link.pk for link in due if is_shown(link)]
+    done = RemoteLink.objects.due().filter(pk__in=same)
+    done.update(attempts=0, due_at=Now() + COMPARE_EVERY, error_message="")
+    different = sorted(
+        (link for link in due if not is_shown(link)), key=lambda link: link.base_url
+    )
+    sites = groupby(different, key=lambda link: link.base_url)
     for_each_site(
         _send_links,
         [list(links) for _, links in sites],
-        url_of=lambda links: links[0].request.base_url,
+        url_of=lambda links: links[0].base_url,
     )
 
 
-def _send_links(links: Sequence[RemoteLink]) -> None:
+def is_shown(link: Any) -> bool:
+    """Whether Jira has the link as it should be."""
+    return bool(link.wanted) and (link.title, link.resolved) == _get_wanted(link)
+
+
+def _get_wanted(link: Any) -> tuple[str, bool]:
+    """Return the title, and whether the group is resolved."""
+    title = f"KillTheNoise: {link.group_title}"[:255]
+    return title, (link.group_status or "").strip().lower() in RESOLVED
+
+
+def _send_links(links: Sequence[Any]) -> None:
     ends = time.monotonic() + ROUND_S
     for link in links:
         if time.monotonic() < ends and _take(link):
@@ -57,37 +81,64 @@ def _send_links(links: Sequence[RemoteLink]) -> None:
 def _take(link: RemoteLink) -> bool:
     """Count the attempt before it is made; False if another round has the link."""
     attempts = link.attempts + 1
-    ours = RemoteLink.objects.filter(pk=link.pk, attempts=link.attempts)
+    ours = RemoteLink.objects.due().filter(pk=link.pk, attempts=link.attempts)
     again = Now() + timedelta(minutes=2**attempts)
-    return bool(ours.update(attempts=attempts, due_at=again))
+    return bool(ours.order_by().update(attempts=attempts, due_at=again))
 
 
-def _send(link: RemoteLink) -> None:
+def _send(link: Any) -> None:
     this = RemoteLink.objects.filter(pk=link.pk)
+    # A link that was changed in the meantime is due again, with no attempts.
+    unchanged = this.filter(attempts=link.attempts + 1)
     try:
-        _add_link(link.request)
+        if not link.wanted:
+            _remove(link)
+            this.update(title="")
+            unchanged.delete()
+            return
+        title, resolved = _get_wanted(link)
+        _add(link, title, resolved)
     except JiraProjectInvalid:  # what a 404 for the ticket becomes
-        this.update(
-            error_message=f"The account sees no ticket {link.request.ticket_key}."
-        )
+        this.update(error_message=f"The account sees no ticket {link.ticket_key}.")
     except (JiraError, JiraAccountGone, AccountUnusable) as exc:
-        logger.warning("the remote link of %s failed: %s", link.request, exc)
+        logger.warning("the %s failed: %s", link, exc)
         this.update(error_message=str(exc))
     else:
-        this.delete()
+        this.update(title=title, resolved=resolved, error_message="")
+        unchanged.update(attempts=0, due_at=Now() + COMPARE_EVERY)
 
 
-def _add_link(request: TicketRequest) -> None:
-    account = get_jira_account(
-        tenant_id=request.tenant_id,
-        base_url=request.base_url,
-        cloud_id=request.cloud_id,
+def _add(link: RemoteLink, title: str, resolved: bool) -> None:
+    group_id = link.group_id
+    web_link = WebLink(
+        issue_id=link.jira_issue_id,
+        ticket_key=link.ticket_key,
+        global_id=_global_id(link),
+        url=f"{settings.FRONTEND_URL.rstrip('/')}/issues/{group_id}",
+        title=title,
+        resolved=resolved,
     )
-    link = WebLink(
-        issue_id=request.jira_issue_id,
-        ticket_key=request.ticket_key,
-        global_id=f"killthenoise:{request.group_id}",
-        url=f"{settings.FRONTEND_URL.rstrip('/')}/issues/{request.group_id}",
-        title=f"KillTheNoise: {request.title}"[:255],
+    add_remote_link(_get_account(link), web_link, deadline=time.monotonic() + LINK_S)
+
+
+def _remove(link: RemoteLink) -> None:
+    """Take the link away in Jira, unless it was never sent."""
+    if not (link.title or link.attempts):
+        return
+    remove_remote_link(
+        _get_account(link),
+        issue_id=link.jira_issue_id,
+        ticket_key=link.ticket_key,
+        global_id=_global_id(link),
+        deadline=time.monotonic() + LINK_S,
     )
-    add_remote_link(account, link, deadline=time.monotonic() + LINK_S)
+
+
+def _global_id(link: RemoteLink) -> str:
+    return f"killthenoise:{link.group_id}"
+
+
+def _get_account(link: RemoteLink) -> Any:
+    return get_jira_account(
+        tenant_id=link.tenant_id, base_url=link.base_url, cloud_id=link.cloud_id
+    )

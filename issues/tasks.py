@@ -7,6 +7,7 @@ from issues.recurrences import announce_recurrences
 from issues.remote_links import send_due_remote_links
 from issues.rules import run_due_rules
 from issues.sweep import sweep_due
+from issues.ticket_events import announce_slow_events, deliver_webhooks
 from killthenoise.background import repeat
 
 repeat(recover_due, every_s=30)
@@ -16,3 +17,5 @@ repeat(follow_tickets, every_s=LOOP_S)
 repeat(run_due_rules, every_s=30)
 repeat(announce_recurrences, every_s=60)
 repeat(run_due_jobs, every_s=2)
+repeat(announce_slow_events, every_s=60)
+repeat(deliver_webhooks, every_s=1)

@@ -7,6 +7,7 @@ locked, and so are the keys of reports. Anything else is only shown.
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +18,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from integrations.jira.bulk_fetch import IssueState
+from integrations.outgoing_webhooks.outbox import NewEvent
 from issues.follow_schedule import CONFIRM_AFTER, get_interval
+from issues.followed_events import find_events, queue_for_groups
 from issues.locking import atomically, lock_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 
@@ -96,14 +99,30 @@ def _find_done_at(ticket: Ticket, state: IssueState, now: datetime) -> datetime 
 
 
 def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> None:
-    """Write the changes; a claim must not see a ticket go while it decides."""
+    """Write the changes and queue their events.
+
+    A claim must not see a ticket go while it decides.
+    """
+    before = copy(ticket)
     for name, value in changes.items():
         setattr(ticket, name, value)
     changes["due_at"] = Now() + get_interval(ticket, now)
-    if "gone_at" in changes:
-        atomically(lambda: _record_gone_or_back(ticket, changes))
+    events = find_events(before, ticket)
+    if events or "gone_at" in changes:
+        atomically(lambda: _record_with_events(ticket, changes, events))
     else:
         Ticket.objects.filter(pk=ticket.pk).update(**changes)
+
+
+def _record_with_events(
+    ticket: Ticket, changes: dict[str, Any], events: list[NewEvent]
+) -> None:
+    if "gone_at" in changes:
+        _record_gone_or_back(ticket, changes)
+    else:
+        Ticket.objects.filter(pk=ticket.pk).update(**changes)
+    if events:
+        queue_for_groups(ticket, events)
 
 
 def _record_gone_or_back(ticket: Ticket, changes: dict[str, Any]) -> None:

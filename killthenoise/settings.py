@@ -261,6 +261,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "killthenoise.audit",
     "integrations",
+    "integrations.outgoing_webhooks",
     "issues",
     "killthenoise",
 ]

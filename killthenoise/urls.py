@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/jobs/", include(job_urlpatterns)),
     path("api/jira/", include(jira_urlpatterns)),
     path("api/jira/", include("integrations.urls")),
+    path("api/webhooks/", include("integrations.outgoing_webhooks.urls")),
     re_path("^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path("^api/docs/?$", docs, name="docs"),
     # Browsers request it with every page; there is none.

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 
 from development.sandbox.state import BROWSE, PROJECTS, Account, State, Ticket
+from development.sandbox.statuses import STATUSES
 
 Matches = Callable[[Ticket], bool]
 
@@ -180,6 +181,32 @@ def _creator_is(values: list[str], state: State, account: Account) -> Matches:
     return lambda ticket: ticket.creator is creator
 
 
+def _status_is(values: list[str], state: State, account: Account) -> Matches:
+    wanted = values[0].lower()
+    if wanted not in map(str.lower, STATUSES):
+        raise JqlError(
+            f"The value '{values[0]}' does not exist for the field 'status'."
+        )
+    return lambda ticket: _get_name(ticket, "status", "name").lower() == wanted
+
+
+def _assignee_is(values: list[str], state: State, account: Account) -> Matches:
+    named = state.find_account(values[0]) or next(
+        (one for one in state.accounts if one.display_name == values[0]), None
+    )
+    if named is None:
+        raise JqlError(
+            f"The value '{values[0]}' does not exist for the field 'assignee'."
+        )
+    return lambda ticket: (
+        _get_name(ticket, "assignee", "displayName") == named.display_name
+    )
+
+
+def _get_name(ticket: Ticket, field: str, name: str) -> str:
+    return str((ticket.fields.get(field) or {}).get(name, ""))
+
+
 def _id_in(values: list[str], state: State, account: Account) -> Matches:
     ids = set()
     for value in values:
@@ -227,6 +254,8 @@ _FIELDS: dict[str, dict[str, Callable[[list[str], State, Account], Matches]]] = 
     "project": {"=": _project_in, "in": _project_in},
     "creator": {"=": _creator_is},
     "id": {"in": _id_in},
+    "status": {"=": _status_is},
+    "assignee": {"=": _assignee_is},
     "created": {">=": _created_since, "<=": _created_until},
     "summary": {"~": _summary_contains},
 }

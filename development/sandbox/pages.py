@@ -9,6 +9,7 @@ from development.sandbox.adf_html import render_adf, render_link
 from development.sandbox.html_page import render_page, render_table, render_terms
 from development.sandbox.http import Request, Response
 from development.sandbox.page_forms import handle_form, render_forms
+from development.sandbox.receiver import PATH
 from development.sandbox.state import PROJECTS, State, Ticket
 from development.sandbox.validation import FIELDS
 
@@ -37,7 +38,10 @@ def handle(state: State, request: Request) -> Response | None:
 
 
 def _render_list(state: State) -> str:
-    control = '<nav><a href="/_sandbox/">Inject faults and change settings</a></nav>'
+    control = (
+        '<nav><a href="/_sandbox/">Inject faults and change settings</a> / '
+        f'<a href="{PATH}">Webhooks received</a></nav>'
+    )
     with state.lock:
         count = len(state.by_creation)
         newest = list(islice(reversed(state.by_creation), MAX_LISTED))
@@ -98,11 +102,18 @@ def _render_details(ticket: Ticket) -> str:
 
 def _render_links(ticket: Ticket) -> str:
     links = "".join(
-        f"<li>{render_link(link['object']['url'], escape(link['object']['title']))}"
-        "</li>"
-        for link in ticket.remote_links
+        f"<li>{_render_web_link(link['object'])}</li>" for link in ticket.remote_links
     )
     return f"<h2>Web links</h2><ul>{links}</ul>" if links else ""
+
+
+def _render_web_link(shown: dict[str, Any]) -> str:
+    """Return the link as Jira shows it: struck through if its item is resolved."""
+    link = render_link(shown["url"], escape(shown["title"]))
+    status = shown.get("status") or {}
+    lozenge = escape(str((status.get("icon") or {}).get("title", "")))
+    shown_link = f"<s>{link}</s>" if status.get("resolved") else link
+    return f'{shown_link} <span class="status">{lozenge}</span>' if lozenge else link
 
 
 def _render_field(ticket: Ticket, field: str) -> str:

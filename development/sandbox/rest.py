@@ -29,6 +29,7 @@ from development.sandbox.ticket_changes import (
 from development.sandbox.tickets import (
     NO_ISSUE,
     create_issue,
+    delete_remote_link,
     get_issue,
     set_remote_link,
 )
@@ -146,6 +147,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Operation, Response | None]] = [
         ("GET", _ISSUE + "/comment", list_comments, NO_ISSUE),
         ("POST", _ISSUE + "/comment", add_comment, NO_ISSUE),
         ("POST", _ISSUE + "/remotelink", set_remote_link, NO_ISSUE),
+        ("DELETE", _ISSUE + "/remotelink", delete_remote_link, NO_ISSUE),
         ("GET", "/_edge/tenant_info", get_tenant_info, None),
     )
 ]

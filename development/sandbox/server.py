@@ -11,6 +11,7 @@ from typing import Any, Self
 from development.sandbox import control, pages, rest
 from development.sandbox.faults import Fault, Faults
 from development.sandbox.http import Request, Response
+from development.sandbox.receiver import Receiver
 from development.sandbox.state import (
     DEFAULT_ACCOUNT_ID,
     DEFAULT_API_TOKEN,
@@ -49,6 +50,7 @@ class Sandbox:
         self.scoped_token = account.scoped_token = DEFAULT_SCOPED_TOKEN
         self.state = State(account)
         self.faults = Faults()
+        self.receiver = Receiver()
         self.released = threading.Event()  # ends the waits of faults
         self._server = _Server((host, port), self)
         self.url = f"http://{host}:{self._server.server_address[1]}"
@@ -98,6 +100,7 @@ class Sandbox:
         self.released.set()
         self.released = threading.Event()
         self.faults.clear()
+        self.receiver.received.clear()
         self.state.reset()
 
     def handle(self, request: Request, faults: list[Fault]) -> Response | None:
@@ -114,7 +117,7 @@ class Sandbox:
         return instead[0] if instead else real
 
     def _handle_as_jira(self, request: Request, *, as_anonymous: bool) -> Response:
-        page = pages.handle(self.state, request)
+        page = self.receiver.handle(request) or pages.handle(self.state, request)
         return page or rest.handle(self.state, request, as_anonymous=as_anonymous)
 
 

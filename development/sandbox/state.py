@@ -111,7 +111,7 @@ class Ticket:
     def all_fields(self) -> dict[str, Any]:
         """The fields, with those that Jira sets itself."""
         creator, created = self.creator.as_json(), self.created.isoformat()
-        own = {"creator": creator, "created": created}
+        own = {"creator": creator, "created": created, "updated": created}
         return {"statuscategorychangedate": created, **self.fields, **own}
 
     def set_remote_link(self, link: dict[str, Any]) -> tuple[int, int]:
@@ -121,9 +121,16 @@ class Ticket:
             if global_id and global_id == present.get("globalId"):
                 self.remote_links[index] = link | {"id": present["id"]}
                 return 200, present["id"]
-        link_id = 10_000 + len(self.remote_links)
+        link_id = max((one["id"] for one in self.remote_links), default=9_999) + 1
         self.remote_links.append(link | {"id": link_id})
         return 201, link_id
+
+    def delete_remote_link(self, global_id: str) -> bool:
+        """Delete the link of a `globalId`; return whether there was one."""
+        kept = [one for one in self.remote_links if one.get("globalId") != global_id]
+        found = len(kept) < len(self.remote_links)
+        self.remote_links = kept
+        return found
 
 
 def creation_order(ticket: Ticket) -> tuple[datetime, int]:

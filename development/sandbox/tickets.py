@@ -13,6 +13,8 @@ NO_ISSUE = error_response(
     404, "Issue does not exist or you do not have permission to see it."
 )
 
+NO_LINK = error_response(404, "No remote link exists with the given global ID.")
+
 
 def create_issue(state: State, account: Account, request: Request) -> Response:
     """POST /issue."""
@@ -65,6 +67,19 @@ def set_remote_link(
     with state.lock:
         status, link_id = found.set_remote_link(link)
     return Response(status, {"id": link_id})
+
+
+def delete_remote_link(
+    state: State, account: Account, request: Request, ticket: str
+) -> Response:
+    """DELETE /issue/{issueIdOrKey}/remotelink?globalId=…"""
+    found, global_id = state.find(ticket, account), request.query.get("globalId")
+    if not global_id:
+        return error_response(400, "The global ID is required.")
+    with state.lock:
+        if found and found.delete_remote_link(global_id):
+            return Response(204)
+    return NO_LINK if found else NO_ISSUE
 
 
 def complete_fields(

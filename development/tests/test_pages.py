@@ -56,6 +56,24 @@ def test_ticket_page_shows_remote_links_without_scripts(
     assert "<li>&lt;b&gt;</li>" in page
 
 
+def test_ticket_page_strikes_through_the_link_to_a_resolved_group(
+    jira: Sandbox, call: Call
+) -> None:
+    key = call("POST", "issue", new_issue()).json()["key"]
+    status = {"resolved": True, "icon": {"title": "Resolved"}}
+    shown = {"url": "https://example.com/", "title": "Group", "status": status}
+    path = f"issue/{key}/remotelink"
+    assert call("POST", path, {"globalId": "g", "object": shown}).status_code == 201
+
+    page = get_page(jira, f"/browse/{key}")
+
+    assert 'Group</a></s> <span class="status">Resolved</span>' in page
+    assert call("DELETE", f"{path}?globalId=g").status_code == 204
+    assert call("DELETE", f"{path}?globalId=g").status_code == 404
+    assert call("DELETE", path).status_code == 400
+    assert "Web links" not in get_page(jira, f"/browse/{key}")
+
+
 @pytest.mark.usefixtures("jira")
 def test_unknown_ticket_has_no_page(jira: Sandbox) -> None:
     response = requests.get(f"{jira.url}/browse/NOPE-1", timeout=10)

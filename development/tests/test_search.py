@@ -62,7 +62,7 @@ def test_jql_finds_the_tickets_in_order(call: Call, jql: str, keys: list[str]) -
     [
         ("", "Unbounded JQL"),
         ("ORDER BY created ASC", "Unbounded JQL"),
-        ("status = Done", "Field 'status' does not exist"),
+        ("resolution = Done", "Field 'resolution' does not exist"),
         ("project ~ SCRUM", "operator '~' is not supported by the 'project' field"),
         ("project = NOPE", "'NOPE' does not exist for the field 'project'"),
         ("project", "before the end of the query"),

@@ -4,21 +4,29 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from integrations.jira.bulk_fetch import IssueStates, bulk_fetch
 from integrations.jira.error_mapping import map_error
-from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
+from integrations.jira.errors import (
+    JiraError,
+    JiraOutcomeUnknown,
+    JiraProjectInvalid,
+    JiraUnreachable,
+)
 from integrations.jira.failed_request import FailedRequest
 from integrations.jira.http import JiraHttp, NoResponse
+from integrations.jira.issue_details import IssueDetailsLookup
 from integrations.jira.issue_lookup import IssueLookup, identify
 from integrations.jira.issue_updates import IssueUpdates
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse, as_object
 from integrations.jira.transport import OutgoingRequest
 
+LINK_PERMISSION = "for the permission ‘Link issues’ (or ‘Edit issues’)"
 CORE_FIELDS = ("project", "summary", "description", "issuetype")
 """The fields that every ticket has."""
 
@@ -75,6 +83,14 @@ class WebLink:
     global_id: str
     url: str
     title: str
+    resolved: bool = False
+
+    def payload(self) -> dict[str, Any]:
+        """Return the JSON body; Jira strikes through the title of a resolved one."""
+        icon = {"title": "Resolved" if self.resolved else "Open"}
+        status = {"resolved": self.resolved, "icon": icon}
+        shown = {"url": self.url, "title": self.title, "status": status}
+        return {"globalId": self.global_id, "object": shown}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +123,11 @@ class JiraClient:
     def lookup(self) -> IssueLookup:
         """The tickets that the account sees."""
         return IssueLookup(self._http)
+
+    @property
+    def details(self) -> IssueDetailsLookup:
+        """The same tickets, with the details that a list shows."""
+        return IssueDetailsLookup(self._http)
 
     def fetch_issues(self, ids: Sequence[str], *, deadline: float) -> IssueStates:
         """Return the present state of at most 100 tickets. Raises JiraErrors."""
@@ -163,14 +184,31 @@ class JiraClient:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/#api-rest-api-3-issue-issueidorkey-remotelink-post
         """
-        shown = {"url": link.url, "title": link.title}
         self._http.read(
-            f"/rest/api/3/issue/{quote(link.issue_id, safe='')}/remotelink",
+            _remote_link_path(link.issue_id),
             f"add a web link to {link.ticket_key}",
-            json={"globalId": link.global_id, "object": shown},
+            json=link.payload(),
             deadline=deadline,
-            permission="for the permission ‘Link issues’ (or ‘Edit issues’)",
+            permission=LINK_PERMISSION,
         )
+
+    def unlink_issue(
+        self, issue_id: str, ticket_key: str, global_id: str, *, deadline: float
+    ) -> None:
+        """Remove the link that has the `global_id`, if the ticket has it.
+
+        Jira's 404 says that the ticket or its link is gone. Raises JiraErrors.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/#api-rest-api-3-issue-issueidorkey-remotelink-delete
+        """
+        with suppress(JiraProjectInvalid):  # what Jira's 404 becomes
+            self._http.read(
+                f"{_remote_link_path(issue_id)}?globalId={quote(global_id, safe='')}",
+                f"remove a web link from {ticket_key}",
+                method="DELETE",
+                deadline=deadline,
+                permission=LINK_PERMISSION,
+            )
 
     def is_signed_in(self, *, deadline: float) -> bool:
         """Whether Jira accepts the credentials; true if it does not respond.
@@ -203,6 +241,10 @@ class JiraClient:
             ),
         )
         return map_error(failed)
+
+
+def _remote_link_path(issue_id: str) -> str:
+    return f"/rest/api/3/issue/{quote(issue_id, safe='')}/remotelink"
 
 
 def _parse_created(response: JiraResponse, http: JiraHttp) -> CreatedIssue:

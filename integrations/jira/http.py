@@ -95,6 +95,7 @@ class JiraHttp:
         purpose: str,
         *,
         deadline: float,
+        method: str = "",
         json: object = None,
         permission: str = "for access",
         searched_projects: Sequence[str] = (),
@@ -103,12 +104,12 @@ class JiraHttp:
     ) -> JiraResponse:
         """Send a request that is safe to repeat, and return its successful response.
 
-        It is a POST if there is `json` to send. `deadline` is a reading of
-        `time.monotonic()`. `purpose`, `permission` and `searched_projects` are for the
-        error's sentence; see FailedRequest. With `english` unset, Jira responds in the
-        account's language. Raises JiraErrors.
+        Without a `method` it is a GET, or a POST if there is `json` to send. `deadline`
+        is a reading of `time.monotonic()`. `purpose`, `permission` and
+        `searched_projects` are for the error's sentence; see FailedRequest. With
+        `english` unset, Jira responds in the account's language. Raises JiraErrors.
         """
-        method = "GET" if json is None else "POST"
+        method = method or ("GET" if json is None else "POST")
         outgoing = OutgoingRequest(deadline, before_send)
         try:
             response = self.send(outgoing, method, path, json, english=english)

@@ -17,6 +17,7 @@ from killthenoise.tests.api import Api, assert_error
 SHOWN = {
     *("id", "tenant_id", "is_active", "base_url", "email", "project_key", "issue_type"),
     *("settings", "last_synced_at", "last_sync_status", "sync_error_message"),
+    "token_expires_at",
     *("created_at", "updated_at", "connection_status"),
 }
 

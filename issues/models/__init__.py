@@ -1,9 +1,10 @@
 """Groups of customer feedback, the reports in them, and the requests for tickets."""
 
-from issues.models.background import RemoteLink, Sweep
+from issues.models.background import Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
 from issues.models.jobs import JobItem, TicketJob
 from issues.models.recurrences import Recurrence
+from issues.models.remote_links import RemoteLink
 from issues.models.reports import Report
 from issues.models.rule_runs import RuleRun
 from issues.models.ticket_requests import (

@@ -57,13 +57,15 @@ class ReportQuerySet(models.QuerySet["Report"]):
         new = Report(group_id=group_id, source=Report.JIRA, created_at=Now())
         report = next((one for one in same if one.jira_issue_id), [*same, new][0])
         self.filter(pk__in=[one.pk for one in same if one != report]).delete()
+        is_new = not any(one.linked for one in same)
         moved = report.external_id != key
         report.external_id, report.base_url, report.linked = key, base_url, True
         report.jira_issue_id = issue_id or report.jira_issue_id
         report.url = url if moved else report.url or url
         report.title = report.title or title
         report.save()
-        return LinkedTicket(report, [one for one in tickets if one not in same])
+        others = [one for one in tickets if one not in same]
+        return LinkedTicket(report, others, is_new)
 
 
 class Report(models.Model):
@@ -159,7 +161,11 @@ class Report(models.Model):
 
 
 class LinkedTicket(NamedTuple):
-    """The report of a ticket, and those of the group's other tickets."""
+    """The report of a ticket, and those of the group's other tickets.
+
+    `is_new` tells that the ticket was not created or linked here before.
+    """
 
     report: Report
     others: list[Report]
+    is_new: bool

@@ -33,6 +33,10 @@ class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
         """Those whose ticket exists."""
         return self.filter(state=TicketRequest.State.CREATED)
 
+    def unannounced(self) -> Self:
+        """Those whose ticket webhooks are to be told of, the oldest first."""
+        return self.created().filter(announced=False).order_by("finished_at")
+
     def busy(self) -> Self:
         """Those that a worker with a lease, or a recovery, is working on."""
         leased = Q(state=TicketRequest.State.PENDING, lease_until__gt=Now())
@@ -53,9 +57,9 @@ class TicketRequest(models.Model):
     """One attempt to create a ticket: the claim, the audit record, the recovery log.
 
     It is written before Jira is called and settled after. In a settled row only
-    `report`, `unlinked_at` and `gone_at` change: an unlink empties `report`, and so
-    does deleting the group. The row outlives its group and integration, so their ids
-    are kept without a database constraint.
+    `report`, `unlinked_at`, `gone_at` and `announced` change: an unlink empties
+    `report`, and so does deleting the group. The row outlives its group and
+    integration, so their ids are kept without a database constraint.
     """
 
     class State(models.TextChoices):
@@ -116,6 +120,8 @@ class TicketRequest(models.Model):
     gone_at = models.DateTimeField(null=True, blank=True)
     # Who settled the request by hand, where Jira did not.
     settled_by = models.CharField(max_length=255, blank=True)
+    # Webhooks have been told that the ticket was created.
+    announced = models.BooleanField(default=False, db_default=False, editable=False)
     # After this moment nothing is sent any more; the outcome `unknown` ends it early.
     lease_until = models.DateTimeField()
     # A recovery is asking Jira right now.
@@ -163,6 +169,12 @@ class TicketRequest(models.Model):
                 fields=["created_at"],
                 condition=Q(state__in=["pending", "unknown"]),
                 name="ticketrequest_open",
+            ),
+            # What webhooks are to be told of: nearly always nothing.
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(state="created", announced=False),
+                name="ticketrequest_unannounced",
             ),
             # Whether a ticket is recorded already.
             models.Index(

@@ -105,7 +105,11 @@ class RemoteLinkFactory(DjangoModelFactory[RemoteLink]):
     class Meta:
         model = RemoteLink
 
-    request = factory.SubFactory(TicketRequestFactory, created=True)
+    tenant_id = factory.Faker("uuid4", cast_to=None)
+    group_id = factory.Faker("uuid4", cast_to=None)
+    base_url = "https://example.atlassian.net"
+    jira_issue_id = "10007"
+    ticket_key = "SCRUM-7"
 
 
 class TicketFactory(DjangoModelFactory[Ticket]):

@@ -83,7 +83,7 @@ def test_pending_remote_links_are_listed_read_only_with_their_error(
     admin_client: Client,
 ) -> None:
     pending = RemoteLinkFactory.create(attempts=3, error_message="Jira denied it.")
-    RemoteLinkFactory.create(request__ticket_key="SCRUM-8")
+    RemoteLinkFactory.create(ticket_key="SCRUM-8")
     change = admin_url(pending, "change", pending.pk)
 
     listed = admin_client.get(admin_url(pending, "changelist"), {"q": "SCRUM-7"})

@@ -10,6 +10,8 @@ from django.test import Client
 TENANT = "550e8400-e29b-41d4-a716-446655440000"
 GROUP = "6eef3278-d080-5fce-9dd0-1cd4f8a8d5bc"
 NEW_GROUP = "1b4e28ba-2fa1-4d2e-883f-0016d3cca427"
+ENDPOINT = "3c59dc04-8e88-4024-8be8-079a5c74d079"
+DELIVERY = "b6d767d2-f8ed-4d21-a44b-0e5886680cb9"
 INTEGRATION = "8f14e45f-ceea-467f-a8b2-3c1d5e6f7a80"
 JOB = "3d594650-3436-4d2e-9f1c-5a1e0d5b7c11"
 
@@ -44,6 +46,9 @@ class Operation(NamedTuple):
 
 GROUP_PATH = f"/api/issues/ai/{GROUP}"
 INTEGRATIONS = f"/api/jira/integrations/{TENANT}"
+ISSUES = f"/api/jira/issues/{TENANT}/{INTEGRATION}"
+WEBHOOKS = f"/api/webhooks/{TENANT}"
+WEBHOOK = f"{WEBHOOKS}/{ENDPOINT}"
 OPERATIONS = {
     "connectJira": Operation(
         "post",
@@ -129,6 +134,10 @@ OPERATIONS = {
     "searchTickets": Operation(
         "get", f"/api/jira/search/{TENANT}?q=dark", invalid={"q": "x" * 256}
     ),
+    "listJiraIssues": Operation(
+        "get", f"{ISSUES}?status=To Do&limit=10", invalid={"sort": "key"}
+    ),
+    "getJiraIssue": Operation("get", f"{ISSUES}/SCRUM-1"),
     "linkJiraTicket": Operation(
         "post", f"{GROUP_PATH}/link-jira-ticket", {"ticket_key": "SCRUM-1"}, {}
     ),
@@ -139,6 +148,21 @@ OPERATIONS = {
         {"title": "Dark mode", "summary": "Customers ask for a dark dashboard."},
         {},
     ),
+    "createWebhook": Operation(
+        "post", WEBHOOKS, {"url": "https://example.com/webhook"}, {"url": "nowhere"}
+    ),
+    "listWebhooks": Operation("get", WEBHOOKS),
+    "getWebhook": Operation("get", WEBHOOK),
+    "updateWebhook": Operation(
+        "patch", WEBHOOK, {"events": ["ticket.created", "ticket.done"]}, {}
+    ),
+    "replaceWebhookSecret": Operation("post", f"{WEBHOOK}/secret"),
+    "pingWebhook": Operation("post", f"{WEBHOOK}/ping"),
+    "listDeliveries": Operation(
+        "get", f"{WEBHOOK}/deliveries?state=pending", invalid={"state": "lost"}
+    ),
+    "redeliver": Operation("post", f"{WEBHOOK}/deliveries/{DELIVERY}/redeliver"),
+    "deleteWebhook": Operation("delete", WEBHOOK),
     "disconnectJira": Operation("delete", f"{INTEGRATIONS}/{INTEGRATION}"),
 }
 """In an order in which each operation has the rows that it needs."""

@@ -16,6 +16,8 @@ from rest_framework.views import APIView
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from integrations.outgoing_webhooks.models import WebhookEndpoint
+from integrations.tests.factories import EndpointFactory
 from issues.models import AIIssueGroup
 from issues.tests.database_failures import database_down
 from issues.tests.factories import TicketRequestFactory
@@ -24,6 +26,8 @@ from killthenoise.api.slots import import_slot, outgoing_slot
 from killthenoise.api.throttling import OpenThrottle
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import (
+    DELIVERY,
+    ENDPOINT,
     GROUP,
     INTEGRATION,
     JOB,
@@ -124,10 +128,13 @@ def not_authenticated(scene: Scene) -> HttpResponseBase:
     return scene.call()
 
 
+def without_query(scene: Scene) -> str:
+    return scene.operation.path.partition("?")[0]
+
+
 def validation_error(scene: Scene) -> HttpResponseBase:
     if scene.operation.body is None:
-        path = scene.operation.path.partition("?")[0]
-        return scene.call(path=path, query=scene.operation.invalid)
+        return scene.call(path=without_query(scene), query=scene.operation.invalid)
     return scene.call(body=scene.operation.invalid)
 
 
@@ -146,9 +153,9 @@ def ticket_not_in_jira(scene: Scene) -> HttpResponseBase:
     """A ticket that does not exist, or the address of a ticket of another site."""
     if scene.operation.body is not None:
         return scene.call()
-    path = scene.operation.path.partition("?")[0]
     return scene.call(
-        path=path, query={"q": "https://other.example.com/browse/SCRUM-1"}
+        path=without_query(scene),
+        query={"q": "https://other.example.com/browse/SCRUM-1"},
     )
 
 
@@ -256,6 +263,16 @@ def fail_listing(scene: Scene, code: str) -> HttpResponseBase:
     return scene.call(body=form)
 
 
+def too_many_webhooks(scene: Scene) -> HttpResponseBase:
+    EndpointFactory.create_batch(10, tenant_id=scene.group.tenant_id)
+    return scene.call()
+
+
+def webhook_switched_off(scene: Scene) -> HttpResponseBase:
+    WebhookEndpoint.objects.update(is_active=False)
+    return scene.call()
+
+
 NO_PROJECT = {"errorMessages": ["No project could be found with key 'SCRUM'."]}
 NOT_KNOWN = {"errors": {"fields": "The field is not known"}}
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -280,6 +297,12 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "auth_unavailable": auth_unavailable,
     "bad_request": lambda scene: scene.call(Host="another.example"),
     "database_error": database_error,
+    "delivery_not_found": lambda scene: scene.call(
+        path=scene.operation.path.replace(DELIVERY, NOWHERE)
+    ),
+    "filter_not_in_jira": lambda scene: scene.call(
+        path=without_query(scene), query={"status": "Nope"}
+    ),
     "group_not_found": group_not_found,
     "idempotency_key_reused": idempotency_key_reused,
     "integration_disconnected": lambda scene: scene.change(api_token=""),
@@ -295,6 +318,7 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     ),
     "jira_content_too_long": jira_content_too_long,
     "jira_field_rejected": jira_field_rejected,
+    "jira_issue_not_found": lambda scene: scene.call(),
     "jira_issue_type_invalid": jira_issue_type_invalid,
     "jira_outcome_unknown": lambda scene: scene.fail("server_error", status=503),
     "jira_permission_denied": jira_permission_denied,
@@ -326,6 +350,11 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "ticket_not_recorded": ticket_not_recorded,
     "token_expired": lambda scene: with_token(scene, NOWHERE, exp=-300),
     "token_invalid": lambda scene: with_token(scene, NOWHERE, aud="another"),
+    "too_many_webhooks": too_many_webhooks,
     "unsupported_media_type": lambda scene: scene.call(Content_Type="text/plain"),
     "validation_error": validation_error,
+    "webhook_not_found": lambda scene: scene.call(
+        path=scene.operation.path.replace(ENDPOINT, NOWHERE)
+    ),
+    "webhook_switched_off": webhook_switched_off,
 }

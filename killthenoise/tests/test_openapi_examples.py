@@ -19,12 +19,19 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from integrations.tests.factories import IntegrationFactory
+from integrations.outgoing_webhooks.models import WebhookEndpoint
+from integrations.tests.factories import (
+    DeliveryFactory,
+    EndpointFactory,
+    IntegrationFactory,
+)
 from issues.models import AIIssueGroup, Report
 from issues.tests.factories import GroupFactory, JobItemFactory
 from killthenoise.tests.documented import codes_of, document
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import (
+    DELIVERY,
+    ENDPOINT,
     GROUP,
     INTEGRATION,
     JOB,
@@ -42,7 +49,7 @@ ALWAYS = {
 }
 """Values by their names."""
 SOME_ID, SOME_TIME = "0b5e7a52-7e1b-4a51-9c39-d3a1c2f4e6b8", "2026-01-31T12:00:00Z"
-KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION, JOB}
+KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION, ENDPOINT, DELIVERY, JOB}
 
 
 def documented_errors() -> Iterator[tuple[str, int, str]]:
@@ -152,6 +159,13 @@ def integration(transactional_db: None, jira: Sandbox) -> Integration:
     )
 
 
+def add_known_webhook() -> None:
+    """Replace the webhook by one with the id and delivery that the operations name."""
+    WebhookEndpoint.objects.all().delete()
+    endpoint = EndpointFactory.create(id=UUID(ENDPOINT), tenant_id=UUID(TENANT))
+    DeliveryFactory.create(id=UUID(DELIVERY), endpoint=endpoint)
+
+
 @pytest.fixture
 def scene(
     request: pytest.FixtureRequest,
@@ -164,6 +178,7 @@ def scene(
     """The operation that the test names, ready to fail."""
     name = request.node.callspec.params["name"]
     operation = OPERATIONS[name]
+    add_known_webhook()
     if name == "connectJira":
         operation = operation._replace(body=operation.body | {"base_url": jira.url})
 
@@ -198,6 +213,8 @@ def test_successful_response_looks_like_its_example(
         response = operation.call()
         if name == "connectJira":
             Integration.objects.update(id=UUID(INTEGRATION))
+        if name == "createWebhook":
+            add_known_webhook()
         assert response.status_code == 200, getattr(response, "content", "")
         examples.compare("responses", name, body_of(response))
     assert not Report.objects.jira().exists()

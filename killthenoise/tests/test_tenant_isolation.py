@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from integrations.tests.factories import IntegrationFactory
+from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
+from integrations.tests.factories import DeliveryFactory, IntegrationFactory
 from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
 from issues.tests.factories import GroupFactory, JobItemFactory, ReportFactory
 from killthenoise.tests.api import Api
@@ -33,6 +34,11 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("integration", "patch"): {"is_active": False},
     ("group", "put"): TITLE,
     ("generate-jira-description", "post"): TITLE,
+    ("webhooks", "post"): {"url": "https://example.com/"},
+    ("webhook", "patch"): {"is_active": False},
+    ("endpoint-secret", "post"): {},
+    ("endpoint-ping", "post"): {},
+    ("webhook-redeliver", "post"): {},
     ("webhook-secret", "post"): {},
 }
 """The body for each method that takes one."""
@@ -75,6 +81,8 @@ class Ids(NamedTuple):
     tenant: str
     group_id: str
     integration_id: str
+    endpoint_id: str
+    delivery_id: str
     job_id: str
     ticket_key: str = "SCRUM-1"
 
@@ -107,8 +115,10 @@ def stranger(transactional_db: None) -> Ids:
     integration = IntegrationFactory.create()
     group = GroupFactory.create(tenant_id=integration.tenant_id)
     ReportFactory.create(group=group, source="jira", external_id="SCRUM-1")
+    delivery = DeliveryFactory.create(endpoint__tenant_id=group.tenant_id)
     job = JobItemFactory.create(job__tenant_id=group.tenant_id).job
-    return Ids(str(group.tenant_id), str(group.pk), str(integration.pk), str(job.pk))
+    rows = (group, integration, delivery.endpoint, delivery, job)
+    return Ids(str(group.tenant_id), *(str(row.pk) for row in rows))
 
 
 @pytest.fixture
@@ -136,7 +146,8 @@ def call(api: Api, route: Route, ids: Ids) -> tuple[int, dict[str, Any]]:
 
 
 def snapshot() -> list[Any]:
-    models = (Integration, AIIssueGroup, Report, TicketRequest, TicketJob, JobItem)
+    models: list[Any] = [Integration, AIIssueGroup, Report, TicketRequest, TicketJob]
+    models += [JobItem, WebhookEndpoint, WebhookDelivery]
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
@@ -185,4 +196,4 @@ def test_lists_contain_nothing_of_another_tenant(
                 continue
             status, body = call(api, route, ours)
             assert status == 200
-            assert not any(value in str(body) for value in stranger[:3])
+            assert not any(value in str(body) for value in stranger[:5])

@@ -25,6 +25,7 @@ from development.management.commands.seed_demo import (
 from development.packages import SANDBOX_PACKAGES, require_packages
 from development.processes import STARTUP_S, Processes, free_port
 from development.sandbox import DEFAULT_API_TOKEN, DEFAULT_EMAIL
+from development.sandbox.receiver import PATH
 
 SERVER_PORT = 8000
 JIRA_PORT = 8081
@@ -113,6 +114,7 @@ class Demo:
             f"--jira-url={self.jira}",
             f"--jira-email={DEFAULT_EMAIL}",
             f"--jira-token={DEFAULT_API_TOKEN}",
+            f"--webhook-url={self.jira}{PATH}",
         )
 
     def start(self) -> None:
@@ -195,6 +197,7 @@ class Demo:
             f"Ticket    {ticket_url}\n"
             f"Tickets   {self.jira}/\n"
             f"Faults    {self.jira}/_sandbox/\n"
+            f"Webhooks  {self.jira}{PATH}\n"
             f"API docs  {self.server}{reverse('docs')}\n"
             f"Admin     {self.server}{reverse('admin:index')}"
             f"  user demo, password {self.password}\n"

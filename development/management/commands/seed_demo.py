@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
+from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
 from integrations.models import Integration
+from integrations.outgoing_webhooks.models import EVENTS, WebhookEndpoint
 from issues.models import AIIssueGroup, Report
 
 TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")
@@ -37,6 +39,10 @@ class Command(BaseCommand):
         parser.add_argument("--jira-url", required=True, help="Jira's address.")
         parser.add_argument("--jira-email", required=True, help="Email of its user.")
         parser.add_argument("--jira-token", required=True, help="API token.")
+        parser.add_argument(
+            "--webhook-url",
+            help="Where to tell of events, signed with the secret of the sandbox.",
+        )
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
@@ -61,6 +67,12 @@ class Command(BaseCommand):
                 "settings": SETTINGS,
             },
         )
+        if options["webhook_url"]:
+            WebhookEndpoint.objects.update_or_create(
+                tenant_id=TENANT_ID,
+                url=options["webhook_url"],
+                defaults={"secret": DEFAULT_WEBHOOK_SECRET, "events": EVENTS},
+            )
         self.stdout.write(f"{len(groups)} groups, {len(reports)} reports")
 
 

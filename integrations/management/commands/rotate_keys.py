@@ -17,9 +17,9 @@ from killthenoise.audit.events import Action, recording
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every stored secret with the first of FIELD_ENCRYPTION_KEYS, so that "
-        "the other keys can be removed. If it is interrupted, run it again. Exits "
-        "with 1 if no key decrypts a token."
+        "Encrypt every stored secret with the first of FIELD_ENCRYPTION_KEYS, so "
+        "that the other keys can be removed. If it is interrupted, run it again. Exits "
+        "with 1 if no key decrypts one."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,11 +31,12 @@ class Command(BaseCommand):
                 event.detail[result.name.lower()] = counts[result]
                 if result is RotationResult.UNREADABLE:
                     event.outcome = SecretUnreadable.code
-                    self.stderr.write(f"{name}: no key decrypts its token")
+                    self.stderr.write(f"{name}: no key decrypts it")
         for result, count in counts.items():
             self.stdout.write(f"{count} {result.value}")
         if counts[RotationResult.UNREADABLE]:
             raise CommandError(
                 "Keep the old keys. Add the missing key and run this again, or "
-                "reconnect these integrations and make new webhook secrets."
+                "reconnect these integrations and replace the secrets of these "
+                "webhooks."
             )

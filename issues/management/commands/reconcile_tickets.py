@@ -1,4 +1,4 @@
-"""The background work, once or repeatedly: recovery, sweep, remote links, following."""
+"""The background work, once or repeatedly: recovery, sweep, following and telling."""
 
 import re
 import signal
@@ -11,9 +11,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from integrations.outgoing_webhooks.loop import delivering
 from issues.following import follow_due, follow_tickets, following
 from issues.recovery import recover_due
 from issues.sweep import sweep_due, sweep_since
+from issues.ticket_events import announce_created_tickets, deliver_webhooks
 from killthenoise.background import Work, all_work, do, in_words
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -46,8 +48,8 @@ class Command(BaseCommand):
     help = (
         "Link the tickets of open ticket requests, and tickets in Jira that are not "
         "recorded. Settle the requests whose ticket does not exist. Add links from "
-        "tickets back to their groups. Follow what becomes of tickets. Many may run at "
-        "the same time."
+        "tickets back to their groups. Follow what becomes of tickets. Deliver "
+        "webhooks. Many may run at the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -72,7 +74,8 @@ class Command(BaseCommand):
             self.stdout.write(describe(reconcile()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt), following():
+        telling = delivering(announce_created_tickets)
+        with suppress(KeyboardInterrupt), following(), telling:
             while True:
                 self.work_if_possible()
                 time.sleep(options["every"])
@@ -84,14 +87,16 @@ class Command(BaseCommand):
 
 
 def works() -> list[Work]:
-    """Return what is done one after the other; tickets are followed all the time."""
-    return [work for work in all_work() if work.function is not follow_tickets]
+    """Return what is done one after the other; the rest has threads of its own."""
+    continuous = (follow_tickets, deliver_webhooks)
+    return [work for work in all_work() if work.function not in continuous]
 
 
 def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
     counts = {work.name: work.function() or Counter() for work in works()}
     follow_due()
+    deliver_webhooks()
     linked = Counter(linked=counts[sweep_due.__name__]["linked"])
     return counts[recover_due.__name__] + linked
 

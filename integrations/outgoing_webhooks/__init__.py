@@ -1,0 +1,1 @@
+"""Outgoing webhooks: tell other systems of a tenant what happened, signed."""
