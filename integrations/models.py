@@ -106,20 +106,6 @@ class Integration(models.Model):
         self.sync_error_message = ""
 
 
-class SitePace(models.Model):
-    """How fast background work may send tickets to a site; see integrations.pacing."""
-
-    FASTEST_MS = 20
-
-    base_url = models.CharField(max_length=MAX_LENGTH, primary_key=True)
-    interval_ms = models.PositiveIntegerField(default=FASTEST_MS)
-    next_at = models.DateTimeField(default=timezone.now)
-    slowed_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"pace of {self.base_url}"
-
-
 class WebhookSecretQuerySet(models.QuerySet["WebhookSecret"]):
     def valid(self) -> Self:
         """The secrets that sign webhooks now: the current one, and a replaced one."""
@@ -154,3 +140,17 @@ class WebhookSecret(models.Model):
 
     def __str__(self) -> str:
         return f"webhook secret of {self.integration_id}"
+
+
+class SitePace(models.Model):
+    """How fast background work may send tickets to a site; see integrations.pacing."""
+
+    FASTEST_MS = 20
+
+    base_url = models.CharField(max_length=MAX_LENGTH, primary_key=True)
+    interval_ms = models.PositiveIntegerField(default=FASTEST_MS)
+    next_at = models.DateTimeField(default=timezone.now)
+    slowed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"pace of {self.base_url}"

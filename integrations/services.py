@@ -179,9 +179,16 @@ def can_browse(account: Integration, project_key: str, *, deadline: float) -> bo
 def fetch_tickets(
     account: Integration, ids: Sequence[str], *, deadline: float
 ) -> IssueStates:
-    """Return the present state of at most 100 tickets, by their immutable ids."""
+    """Return the present state of at most 100 tickets, by their immutable ids.
+
+    It is called so often that it must also record that Jira accepts the credentials
+    again: a few rejected logins in many days are not in a row.
+    """
     with recording_auth_failures(account):
-        return jira_client(account).fetch_issues(ids, deadline=deadline)
+        states = jira_client(account).fetch_issues(ids, deadline=deadline)
+    if account.auth_failures:
+        record_success(account)
+    return states
 
 
 def add_remote_link(account: Integration, link: WebLink, *, deadline: float) -> None:

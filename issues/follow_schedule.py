@@ -7,7 +7,7 @@
 | open, unchanged for a day | 10 * TICKET_POLL_S |
 | done within a week | 30 * TICKET_POLL_S |
 | done for longer | a day |
-| missing, not yet confirmed | CONFIRM_AFTER (an hour) |
+| missing, not yet confirmed | when CONFIRM_AFTER (an hour) has passed |
 | gone | a day |
 
 Tickets that are due within TOGETHER are read along with those that are due, so that
@@ -43,7 +43,8 @@ def get_interval(ticket: Ticket, now: datetime) -> timedelta:
     if ticket.gone_at:
         return DAY
     if ticket.missing_since:
-        return CONFIRM_AFTER
+        left = ticket.missing_since + CONFIRM_AFTER - now
+        return left if left > timedelta() else CONFIRM_AFTER
     if ticket.done_at:
         return min(30 * poll, DAY) if now - ticket.done_at < WEEK else DAY
     return poll if now - ticket.changed_at < DAY else min(10 * poll, DAY)

@@ -7,6 +7,7 @@ other. `follow_schedule` says when a ticket is due.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import defaultdict
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import Error as AnyDatabaseError
@@ -43,6 +45,7 @@ from issues.ticket_changes import (
     record_missing,
     rename_reports,
 )
+from killthenoise.background import stopping
 
 TICK_S = 0.25
 """Seconds between two looks for what is due."""
@@ -54,6 +57,8 @@ VISIT_S = 15
 """Seconds for the requests of one visit to a site."""
 RESERVED_S = 60
 """Seconds for which a site is reserved; if its loop dies, another one takes it then."""
+LOOP_S = 30
+"""Seconds after which the loop ends where another one follows it."""
 ROUND_S = 60
 """Seconds after which a single run starts no new visit."""
 
@@ -72,11 +77,20 @@ def follow_due() -> int:
     return changed
 
 
+def follow_tickets() -> None:
+    """Read what gets due, for LOOP_S. Visits that are under way then end by themselves.
+
+    Many may run at the same time, and the next may follow at once.
+    """
+    _follow(stopping, ends=time.monotonic() + LOOP_S, wait=False)
+
+
 @contextmanager
 def following() -> Iterator[None]:
     """Follow tickets in threads of their own, while the block runs."""
     stop = threading.Event()
-    thread = threading.Thread(target=_follow_until, args=[stop], name="following")
+    loop = partial(_follow, stop, ends=math.inf, wait=True)
+    thread = threading.Thread(target=loop, name="following")
     thread.start()
     try:
         yield
@@ -85,21 +99,23 @@ def following() -> Iterator[None]:
         thread.join()
 
 
-def _follow_until(stop: threading.Event) -> None:
+def _follow(stop: threading.Event, *, ends: float, wait: bool) -> None:
+    """Start visits until `stop` is set or `ends` is reached; then wait for the last."""
     running: set[Future[int]] = set()
-    with ThreadPoolExecutor(THREADS, "following") as pool:
-        pause = 0.0
-        while not stop.wait(pause):
-            running = {visit for visit in running if not visit.done()}
-            try:
-                running |= _start_visits(pool, THREADS - len(running))
-                pause = TICK_S
-            except Exception as exc:
-                expected = isinstance(exc, AnyDatabaseError)
-                logger.warning("following waits: %s", exc, exc_info=not expected)
-                pause = AFTER_FAILURE_S
-            finally:
-                connections.close_all()
+    pool = ThreadPoolExecutor(THREADS, "following")
+    pause = 0.0
+    while not stop.wait(pause) and time.monotonic() < ends:
+        running = {visit for visit in running if not visit.done()}
+        try:
+            running |= _start_visits(pool, THREADS - len(running))
+            pause = TICK_S
+        except Exception as exc:
+            expected = isinstance(exc, AnyDatabaseError)
+            logger.warning("following waits: %s", exc, exc_info=not expected)
+            pause = AFTER_FAILURE_S
+        finally:
+            connections.close_all()
+    pool.shutdown(wait=wait)
 
 
 def _start_visits(pool: ThreadPoolExecutor, free: int) -> set[Future[int]]:

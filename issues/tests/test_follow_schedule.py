@@ -19,27 +19,24 @@ from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 from issues.tests.following_helpers import BULK, MINUTE, pass_time, read_after
 
 pytestmark = pytest.mark.usefixtures("integration")
+SCHEDULE: list[tuple[dict[str, timedelta], timedelta]] = [
+    ({}, MINUTE),
+    ({"changed_at": -timedelta(days=2)}, 10 * MINUTE),
+    ({"done_at": timedelta()}, 30 * MINUTE),
+    ({"done_at": -timedelta(days=8)}, timedelta(days=1)),
+    ({"missing_since": timedelta()}, CONFIRM_AFTER),
+    ({"missing_since": -CONFIRM_AFTER + MINUTE}, MINUTE),
+    ({"missing_since": -2 * CONFIRM_AFTER}, CONFIRM_AFTER),
+    ({"gone_at": timedelta()}, timedelta(days=1)),
+]
 
 
-@pytest.mark.parametrize(
-    ("values", "interval"),
-    [
-        ({}, MINUTE),
-        ({"changed_at": -timedelta(days=2)}, 10 * MINUTE),
-        ({"done_at": timedelta()}, 30 * MINUTE),
-        ({"done_at": -timedelta(days=8)}, timedelta(days=1)),
-        ({"missing_since": timedelta()}, CONFIRM_AFTER),
-        ({"gone_at": timedelta()}, timedelta(days=1)),
-    ],
-    ids=str,
-)
-def test_schedule_is_the_written_one(
-    values: dict[str, timedelta], interval: timedelta
-) -> None:
+def test_schedule_is_the_written_one() -> None:
     now = timezone.now()
-    times = {name: now + moved for name, moved in values.items()}
+    for values, interval in SCHEDULE:
+        times = {name: now + moved for name, moved in values.items()}
 
-    assert get_interval(TicketFactory.build(**times), now) == interval
+        assert get_interval(TicketFactory.build(**times), now) == interval
 
 
 def test_reading_is_repeated_by_the_schedule(ticket: Ticket, jira: Sandbox) -> None:
@@ -140,6 +137,17 @@ def test_site_without_a_usable_account_is_skipped(
     site = FollowedSite.objects.get()
     assert site.error_message
     assert site.due_at - timezone.now() < timedelta(seconds=UNUSABLE_S)
+
+
+def test_reading_ends_a_row_of_rejected_logins(ticket: Ticket, jira: Sandbox) -> None:
+    jira.inject("unauthorized", path=BULK)
+    read_after(MINUTE)
+    assert Integration.objects.get().auth_failures == 1
+
+    read_after(MINUTE)
+
+    account = Integration.objects.get()
+    assert (account.auth_failures, account.last_sync_status) == (0, "success")
 
 
 def test_site_that_another_loop_reads_is_left_to_it(

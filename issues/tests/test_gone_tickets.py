@@ -18,9 +18,9 @@ pytestmark = pytest.mark.usefixtures("integration")
 OTHER = {"title": "Import fails", "description": "It is empty."}
 
 
-@pytest.fixture(autouse=True, params=["quickly", "usually"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to claim and to record."""
+@pytest.fixture(params=["quickly", "usually"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statements for PostgreSQL, and the ORM alone."""
     if request.param == "usually":
         use_the_usual_way(monkeypatch)
 
@@ -39,6 +39,7 @@ def create(api: Api, group: AIIssueGroup, body: object = CONTENT, key: str = "")
     return str(response.json()["data"]["ticket_key"])
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("body", [CONTENT, OTHER])
 def test_gone_ticket_makes_room_for_one_more(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox, body: object
@@ -53,6 +54,7 @@ def test_gone_ticket_makes_room_for_one_more(
     assert TicketRequest.objects.created().count() == 2
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_two_clicks_after_the_loss_meet(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
 ) -> None:
@@ -76,6 +78,7 @@ def test_missing_ticket_is_in_the_way_until_it_is_gone(
     assert_error(api.create(group, OTHER), 409, "ticket_exists")
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_ticket_that_came_back_is_the_ticket_again(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
 ) -> None:

@@ -30,7 +30,21 @@ from issues.tests.following_helpers import BULK, pass_time, shown
 from issues.webhooks import hint
 from killthenoise.audit.models import AuditEvent
 
-ROTATION_S = 24 * 3600
+BODIES = [
+    b"",
+    b"null",
+    b"\xff\x00",
+    b"{",
+    b"[]",
+    b'{"issue": []}',
+    b'{"issue": {"id": null}}',
+    b'{"issue": {"id": {"id": 1}}}',
+    b'{"issue": {"id": "1 OR 1=1"}}',
+    b'{"issue": {"id": "' + b"9" * 5000 + b'"}}',
+    b'{"issue": {"id": ' + b"9" * 5000 + b"}}",
+    b'{"issue": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    b'{"issue": {"id": "424242"}}',
+]
 
 
 def make_secret(api: Api, integration: Integration) -> dict[str, str]:
@@ -150,29 +164,11 @@ def test_webhook_during_the_reading_makes_one_more(
     assert jira.count("POST", BULK) == 3
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"null",
-        b"\xff\x00",
-        b"{",
-        b"[]",
-        b'{"issue": []}',
-        b'{"issue": {"id": null}}',
-        b'{"issue": {"id": {"id": 1}}}',
-        b'{"issue": {"id": "1 OR 1=1"}}',
-        b'{"issue": {"id": "' + b"9" * 5000 + b'"}}',
-        b'{"issue": {"id": ' + b"9" * 5000 + b"}}",
-        b'{"issue": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"issue": {"id": "424242"}}',
-    ],
-    ids=lambda body: repr(body[:30]),
-)
-def test_any_signed_body_is_accepted(hook: dict[str, str], body: bytes) -> None:
-    response = send(hook, body)
+def test_any_signed_body_is_accepted(hook: dict[str, str]) -> None:
+    for body in BODIES:
+        response = send(hook, body)
 
-    assert (response.status_code, response.content) == (204, b"")
+        assert (response.status_code, response.content) == (204, b""), body[:30]
 
 
 def test_body_is_not_believed(api: Api, ticket: Ticket, hook: dict[str, str]) -> None:
@@ -192,24 +188,14 @@ def test_body_is_not_believed(api: Api, ticket: Ticket, hook: dict[str, str]) ->
     assert after == before
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"X_Hub_Signature": None},
-        {"X_Hub_Signature": "sha256="},
-        {"X_Hub_Signature": "sha256=" + "0" * 64},
-        {"X_Hub_Signature": "sha1=" + "0" * 40},
-        {"X_Hub_Signature": "é"},
-    ],
-    ids=str,
-)
 def test_webhook_without_a_good_signature_is_refused(
-    ticket: Ticket, hook: dict[str, str], headers: dict[str, str | None]
+    ticket: Ticket, hook: dict[str, str]
 ) -> None:
-    response = send(hook, about(ticket), **headers)
+    for signature in (None, "sha256=", "sha256=" + "0" * 64, "sha1=" + "0" * 40, "é"):
+        response = send(hook, about(ticket), X_Hub_Signature=signature)
 
-    assert_error(response, 401, "not_authenticated")
-    assert "WWW-Authenticate" in response.headers
+        assert_error(response, 401, "not_authenticated")
+        assert "WWW-Authenticate" in response.headers
     assert not is_hinted(ticket)
 
 
@@ -223,13 +209,12 @@ def test_signature_is_of_the_raw_body(ticket: Ticket, hook: dict[str, str]) -> N
     assert send(hook, body, **signed).status_code == 204
 
 
-@pytest.mark.parametrize("integration_id", [str(uuid4()), "x", "é", "0" * 32])
 def test_unknown_integration_looks_like_a_wrong_signature(
-    hook: dict[str, str], integration_id: str, live_server: LiveServer
+    hook: dict[str, str], live_server: LiveServer
 ) -> None:
-    url = f"{live_server.url}/api/jira/webhooks/{integration_id}"
-
-    assert_error(send(hook | {"url": url}, {}), 401, "not_authenticated")
+    for integration_id in (str(uuid4()), "x", "é", "0" * 32):
+        url = f"{live_server.url}/api/jira/webhooks/{integration_id}"
+        assert_error(send(hook | {"url": url}, {}), 401, "not_authenticated")
 
 
 def test_integration_without_a_secret_accepts_no_empty_one(

@@ -11,10 +11,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from issues.following import follow_due, following
+from issues.following import follow_due, follow_tickets, following
 from issues.recovery import recover_due
 from issues.sweep import sweep_due, sweep_since
-from killthenoise.background import all_work, do, in_words
+from killthenoise.background import Work, all_work, do, in_words
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
@@ -79,13 +79,18 @@ class Command(BaseCommand):
 
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
-        for work in all_work():
+        for work in works():
             do(work)
+
+
+def works() -> list[Work]:
+    """Return what is done one after the other; tickets are followed all the time."""
+    return [work for work in all_work() if work.function is not follow_tickets]
 
 
 def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
-    counts = {work.name: work.function() or Counter() for work in all_work()}
+    counts = {work.name: work.function() or Counter() for work in works()}
     follow_due()
     linked = Counter(linked=counts[sweep_due.__name__]["linked"])
     return counts[recover_due.__name__] + linked
