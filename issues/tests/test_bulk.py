@@ -15,6 +15,7 @@ from integrations.pacing import slow_down
 from issues import job_workers
 from issues.job_workers import run_due_jobs
 from issues.jobs import start_job
+from issues.linking import unlink_jira_ticket
 from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.factories import GroupFactory
@@ -186,6 +187,7 @@ def test_item_of_a_dead_worker_is_taken_over_and_not_created_again(
         is_done=False, ok=False, ticket_key="", ticket_url="", due_at=F("due_at")
     )
     AIIssueGroup.objects.update(title="Changed meanwhile")
+    unlink_jira_ticket(group=group, ticket_key="SCRUM-1")
 
     run_due_jobs()
 

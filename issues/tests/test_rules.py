@@ -258,6 +258,7 @@ def test_integration_that_a_worker_has_is_left_to_it(
     RuleRun.objects.create(integration=integration, reserved_until=until)
 
     assert run_due_rules() == {}
+    assert rules._evaluate(integration.pk) == {}  # it was due a moment ago
 
     assert not jira.tickets
 
