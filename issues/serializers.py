@@ -7,7 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from issues.models import MAX_TITLE, AIIssueGroup, Report
+from issues.models import MAX_TITLE, AIIssueGroup, Report, Ticket
+from issues.models.groups import MAX_INTEGER
 from killthenoise.api.fields import (
     IdField,
     NumberField,
@@ -25,8 +26,6 @@ MAX_REPORTS = 2000
 """Reports in one request; validating and storing them takes half a second."""
 MAX_REPORT_TITLE = 2000
 MAX_URL = 2000
-MAX_INTEGER = 2**31 - 1
-"""The largest integer that the database stores."""
 
 
 class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
@@ -103,11 +102,22 @@ class SourceSerializer(serializers.Serializer[Any]):
 
 
 class JiraTicketSerializer(serializers.Serializer[Any]):
-    """A linked ticket; `status` is null, because a list does not call Jira."""
+    """A linked ticket as Jira last showed it; null where that is not known yet."""
 
     key = serializers.CharField()
     url = serializers.CharField()
+    title = serializers.CharField()
     status = serializers.CharField(allow_null=True)
+    status_category = serializers.ChoiceField(
+        [value for value in Ticket.Category.values if value], allow_null=True
+    )
+    assignee = serializers.CharField(allow_null=True)
+    checked_at = serializers.DateTimeField(allow_null=True)
+    gone = serializers.BooleanField(help_text="Jira no longer has the ticket.")
+    recurred = serializers.BooleanField(
+        help_text="The group has a report that is newer than the moment when the "
+        "ticket was done."
+    )
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
@@ -123,7 +133,7 @@ class TypeField(serializers.CharField):
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     """One group as the front end's table shows it; `frequency` counts its reports."""
 
-    # The context must be what `group_pages.get_sources_and_tickets` returns.
+    # The context must be what `group_pages.show_groups` makes.
     type = TypeField(read_only=True)
     tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()

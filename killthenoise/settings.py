@@ -197,6 +197,8 @@ else:
         r"-c default_transaction_isolation=read\ committed",
         # A transaction that is left open must not block requests forever.
         "-c lock_timeout=10s",
+        # Workers take longer to start than a request takes to read its rows.
+        "-c max_parallel_workers_per_gather=0",
     ]
     options = {
         "connect_timeout": 5,  # seconds

@@ -3,6 +3,7 @@
 from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
 from issues.models.reports import Report
+from issues.models.statistics import GroupSource, GroupStatistics
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
     TicketRequest,
@@ -15,6 +16,8 @@ __all__ = [
     "MAX_TITLE",
     "AIIssueGroup",
     "FollowedSite",
+    "GroupSource",
+    "GroupStatistics",
     "RemoteLink",
     "Report",
     "Sweep",

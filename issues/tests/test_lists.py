@@ -76,7 +76,14 @@ def test_new_ticket_is_listed_at_once_and_the_order_does_not_change(
     listed = next(row for row in after if row["id"] == str(group.pk))
     assert {"source": "jira", "count": 1} in listed["sources"]
     assert listed["jira_tickets"] == [
-        {"key": ticket["ticket_key"], "url": ticket["ticket_url"], "status": None}
+        {
+            "key": ticket["ticket_key"],
+            "url": ticket["ticket_url"],
+            "title": CONTENT["title"],
+            **dict.fromkeys(["status", "status_category", "assignee", "checked_at"]),
+            "gone": False,
+            "recurred": False,
+        }
     ]
     [report] = get(api, f"{GROUPS}/{group.pk}/reports")["data"]
     assert report == {

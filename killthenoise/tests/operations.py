@@ -102,7 +102,12 @@ OPERATIONS = {
         },
         {},
     ),
-    "listGroups": Operation("get", "/api/issues/ai", invalid={"limit": "0"}),
+    "listGroups": Operation(
+        "get",
+        "/api/issues/ai?status=open&ordering=-severity",
+        invalid={"severity_min": "high"},
+    ),
+    "getGroup": Operation("get", GROUP_PATH),
     "listReports": Operation("get", f"{GROUP_PATH}/reports", invalid={"limit": "0"}),
     "searchTickets": Operation(
         "get", f"/api/jira/search/{TENANT}?q=dark", invalid={"q": "x" * 256}
