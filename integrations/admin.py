@@ -13,15 +13,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from rest_framework.exceptions import ValidationError
 from rest_framework.settings import api_settings
 
 from integrations.accounts import request_deadline
+from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.secret import Secret
 from integrations.models import Integration
 from integrations.preflight import check_integration, run_preflight
 from integrations.site_url import NOT_A_SITE, normalize_site_url
-from integrations.ticket_settings import SettingsSerializer
 from killthenoise.admin_forms import JSONField
+from killthenoise.api.errors import framework_error_response
 from killthenoise.api.slots import TenantBusy, outgoing_slot
 from killthenoise.audit.admin import AuditedAdmin
 
@@ -82,12 +84,15 @@ class IntegrationForm(forms.ModelForm):
         return token
 
     def clean_settings(self) -> dict[str, Any]:
-        serializer = SettingsSerializer(data=self.cleaned_data["settings"] or {})
+        serializer = IntegrationSettingsSerializer(
+            data=self.cleaned_data["settings"] or {}
+        )
         if serializer.is_valid():
             return dict(serializer.validated_data)
+        invalid = framework_error_response(ValidationError(serializer.errors))
         sentences = [
             f"{'settings' if name == NON_FIELD else name}: {text}"
-            for name, texts in serializer.errors.items()
+            for name, texts in ((invalid and invalid.fields) or {}).items()
             for text in texts
         ]
         raise forms.ValidationError(sentences)

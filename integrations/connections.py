@@ -31,6 +31,7 @@ INPUT_FIELDS = {
     "issue_type": "issue_type",
     "fields": "settings",
     "required_fields": "settings",
+    "routes": "settings",
 }
 """The input field to correct, by the name of the check that failed."""
 CREDENTIALS = ("base_url", "access_token")

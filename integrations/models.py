@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from integrations.encrypted_field import EncryptedTextField
 from integrations.site_url import MAX_LENGTH
@@ -102,3 +103,17 @@ class Integration(models.Model):
         self.auth_failures = 0
         self.last_sync_status = self.SyncStatus.NEVER
         self.sync_error_message = ""
+
+
+class SitePace(models.Model):
+    """How fast background work may send tickets to a site; see integrations.pacing."""
+
+    FASTEST_MS = 20
+
+    base_url = models.CharField(max_length=MAX_LENGTH, primary_key=True)
+    interval_ms = models.PositiveIntegerField(default=FASTEST_MS)
+    next_at = models.DateTimeField(default=timezone.now)
+    slowed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"pace of {self.base_url}"

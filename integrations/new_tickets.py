@@ -14,6 +14,7 @@ from integrations.jira.errors import JiraContentTooLong, JiraError, JiraIssueTyp
 from integrations.jira.text.adf import text_to_adf
 from integrations.jira.text.truncation import truncate
 from integrations.models import Integration
+from integrations.routes import TicketTarget
 
 MARKER = "killthenoise"
 """Key of the issue property that names the ticket request of a ticket."""
@@ -21,9 +22,9 @@ MARKER = "killthenoise"
 
 @dataclass(frozen=True, kw_only=True)
 class TicketContent:
-    """What a person asks for: text, and the marker that identifies the request."""
+    """What a person asks for: text, where to, and the marker that identifies it."""
 
-    project_key: str
+    target: TicketTarget
     title: str
     description: str
     severity: int | None
@@ -31,13 +32,14 @@ class TicketContent:
 
 
 def build_issue(integration: Integration, content: TicketContent) -> NewIssue:
-    """Build the ticket according to the integration's settings."""
-    settings, issue_type = integration.settings, integration.issue_type
+    """Build the ticket according to the settings of its target."""
+    target, settings = content.target, content.target.settings
+    project_key, issue_type = target.project_key, target.issue_type
     with_description = settings.get("description", True)
     return NewIssue(
-        project_key=content.project_key,
+        project_key=project_key,
         issue_type=issue_type,
-        issue_type_id=get_cached_type_id(integration, content.project_key, issue_type),
+        issue_type_id=get_cached_type_id(integration, project_key, issue_type),
         summary=content.title,
         description=text_to_adf(content.description) if with_description else None,
         properties={MARKER: content.marker},

@@ -3,7 +3,7 @@
 Nothing is created: each check only reads from Jira.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 from integrations.accounts import jira_client, request_deadline, require_usable
@@ -13,32 +13,22 @@ from integrations.auth_failures import (
     record_problem,
 )
 from integrations.errors import SiteNotAllowed
-from integrations.extra_fields import extra_fields
-from integrations.field_checks import find_unfilled_fields, find_unusable_fields
-from integrations.issue_types import get_issue_type, list_issue_types, read_cached
-from integrations.jira.client import get_parent
-from integrations.jira.creation_rules import MAX_NAMED
-from integrations.jira.errors import (
-    JiraAuthFailed,
-    JiraError,
-    JiraFieldRejected,
-    JiraIssueTypeInvalid,
-    JiraPermissionDenied,
-    JiraProjectInvalid,
-)
-from integrations.jira.metadata import Account, Field
+from integrations.jira.errors import JiraAuthFailed, JiraError, JiraProjectInvalid
+from integrations.jira.metadata import Account
 from integrations.login import log_in
 from integrations.models import Integration
+from integrations.routes import get_own_target, list_route_targets
+from integrations.target_checks import (
+    CODES,
+    GOES_ON,
+    CheckFailed,
+    Problem,
+    TargetChecker,
+)
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.errors import ServiceError
 
-_CODES = {
-    "project": JiraProjectInvalid.code,
-    "permission": JiraPermissionDenied.code,
-    "issue_type": JiraIssueTypeInvalid.code,
-    "fields": JiraFieldRejected.code,
-    "required_fields": JiraFieldRejected.code,
-}
+_CODES = {"project": JiraProjectInvalid.code, **CODES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,26 +101,15 @@ def run_preflight(integration: Integration, *, deadline: float) -> Preflight:
         return Preflight(account=None, checks=(_failed("login", exc),))
 
 
-class _CheckFailed(Exception):
-    """A check failed; `str()` says what to do."""
-
-
 class _Checker:
     """Runs the checks in order. Each returns a sentence or raises why it failed."""
 
     def __init__(self, integration: Integration, deadline: float) -> None:
         self._integration = integration
         self._project = integration.project_key
-        self._client = jira_client(integration)
         self._deadline = deadline
         self._account: Account | None = None
         self._login_error: JiraAuthFailed | None = None
-        self._is_subtask = False
-        self._fields: list[Field] = []
-
-    @property
-    def _parent(self) -> str:
-        return get_parent(extra_fields(self._integration.settings))
 
     def run(self) -> Preflight:
         checks = tuple(self._run_checks())
@@ -139,28 +118,49 @@ class _Checker:
         )
 
     def _run_checks(self) -> Iterator[Check]:
-        steps: dict[str, Callable[[], str]] = {
+        account_steps = {
             "site": self._check_site,
             "login": self._check_login,
             "project": self._check_project,
-            "permission": self._check_permission,
-            "issue_type": self._check_issue_type,
-            "fields": self._check_fields,
-            "required_fields": self._check_required_fields,
         }
+        if not (yield from self._run_steps(account_steps)):
+            return
+        own = get_own_target(self._integration)
+        checker = TargetChecker(self._integration, own, self._deadline)
+        yield from self._run_steps(checker.steps)
+        yield from self._check_routes()
+
+    def _run_steps(
+        self, steps: Mapping[str, Callable[[], str]]
+    ) -> Generator[Check, None, bool]:
+        """Yield the results, and return whether the checks ran to the end."""
         for name, step in steps.items():
             try:
                 yield Check(name=name, ok=True, message=step())
-            except (JiraError, _CheckFailed) as exc:
+            except (JiraError, CheckFailed) as exc:
                 yield _failed(name, exc)
-                if name != "fields":
-                    return
+                if name != GOES_ON:
+                    return False
+        return True
+
+    def _check_routes(self) -> Iterator[Check]:
+        """Yield one result for each route. Each project is asked for once."""
+        projects: dict[str, list[Problem]] = {}
+        for target in list_route_targets(self._integration):
+            where = f"Route {target.route}, {target.project_key} {target.issue_type}"
+            checker = TargetChecker(self._integration, target, self._deadline)
+            problems = checker.find_problems(projects)
+            text = " ".join(problem.message for problem in problems)
+            yield Check(
+                name="routes",
+                ok=not problems,
+                message=f"{where}: {text or 'tickets can be created.'}",
+                code=problems[0].code if problems else "",
+            )
 
     def _check_site(self) -> str:
         try:
             self._account = log_in(self._integration, deadline=self._deadline)
-            # Logging in may have found that the token works only on the gateway.
-            self._client = jira_client(self._integration)
         except JiraAuthFailed as exc:
             self._login_error = exc
         return f"{self._integration.base_url} responds."
@@ -174,94 +174,19 @@ class _Checker:
 
     def _check_project(self) -> str:
         if not self._project:
-            raise _CheckFailed("No project is chosen. Choose one in the integration.")
-        metadata = self._client.metadata
+            raise CheckFailed("No project is chosen. Choose one in the integration.")
+        # Logging in may have found that the token works only on the gateway.
+        metadata = jira_client(self._integration).metadata
         found = metadata.projects(query=self._project, deadline=self._deadline)
         for project in found:
             if project.key == self._project:
                 return f"The account sees the project {project.key}, {project.name}."
-        raise _CheckFailed(
+        raise CheckFailed(
             f"Project {self._project} does not exist, or the account cannot see it. "
             "Choose another one, or ask a Jira administrator for access."
         )
 
-    def _check_permission(self) -> str:
-        if self._client.metadata.has_permission(
-            "CREATE_ISSUES", self._project, deadline=self._deadline
-        ):
-            return f"The account may create tickets in {self._project}."
-        raise _CheckFailed(
-            f"The account may not create tickets in {self._project}. Ask a Jira "
-            "administrator to give it the permission Create issues there."
-        )
 
-    def _check_issue_type(self) -> str:
-        row, project, deadline = self._integration, self._project, self._deadline
-        wanted = row.issue_type
-        found = get_issue_type(row, project, wanted, deadline=deadline)
-        types = list_issue_types(row, project, deadline=deadline)
-        usable = [one.name for one in types if not one.subtask]
-        choice = f"Choose one of {', '.join(usable[:MAX_NAMED])} in the integration."
-        if found is None:
-            raise _CheckFailed(f"{project} has no issue type “{wanted}”. {choice}")
-        if wanted != found.name and wanted.casefold() == found.name.casefold():
-            raise _CheckFailed(
-                f"{project} has no issue type “{wanted}”. Write it as “{found.name}”."
-            )
-        if found.subtask and not self._parent:
-            raise _CheckFailed(
-                f"“{wanted}” is a subtask, which needs a parent. Give the parent’s "
-                f"key in the settings, under “fields”. Or choose another type: {choice}"
-            )
-        self._is_subtask = found.subtask
-        self._fields = read_cached(
-            row,
-            project,
-            found.id,
-            lambda: self._client.metadata.fields(project, found.id, deadline=deadline),
-        )
-        if wanted != found.name:
-            name = f"“{found.name}”, Jira's name for “{wanted}”"
-            return f"Tickets get the issue type {name}."
-        return f"Tickets get the issue type “{wanted}”."
-
-    def _check_fields(self) -> str:
-        settings, subtask = self._integration.settings, self._is_subtask
-        problems = find_unusable_fields(
-            settings, self._fields, is_subtask=subtask, deadline=self._deadline
-        )
-        problems += self._find_parent_problems()
-        if problems:
-            raise _CheckFailed(" ".join(problems))
-        return "The fields in the settings can be set."
-
-    def _find_parent_problems(self) -> list[str]:
-        parent = self._parent
-        if not parent:
-            return []
-        found = self._client.lookup.find(parent, deadline=self._deadline)
-        if found is None:
-            reason = "does not exist, or the account cannot see it"
-        elif found.is_subtask:
-            reason = "is a subtask itself"
-        elif self._is_subtask and found.project_key != self._project:
-            reason = f"is not in {self._project}, and a subtask stays in one project"
-        else:
-            return []
-        return [f"The parent {parent} {reason}. Choose another one in the settings."]
-
-    def _check_required_fields(self) -> str:
-        missing = find_unfilled_fields(self._integration.settings, self._fields)
-        if missing:
-            named = ", ".join(missing[:MAX_NAMED])
-            raise _CheckFailed(
-                f"Jira requires {named}, which tickets do not fill. Give "
-                "a value in the settings, under “fields”, or ask a Jira administrator "
-                "to make it optional."
-            )
-        return "Every field that Jira requires is filled."
-
-
-def _failed(name: str, problem: ServiceError | _CheckFailed) -> Check:
-    code = _CODES[name] if isinstance(problem, _CheckFailed) else problem.code
+def _failed(name: str, problem: ServiceError | CheckFailed) -> Check:
+    code = _CODES[name] if isinstance(problem, CheckFailed) else problem.code
     return Check(name=name, ok=False, message=str(problem), code=code)

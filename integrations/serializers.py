@@ -7,11 +7,11 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.secret import Secret
 from integrations.models import Integration, validate_project_key
 from integrations.preflight import Preflight
 from integrations.site_url import MAX_LENGTH, NOT_A_SITE, normalize_site_url
-from integrations.ticket_settings import SettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
@@ -33,8 +33,8 @@ class SecretField(TextField):
         return Secret(super().to_internal_value(data))
 
 
-class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
-    """The project, issue type and fields of new tickets. Each may be left out."""
+class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
+    """The project and issue type of new tickets. Each may be left out."""
 
     project_key = TextField(
         name="project key",
@@ -46,7 +46,12 @@ class TicketTargetSerializer(serializers.Serializer[dict[str, Any]]):
     issue_type = TextField(
         name="issue type", clean=clean_title, limit=100, required=False
     )
-    settings = SettingsSerializer(required=False)
+
+
+class TicketTargetSerializer(ProjectAndTypeSerializer):
+    """The project, issue type and fields of new tickets. Each may be left out."""
+
+    settings = IntegrationSettingsSerializer(required=False)
 
 
 class ConnectSerializer(TicketTargetSerializer):
@@ -193,7 +198,7 @@ class IntegrationSerializer(serializers.ModelSerializer[Integration]):
     """An integration, without its token."""
 
     # The context may hold `preflights`: new results by the integration's id.
-    settings = SettingsSerializer(read_only=True)
+    settings = IntegrationSettingsSerializer(read_only=True)
     connection_status = serializers.SerializerMethodField()
 
     class Meta:

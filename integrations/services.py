@@ -6,7 +6,7 @@ JiraErrors, and records rejected credentials on the integration.
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,6 @@ from integrations.errors import (
     IntegrationDisconnected,
     JiraAccountGone,
     NoActiveIntegration,
-    NoProjectChosen,
     TicketNotInJira,
 )
 from integrations.jira.client import CreatedIssue, NewIssue, WebLink
@@ -46,6 +45,8 @@ from integrations.new_tickets import (
     name_type_by_id,
     truncate_description,
 )
+from integrations.pacing import slow_down
+from integrations.routes import list_project_keys
 from integrations.ticket_references import TicketReference, parse_ticket_reference
 from killthenoise.api.slots import outgoing_slot
 
@@ -53,15 +54,13 @@ MAX_SENDS = 4
 
 
 def get_active_jira(*, tenant_id: UUID) -> Integration:
-    """Return the tenant's Jira integration, ready to create tickets.
+    """Return the tenant's Jira integration, ready to be used.
 
-    Raises NoActiveIntegration, NoProjectChosen, and what require_usable raises.
+    Raises NoActiveIntegration, and what require_usable raises.
     """
     integration = Integration.objects.for_tenant(tenant_id).active_jira().first()
     if integration is None:
         raise NoActiveIntegration
-    if not integration.project_key:
-        raise NoProjectChosen
     require_usable(integration)
     return integration
 
@@ -72,7 +71,7 @@ def is_ready(integration: Integration) -> bool:
         require_usable(integration)
     except (AccountUnusable, IntegrationDisconnected):
         return False
-    return bool(integration.project_key)
+    return True
 
 
 def get_jira_account(
@@ -127,7 +126,7 @@ def create_issue(
                 send = partial(
                     create, issue, deadline=deadline, before_send=before_send
                 )
-                return _post(send, deadline)
+                return _post(send, deadline, integration.base_url)
             except (JiraContentTooLong, JiraIssueTypeInvalid) as rejected:
                 correct = corrections.pop(type(rejected), None)
                 if correct is None:
@@ -135,12 +134,18 @@ def create_issue(
                 issue = correct(issue, rejected)
 
 
-def _post(send: Callable[[], CreatedIssue], deadline: float) -> CreatedIssue:
-    """POST the ticket, and again after a 429 while sends and time are left."""
+def _post(
+    send: Callable[[], CreatedIssue], deadline: float, base_url: str
+) -> CreatedIssue:
+    """POST the ticket, and again after a 429 while sends and time are left.
+
+    A 429 also slows down what is sent to the site in the background.
+    """
     for sends in range(1, MAX_SENDS):
         try:
             return send()
         except JiraRateLimited as limited:
+            slow_down(base_url, limited.retry_after)
             jitter = random.uniform(1, 1.3)  # noqa: S311 # nosec B311
             pause = (limited.retry_after or 2**sends) * jitter
             if time.monotonic() + pause >= deadline:
@@ -198,46 +203,46 @@ def get_ticket(
 
 
 def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
-    """Return at most 20 tickets of the integration's project.
+    """Return at most 20 tickets of the projects of the integration and its routes.
 
     `words` names a ticket, as for find_ticket, or has words of its summary. Without
     any, the tickets that changed last are returned.
 
-    Raises TicketNotInJira for an address of another site, TenantBusy, and what
-    get_active_jira raises.
+    Raises TicketNotInJira for an address of another site, NoProjectChosen, TenantBusy,
+    and what get_active_jira raises.
     """
     integration = get_active_jira(tenant_id=tenant_id)
-    project_key, deadline = integration.project_key, request_deadline()
+    projects, deadline = list_project_keys(integration), request_deadline()
     named = _parse_reference(integration, words, field="q")
     with outgoing_slot(tenant_id), recording_auth_failures(integration):
         lookup = jira_client(integration).lookup
-        first = named.key and _find_in_project(lookup, project_key, named.key, deadline)
-        found = lookup.search(project_key, words, deadline=deadline)
+        first = named.key and _find_in_projects(lookup, projects, named.key, deadline)
+        found = lookup.search(projects, words, deadline=deadline)
     if first:
         found = [first, *(ticket for ticket in found if ticket != first)]
     return found[:MAX_FOUND]
 
 
 def find_ticket(*, integration: Integration, text: str) -> FoundTicket:
-    """Return the ticket of the integration's project that the text names.
+    """Return the ticket of the integration's projects that the text names.
 
     The text is the ticket's key or number, or the address of a page that shows it.
-    Raises TicketNotInJira if the account sees no such ticket.
+    Raises NoProjectChosen, and TicketNotInJira if the account sees no such ticket.
     """
     named = _parse_reference(integration, text, field="ticket_key")
-    project_key = integration.project_key
+    projects = list_project_keys(integration)
     if not named.key:
         raise TicketNotInJira(
-            f"“{text}” does not name one ticket. Enter a key such as {project_key}-7 "
+            f"“{text}” does not name one ticket. Enter a key such as {projects[0]}-7 "
             "or the address of the ticket's page.",
             field="ticket_key",
         )
     with recording_auth_failures(integration):
         lookup, deadline = jira_client(integration).lookup, request_deadline()
-        found = _find_in_project(lookup, project_key, named.key, deadline)
+        found = _find_in_projects(lookup, projects, named.key, deadline)
     if found is None:
         raise TicketNotInJira(
-            f"Jira project {project_key} has no ticket {named.key} that the "
+            f"Jira {_name(projects)} has no ticket {named.key} that the "
             "connected account can see. Search for it, or choose another one.",
             field="ticket_key",
         )
@@ -248,19 +253,24 @@ def _parse_reference(
     integration: Integration, text: str, *, field: str
 ) -> TicketReference:
     """Return the ticket that the text names. Raises TicketNotInJira for other sites."""
-    site, project_key = integration.base_url, integration.project_key
-    named = parse_ticket_reference(text, site=site, project_key=project_key)
+    site, projects = integration.base_url, list_project_keys(integration)
+    named = parse_ticket_reference(text, site=site, project_keys=projects)
     if named.other_site:
         raise TicketNotInJira(
             f"{named.key} is on another site, {named.other_site}. The connected Jira "
-            f"is {site}. Choose a ticket of its project {project_key}.",
+            f"is {site}. Choose a ticket of its {_name(projects)}.",
             field=field,
         )
     return named
 
 
-def _find_in_project(
-    lookup: IssueLookup, project_key: str, key: str, deadline: float
+def _find_in_projects(
+    lookup: IssueLookup, project_keys: Sequence[str], key: str, deadline: float
 ) -> FoundTicket | None:
     found = lookup.find(key, property_key=MARKER, deadline=deadline)
-    return found if found and found.project_key == project_key else None
+    return found if found and found.project_key in project_keys else None
+
+
+def _name(project_keys: Sequence[str]) -> str:
+    plural = "s" if len(project_keys) > 1 else ""
+    return f"project{plural} {', '.join(project_keys)}"

@@ -1,6 +1,7 @@
 """The address of a Jira site: validation, and the one form in which it is stored."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 import idna
@@ -64,6 +65,7 @@ def _parse_origin(text: str) -> tuple[str, str, int]:
     return scheme, _to_ascii(found["host"]), port
 
 
+@lru_cache(maxsize=1024)
 def _to_ascii(host: str) -> str:
     """Return the host in lower-case ASCII. Raises ValueError if it is invalid."""
     if host.startswith("["):

@@ -5,7 +5,7 @@ page of Jira that shows the ticket.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from unicodedata import category, normalize
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -33,11 +33,12 @@ class TicketReference:
 
 
 def parse_ticket_reference(
-    text: str, *, site: str, project_key: str
+    text: str, *, site: str, project_keys: Sequence[str]
 ) -> TicketReference:
     """Read a text. `site` is the origin of the Jira site, such as https://x.example.
 
-    A number names a ticket of the project. So does a key of the project among words.
+    A number names a ticket of the first project. A key of any of the projects may be
+    among words.
     """
     shown = _clean(text)
     urls = list(_find_urls(shown))
@@ -51,17 +52,17 @@ def parse_ticket_reference(
         return TicketReference(key, other_site=url.netloc.rpartition("@")[2])
     if urls:
         return TicketReference()
-    return TicketReference(_key_in_words(shown.split(), project_key))
+    return TicketReference(_key_in_words(shown.split(), project_keys))
 
 
-def _key_in_words(words: list[str], project_key: str) -> str:
+def _key_in_words(words: list[str], project_keys: Sequence[str]) -> str:
     keys = {_strip(word).upper() for word in words}
     if len(words) == 1:
         [key] = keys
-        key = f"{project_key}-{key}" if key.isdecimal() else key
+        key = f"{project_keys[0]}-{key}" if key.isdecimal() else key
         return key if is_issue_key(key) else ""
-    prefix = f"{project_key}-"
-    keys = {key for key in keys if key.startswith(prefix) and is_issue_key(key)}
+    ours = tuple(f"{project_key}-" for project_key in project_keys)
+    keys = {key for key in keys if key.startswith(ours) and is_issue_key(key)}
     return keys.pop() if len(keys) == 1 else ""
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -22,8 +22,6 @@ MAX_JSON_BYTES = 16 * 1024
 """UTF-8 bytes of each setting."""
 MAX_QUOTED = 50
 """Characters of input that an error quotes."""
-
-KEYS = ("labels", "priority_by_severity", "fields", "description")
 
 _FIELD_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _SEVERITY = re.compile(r"-?[0-9]{1,9}")
@@ -114,10 +112,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     default_error_messages = must_be("The settings must be a JSON object.")
 
     def validate_labels(self, labels: Any) -> list[str]:
-        if not isinstance(labels, list):
-            raise serializers.ValidationError("The labels must be a list of strings.")
-        _reject(map(_find_label_problem, labels))
-        return labels
+        return validate_labels(labels)
 
     def validate_priority_by_severity(self, priorities: Any) -> dict[str, str]:
         if not isinstance(priorities, dict):
@@ -128,26 +123,41 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
         return priorities
 
     def validate_fields(self, fields: Any) -> dict[str, Any]:
-        if not isinstance(fields, dict):
-            raise serializers.ValidationError(
-                "Map the ids of Jira's fields to their values, for example "
-                '{"customfield_10010": {"value": "Europe"}}.'
-            )
-        _reject(starmap(_find_field_problem, fields.items()))
-        return fields
+        return validate_fields(fields)
 
     def to_internal_value(self, data: Any) -> Any:
         settings = super().to_internal_value(data)
-        if unknown := set(data) - set(KEYS):
-            known = f"The settings are {', '.join(KEYS)}."
-            names = sorted(unknown)[: MAX_SENTENCES + 1]
-            raise serializers.ValidationError(
-                {
-                    name: [f"“{name[:MAX_QUOTED]}” is not a setting. {known}"]
-                    for name in names
-                }
-            )
+        reject_unknown_keys(data, list(self._declared_fields), noun="a setting")
         return settings
+
+
+def reject_unknown_keys(data: Any, known: Sequence[str], *, noun: str) -> None:
+    """Raise a sentence for each key of the object that is not known."""
+    names = sorted(set(data) - set(known))[: MAX_SENTENCES + 1]
+    if names:
+        choice = f"Known are {', '.join(known)}."
+        raise serializers.ValidationError(
+            {name: [f"“{name[:MAX_QUOTED]}” is not {noun}. {choice}"] for name in names}
+        )
+
+
+def validate_labels(labels: Any) -> list[str]:
+    """Return the labels. Raises ValidationError."""
+    if not isinstance(labels, list):
+        raise serializers.ValidationError("The labels must be a list of strings.")
+    _reject(map(_find_label_problem, labels))
+    return labels
+
+
+def validate_fields(fields: Any) -> dict[str, Any]:
+    """Return the fields by id. Raises ValidationError."""
+    if not isinstance(fields, dict):
+        raise serializers.ValidationError(
+            "Map the ids of Jira's fields to their values, for example "
+            '{"customfield_10010": {"value": "Europe"}}.'
+        )
+    _reject(starmap(_find_field_problem, fields.items()))
+    return fields
 
 
 def _reject(problems: Iterable[str]) -> None:

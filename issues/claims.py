@@ -11,12 +11,19 @@ from django.conf import settings
 from django.db.models import Q
 
 from integrations.models import Integration
+from integrations.routes import (
+    NOTHING_ASKED,
+    AskedTarget,
+    TicketTarget,
+    choose_target,
+)
 from integrations.services import get_active_jira, is_ready
 from issues import creation_sql
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
 from issues.locking import atomically, lock_group, repeatedly
 from issues.models import Report, TicketRequest
 from issues.outcomes import JiraTicket, relink
+from issues.routing import facts_of, read_facts, require_project
 
 State = TicketRequest.State
 
@@ -27,30 +34,37 @@ class Claim:
 
     `ticket` is that of an earlier request with the same content, `open_request` one
     whose outcome is not settled. With `integration` the claim is ours: send the
-    request, with the `severity` of its group.
+    request to its `target`, with the `severity` of its group.
     """
 
     ticket: JiraTicket | None = None
     open_request: TicketRequest | None = None
     integration: Integration | None = None
+    target: TicketTarget | None = None
     severity: int | None = None
 
 
-def claim(request: TicketRequest, *, client_key: str, allow_another: bool) -> Claim:
+def claim(
+    request: TicketRequest,
+    *,
+    client_key: str,
+    allow_another: bool,
+    asked: AskedTarget = NOTHING_ASKED,
+) -> Claim:
     """Insert the request as pending, unless the ticket exists or may exist.
 
-    Raises GroupNotFound, IdempotencyKeyReused, TicketExists, and what get_active_jira
-    raises.
+    Raises GroupNotFound, IdempotencyKeyReused, TicketExists, NoProjectChosen, and what
+    get_active_jira raises.
     """
-    request.request_hash = _hash_content(request)
+    request.request_hash = _hash_content(request, asked)
     if creation_sql.is_usable() and not allow_another:
         request.idempotency_key = client_key or _derive_key(request, unlinked=0)
-        if quickly := _claim_quickly(request):
+        if quickly := _claim_quickly(request, asked):
             return quickly
-    return atomically(lambda: _claim(request, client_key, allow_another))
+    return atomically(lambda: _claim(request, client_key, allow_another, asked))
 
 
-def _claim_quickly(request: TicketRequest) -> Claim | None:
+def _claim_quickly(request: TicketRequest, asked: AskedTarget) -> Claim | None:
     """Claim a group without tickets and requests, or return the ticket of this request.
 
     None in all other cases: then `_claim` decides.
@@ -59,9 +73,13 @@ def _claim_quickly(request: TicketRequest) -> Claim | None:
     if account is None or not is_ready(account):
         return None
     if account.live_id is None:
-        _address(request, account)
+        target = choose_target(account, asked, facts_of(account))
+        if not target.project_key:
+            return None
+        _address(request, account, target)
         is_ours = repeatedly(lambda: creation_sql.insert_claim(request, account))
-        claimed = Claim(integration=account, severity=account.group_severity)
+        severity = account.group_severity
+        claimed = Claim(integration=account, target=target, severity=severity)
         return claimed if is_ours else None
     same = account.live_hash == request.request_hash
     if same and account.live_state == State.CREATED and account.is_linked:
@@ -76,7 +94,9 @@ def _claim_quickly(request: TicketRequest) -> Claim | None:
     return None
 
 
-def _claim(request: TicketRequest, client_key: str, allow_another: bool) -> Claim:
+def _claim(
+    request: TicketRequest, client_key: str, allow_another: bool, asked: AskedTarget
+) -> Claim:
     group = lock_group(tenant_id=request.tenant_id, group_id=request.group_id)
     if group is None:
         raise GroupNotFound
@@ -91,19 +111,25 @@ def _claim(request: TicketRequest, client_key: str, allow_another: bool) -> Clai
     if not allow_another:
         _require_no_ticket(request.group_id)
     integration = get_active_jira(tenant_id=request.tenant_id)
-    _address(request, integration)
+    facts = read_facts(integration, request.group_id)
+    target = choose_target(integration, asked, facts)
+    require_project(target)
+    _address(request, integration, target)
     request.created_at = group.now
     request.lease_until = group.now + timedelta(seconds=settings.LEASE_S)
     request.save(force_insert=True)
-    return Claim(integration=integration, severity=group.severity)
+    return Claim(integration=integration, target=target, severity=group.severity)
 
 
-def _address(request: TicketRequest, integration: Integration) -> None:
+def _address(
+    request: TicketRequest, integration: Integration, target: TicketTarget
+) -> None:
     """Keep in the request where it is sent to."""
     request.integration = integration
     request.base_url = integration.base_url
     request.cloud_id = integration.cloud_id
-    request.project_key = integration.project_key
+    request.project_key = target.project_key
+    request.issue_type = target.issue_type
 
 
 def _live_requests(request: TicketRequest, client_key: str) -> Sequence[TicketRequest]:
@@ -140,8 +166,10 @@ def _require_no_ticket(group_id: UUID) -> None:
         raise TicketExists(ticket_key=ticket.external_id, ticket_url=ticket.url)
 
 
-def _hash_content(request: TicketRequest) -> str:
+def _hash_content(request: TicketRequest, asked: AskedTarget) -> str:
     content = [request.tenant_id, request.group_id, request.title, request.description]
+    if asked != NOTHING_ASKED:
+        content += [asked.project_key, asked.issue_type]
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
 
 

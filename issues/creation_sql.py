@@ -1,6 +1,6 @@
 """A creation in three statements, on PostgreSQL.
 
-`claims` and `outcomes` decide with the ORM what becomes of any request, in eleven
+`claims` and `outcomes` decide with the ORM what becomes of any request, in twelve
 statements. Nearly always the group has no ticket and no request, and then the
 statements here do the same. If anything is different they change nothing, and the
 usual way decides. test_creation_sql.py compares both.
@@ -13,7 +13,7 @@ https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEM
 Tables are quoted as the ORM quotes them, so that logs and tools find all statements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,9 +23,15 @@ from django.db.models import Model
 
 from integrations.models import Integration
 from issues.models import MAX_DURATION_MS, Report, TicketRequest
+from killthenoise.audit.models import AuditEvent
 
 LOOK = """
 SELECT account.*, issue_group.severity AS group_severity,
+  CASE WHEN account.settings ? 'routes' THEN jsonb_build_object(
+    'severity', issue_group.severity, 'team_id', issue_group.team_id,
+    'type', issue_group.type, 'tags', issue_group.tags, 'sources', array(
+      SELECT DISTINCT source FROM "issues_report" WHERE group_id = issue_group.id))
+  END AS route_facts,
   live.id AS live_id, live.state AS live_state, live.request_hash AS live_hash,
   live.base_url AS ticket_site, live.jira_issue_id AS ticket_id,
   live.ticket_key, live.ticket_url,
@@ -81,9 +87,13 @@ WITH report AS (
 ), remote_link AS (
   INSERT INTO "issues_remotelink" (request_id, attempts, due_at, error_message)
   SELECT id, 0, statement_timestamp(), '' FROM settled WHERE %s
-)
+){audit}
 SELECT id FROM settled
 """
+
+AUDIT = """, audit AS (
+  INSERT INTO "audit_auditevent" ({columns}) SELECT {values} FROM settled
+)"""
 
 
 def is_usable() -> bool:
@@ -94,7 +104,8 @@ def is_usable() -> bool:
 def look(request: TicketRequest) -> Any:
     """Return the account that would create the ticket, None without one.
 
-    It has the group's severity, and what there is of a live request with the same key.
+    It has the group's severity, what routes look at if the account has any, and what
+    there is of a live request with the same key.
     """
     params = [request.idempotency_key, request.group_id, request.tenant_id]
     return next(iter(Integration.objects.raw(LOOK, params)), None)
@@ -118,27 +129,42 @@ def insert_claim(request: TicketRequest, account: Integration) -> bool:
 
 
 def record_created(
-    request: TicketRequest, report: Report, outcome: dict[str, Any]
+    request: TicketRequest,
+    report: Report,
+    outcome: dict[str, Any],
+    event: AuditEvent | None = None,
 ) -> bool:
     """Link the first ticket of a group and settle its open request with `outcome`.
 
-    False if the request is settled or gone, or if the group is, or if the group has a
-    ticket already.
+    The audit event is stored with them. False if the request is settled or gone, or if
+    the group is, or if the group has a ticket already; then nothing is stored.
     """
     columns, values = _columns(report, but={"created_at"})
     group = [request.group_id, request.tenant_id]
     changes = ", ".join(f'"{name}" = %s' for name in outcome)
+    audit, audit_values = _audit(event) if event else ("", [])
     sql = RECORD.format(
         columns=columns,
         values=_places(values),
         changes=changes,
         max_duration=MAX_DURATION_MS,
+        audit=audit,
     )
     params = [*group, *values, request.pk, *group, *outcome.values(), request.pk]
-    return bool(_execute(LOCK + sql, [*params, bool(settings.FRONTEND_URL)]))
+    params += [bool(settings.FRONTEND_URL), *audit_values]
+    recorded = bool(_execute(LOCK + sql, params))
+    if event and recorded:
+        event._state.adding = False
+    return recorded
 
 
-def _columns(row: Model, but: set[str]) -> tuple[str, list[Any]]:
+def _audit(event: AuditEvent) -> tuple[str, list[Any]]:
+    """Return the part of the statement that inserts the event, and its values."""
+    columns, values = _columns(event)
+    return AUDIT.format(columns=columns, values=_places(values)), values
+
+
+def _columns(row: Model, but: Collection[str] = ()) -> tuple[str, list[Any]]:
     """Return the columns of a new row and their values, as the ORM would send them."""
     fields = [field for field in row._meta.concrete_fields if field.name not in but]
     values = [

@@ -77,16 +77,24 @@ def generate_description(*, tenant_id: UUID, title: str, summary: str) -> Descri
 
     Raises TenantBusy.
     """
-    original = f"Original issue: {_to_line(summary, MAX_ORIGINAL) or _to_line(title)}"
     if llm.is_configured():
         try:
             with outgoing_slot(tenant_id):
                 parts = _ask_model(title, summary)
-            return Description(_render(parts, original), "llm")
+            return Description(_render(parts, _quote(title, summary)), "llm")
         except llm.CompletionError as exc:
             logger.warning("the language model gave no description: %s", exc)
+    return fill_template(title=title, summary=summary)
+
+
+def fill_template(*, title: str, summary: str) -> Description:
+    """Generate a description without the language model."""
     parts = replace(TEMPLATE, want=_to_bold(title) or TEMPLATE.want)
-    return Description(_render(parts, original), "template")
+    return Description(_render(parts, _quote(title, summary)), "template")
+
+
+def _quote(title: str, summary: str) -> str:
+    return f"Original issue: {_to_line(summary, MAX_ORIGINAL) or _to_line(title)}"
 
 
 def _ask_model(title: str, summary: str) -> _Parts:

@@ -66,6 +66,13 @@ class IdempotencyKeyReused(ServiceError):
     )
 
 
+class JobNotFound(ServiceError):
+    code = "job_not_found"
+    title = "Job not found"
+    http_status = 404
+    default_message = "This tenant has no job with that id. Send the request again."
+
+
 class TicketNotRecorded(ServiceError):
     """Jira created the ticket, but the database failed to record it."""
 

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from issues.errors import GroupNotFound
-from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.models import AIIssueGroup, Report, RuleRun, TicketRequest
 from issues.outcomes import relink
 
 GROUP_FIELDS = ["title", "summary", "severity", "status", "type", "tags", "team_id"]
@@ -192,7 +193,23 @@ def import_groups(batch: Sequence[GroupData]) -> ImportResult:
         for data in batch
     ]
     writes.save()
+    _have_rules_evaluated(batch, outcomes)
     return ImportResult(outcomes, writes.count_reports())
+
+
+def _have_rules_evaluated(
+    batch: Sequence[GroupData], outcomes: Sequence[ImportOutcome]
+) -> None:
+    """Have the rules of the tenants whose groups changed evaluated in the background.
+
+    This is done after the commit, so that imports do not wait for each other.
+    """
+    changing = (ImportOutcome.CREATED, ImportOutcome.UPDATED)
+    pairs = zip(batch, outcomes, strict=True)
+    tenant_ids = {data.tenant_id for data, outcome in pairs if outcome in changing}
+    if tenant_ids:
+        mark = partial(RuleRun.objects.mark_due, tenant_ids)
+        transaction.on_commit(mark, robust=True)
 
 
 def _insert_missing_groups(batch: Sequence[GroupData]) -> set[UUID]:

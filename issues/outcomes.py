@@ -24,6 +24,7 @@ from issues.models import (
 )
 from issues.models.reports import LinkedTicket
 from killthenoise.audit.events import Action, record_in_transaction
+from killthenoise.audit.models import AuditEvent
 
 logger = logging.getLogger(__name__)
 State = TicketRequest.State
@@ -61,20 +62,29 @@ class JiraTicket:
 
 
 def record_created(
-    request: TicketRequest, ticket: JiraTicket, *, actor: str = "", **evidence: Any
+    request: TicketRequest,
+    ticket: JiraTicket,
+    *,
+    actor: str = "",
+    event: AuditEvent | None = None,
+    **evidence: Any,
 ) -> bool:
     """Link a ticket that exists and settle its request as `created`, in a transaction.
 
     `evidence` is what else the row keeps of Jira's response; `actor` is who found the
-    ticket, if its request did not. A ticket is linked even if its request was given up
-    or its row is gone. If the group got another ticket since the request was claimed,
-    both stay linked, and the duplicate is reported. False if it was recorded already.
+    ticket, if its request did not. `event` is the audit event of the request, which may
+    be stored in the same transaction. A ticket is linked even if its request was given
+    up or its row is gone. If the group got another ticket since the request was
+    claimed, both stay linked, and the duplicate is reported. False if it was recorded
+    already.
 
     Raises TicketNotRecorded if the database fails.
     """
     actor = actor or request.actor
+    if event:
+        event.detail["ticket_key"] = ticket.key
     try:
-        if creation_sql.is_usable() and _record_quickly(request, ticket, evidence):
+        if _record_quickly(request, ticket, event, evidence):
             return True
         return atomically(lambda: _record_created(request, ticket, actor, evidence))
     except AnyDatabaseError as exc:
@@ -89,9 +99,18 @@ def record_created(
 
 
 def _record_quickly(
-    request: TicketRequest, ticket: JiraTicket, evidence: dict[str, Any]
+    request: TicketRequest,
+    ticket: JiraTicket,
+    event: AuditEvent | None,
+    evidence: dict[str, Any],
 ) -> bool:
-    """Record the first ticket of a group for its open request; False in other cases."""
+    """Record the first ticket of a group for its open request; False in other cases.
+
+    It is also False if the database fails: the usual way does not need the table of
+    audit events, and it may get a new connection.
+    """
+    if not creation_sql.is_usable():
+        return False
     report = Report(
         group_id=request.group_id,
         source=Report.JIRA,
@@ -103,7 +122,13 @@ def _record_quickly(
         linked=True,
     )
     outcome = {"attempts": request.attempts, **created_outcome(ticket), **evidence}
-    return repeatedly(lambda: creation_sql.record_created(request, report, outcome))
+    try:
+        return repeatedly(
+            lambda: creation_sql.record_created(request, report, outcome, event)
+        )
+    except AnyDatabaseError:
+        logger.exception("ticket request %s is recorded the usual way", request.pk)
+        return False
 
 
 def _record_created(

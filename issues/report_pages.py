@@ -9,6 +9,7 @@ from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from issues import report_list_sql
 from issues.models import Report
 from issues.serializers import ReportSerializer
 from killthenoise.api.fields import must_be
@@ -33,7 +34,7 @@ class ReportCursor:
     def of(cls, report: Mapping[str, Any]) -> "ReportCursor":
         """Return the place of a report."""
         kind = TICKET if report["source"] == Report.JIRA else OTHER
-        return cls(kind, Cursor(report["created_at"], report["id"]))
+        return cls(kind, Cursor(report["created_at"], UUID(str(report["id"]))))
 
     @classmethod
     def parse(cls, text: str) -> "ReportCursor":
@@ -89,10 +90,19 @@ def read_reports(
     It is empty if the tenant has no such group. A client misses no report and sees none
     twice, even if other reports are added or removed while it reads the pages.
     """
+    if cursor is None and report_list_sql.is_usable():
+        found = report_list_sql.read_reports(tenant_id, group_id, limit + 1)
+    else:
+        found = _read_usually(tenant_id, group_id, cursor, limit + 1)
+    page = found[:limit]
+    return page, str(ReportCursor.of(page[-1])) if len(found) > limit else None
+
+
+def _read_usually(
+    tenant_id: UUID, group_id: UUID, cursor: ReportCursor | None, limit: int
+) -> list[dict[str, Any]]:
     of_group = Report.objects.filter(group=group_id, group__tenant_id=tenant_id)
     reports = of_group.tickets_first()
     if cursor:
         reports = reports.filter(cursor.later)
-    found = list(reports.values(*ReportSerializer.Meta.fields)[: limit + 1])
-    page = found[:limit]
-    return page, str(ReportCursor.of(page[-1])) if len(found) > limit else None
+    return list(reports.values(*ReportSerializer.Meta.fields)[:limit])

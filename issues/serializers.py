@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from integrations.serializers import ProjectAndTypeSerializer
 from issues.models import MAX_TITLE, AIIssueGroup, Report, Ticket
 from issues.models.groups import MAX_INTEGER
 from killthenoise.api.fields import (
@@ -28,8 +29,11 @@ MAX_REPORT_TITLE = 2000
 MAX_URL = 2000
 
 
-class CreateJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
-    """`{"title", "description", "allow_another"}`; other keys are ignored."""
+class CreateJiraTicketSerializer(ProjectAndTypeSerializer):
+    """What a person asks for; unknown keys are ignored.
+
+    `project_key` and `issue_type` override the routes and those of the integration.
+    """
 
     title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
     description = TextField(name="description", clean=clean_text, limit=MAX_DESCRIPTION)

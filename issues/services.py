@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -27,19 +28,22 @@ from integrations.jira.errors import (
 )
 from integrations.models import Integration
 from integrations.new_tickets import TicketContent
+from integrations.routes import AskedTarget, TicketTarget
 from integrations.services import (
     create_issue,
     get_jira_account,
     record_integration_works,
 )
-from issues.claims import claim
+from issues.claims import Claim, claim
 from issues.errors import TicketInProgress
 from issues.models import TicketRequest
 from issues.outcomes import JiraTicket, record_created, record_error
 from issues.recovery import recover
+from killthenoise.api import log_context
 from killthenoise.api.authentication import Caller
 from killthenoise.api.database import release_connection
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
+from killthenoise.audit.models import AuditEvent
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
 LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -71,13 +75,20 @@ def create_jira_ticket(
     title: str,
     description: str,
     caller: Caller,
+    event: AuditEvent | None = None,
     idempotency_key: str = "",
     allow_another: bool = False,
+    project_key: str = "",
+    issue_type: str = "",
+    deadline: float | None = None,
 ) -> CreatedTicket:
     """Create the ticket that this request asks for, or return it if it exists.
 
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
     for one more ticket where the group has one, and needs an `idempotency_key`.
+    `project_key` and `issue_type` override the routes and the integration. `deadline`
+    is in `time.monotonic()` seconds; by default, it is the request's. `event` is the
+    audit event of the request, which may be stored together with the ticket.
 
     Raises NoActiveIntegration, NoProjectChosen, IntegrationDisconnected,
     AccountUnusable, GroupNotFound, TicketInProgress, TicketExists,
@@ -93,8 +104,16 @@ def create_jira_ticket(
         client_ip=caller.client_ip,
         request_id=caller.request_id,
     )
+    claim_it = partial(
+        claim,
+        request,
+        client_key=idempotency_key,
+        allow_another=allow_another,
+        asked=AskedTarget(project_key=project_key, issue_type=issue_type),
+    )
     with _slot_for(request):
-        return _create_or_replay(request, idempotency_key, allow_another)
+        deadline = deadline or request_deadline()
+        return _create_or_replay(request, event, claim_it, deadline)
 
 
 @contextmanager
@@ -117,19 +136,21 @@ def _slot_for(request: TicketRequest) -> Iterator[None]:
 
 
 def _create_or_replay(
-    request: TicketRequest, client_key: str, allow_another: bool
+    request: TicketRequest,
+    event: AuditEvent | None,
+    claim_it: Callable[[], Claim],
+    deadline: float,
 ) -> CreatedTicket:
     """Claim and send the request, or wait for the open request of the group."""
-    deadline = request_deadline()
     wait_until = min(deadline, time.monotonic() + settings.TWIN_WAIT_S)
     while True:
         before_send = _start_lease(request)
-        claimed = claim(request, client_key=client_key, allow_another=allow_another)
+        claimed = claim_it()
         if claimed.ticket:
             return CreatedTicket(claimed.ticket, replayed=True)
-        if claimed.integration:
-            ours = claimed.integration, claimed.severity
-            ticket = _create(request, *ours, before_send, deadline)
+        if claimed.integration and claimed.target:
+            ours = claimed.integration, claimed.target, claimed.severity
+            ticket = _create(request, *ours, event, before_send, deadline)
             return CreatedTicket(ticket, replayed=False)
         if claimed.open_request:
             _settle_open_request(claimed.open_request, request, wait_until, deadline)
@@ -155,13 +176,16 @@ def _start_lease(request: TicketRequest) -> Callable[[], None]:
 def _create(
     request: TicketRequest,
     integration: Integration,
+    target: TicketTarget,
     severity: int | None,
+    event: AuditEvent | None,
     before_send: Callable[[], None],
     deadline: float,
 ) -> JiraTicket:
     """Send the claimed request to Jira and record the outcome."""
+    log_context.add(ticket_request_id=request.pk)
     content = TicketContent(
-        project_key=request.project_key,
+        target=target,
         title=request.title,
         description=request.description,
         severity=severity,
@@ -176,7 +200,11 @@ def _create(
         raise
     ticket = JiraTicket.found(issue, base_url=request.base_url)
     record_created(
-        request, ticket, jira_status=issue.status, jira_trace_id=issue.trace_id
+        request,
+        ticket,
+        event=event,
+        jira_status=issue.status,
+        jira_trace_id=issue.trace_id,
     )
     record_integration_works(integration)
     return ticket
@@ -194,6 +222,7 @@ def _settle_open_request(
     other gets TicketInProgress. If it failed and a retry cannot help, a request with
     the same content gets the same error.
     """
+    log_context.add(ticket_request_id=open_request.pk)
     if not _wait_while_busy(open_request, wait_until):
         raise TicketInProgress
     try:

@@ -6,17 +6,29 @@ Each also works with a trailing slash, without a redirect.
 from django.urls import re_path
 
 from issues import views
+from issues.job_views import CreateJiraTicketsView, JobView
+from issues.previews import TicketPreviewView
 
 GROUP = "ai/(?P<group_id>[^/]+)"
 
 urlpatterns = [
     re_path("^ai/?$", views.GroupListView.as_view(), name="groups"),
+    re_path(
+        "^ai/create-jira-tickets/?$",
+        CreateJiraTicketsView.as_view(),
+        name="create-jira-tickets",
+    ),
     re_path(f"^{GROUP}/?$", views.GroupView.as_view(), name="group"),
     re_path(f"^{GROUP}/reports/?$", views.ReportListView.as_view(), name="reports"),
     re_path(
         f"^{GROUP}/create-jira-ticket/?$",
         views.CreateJiraTicketView.as_view(),
         name="create-jira-ticket",
+    ),
+    re_path(
+        f"^{GROUP}/ticket-preview/?$",
+        TicketPreviewView.as_view(),
+        name="ticket-preview",
     ),
     re_path(
         f"^{GROUP}/link-jira-ticket/?$",
@@ -28,6 +40,10 @@ urlpatterns = [
         views.JiraTicketView.as_view(),
         name="jira-ticket",
     ),
+]
+
+job_urlpatterns = [
+    re_path("^(?P<job_id>[^/]+)/?$", JobView.as_view(), name="job"),
 ]
 
 ai_urlpatterns = [

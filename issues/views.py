@@ -54,6 +54,8 @@ from killthenoise.api.slots import TenantBusy, import_slot
 from killthenoise.audit.events import Action, audited
 
 ONE_GROUP = envelope("Group", GroupSerializer())
+AUDITED = ("project_key", "issue_type")
+"""What the audit keeps of the body of a creation."""
 QUICK_REPORTS = 100
 """Reports that are imported in some 25 ms. A request with more needs a slot."""
 
@@ -182,15 +184,18 @@ class CreateJiraTicketView(APIView):
         with the header `Idempotency-Replayed: true`.
         """
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
-            key = idempotency_key(request)
+            key, pk = idempotency_key(request), require_uuid(group_id)
+            asked = validated(CreateJiraTicketSerializer, request, idempotency_key=key)
+            event.detail |= {k: asked[k] for k in AUDITED if k in asked}
             created = services.create_jira_ticket(
-                group_id=require_uuid(group_id),
+                group_id=pk,
                 caller=get_caller(request),
+                event=event,
                 idempotency_key=key,
-                **validated(CreateJiraTicketSerializer, request, idempotency_key=key),
+                **asked,
             )
-            event.detail["ticket_key"] = created.ticket.key
             if created.replayed:
+                event.detail["ticket_key"] = created.ticket.key
                 event.outcome = event.REPLAYED
         return success(
             created.ticket.as_data(),

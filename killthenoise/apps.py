@@ -8,7 +8,15 @@ class KillTheNoiseConfig(AppConfig):
     name = "killthenoise"
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from killthenoise import checks  # noqa: F401 importing registers them
+
+        if settings.CELERY_BROKER_URL:
+            from killthenoise.api.metrics import add_collector
+            from killthenoise.queue_depth import QueueDepth
+
+            add_collector(QueueDepth())
 
 
 class AuditedAdminConfig(admin.AdminConfig):

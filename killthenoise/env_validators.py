@@ -30,6 +30,14 @@ is_redis_url = Regexp(
     "((rediss?|unix)://.+)?$", error="Must begin with redis://, rediss:// or unix://."
 )
 
+is_broker_url = Regexp(
+    "((rediss?|amqps?)://.+)?$",
+    error="Must begin with redis://, rediss://, amqp:// or amqps://.",
+)
+is_bind = Regexp(
+    r"(([\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]+)?\Z",
+    error="Must be an address and a port, such as 0.0.0.0:9100.",
+)
 is_host_pattern = Regexp(
     r"(\*\.)?([a-z0-9-]+\.)+[a-z][a-z0-9-]+\Z",
     error="Must be lower-case host names, such as jira.example.com or "

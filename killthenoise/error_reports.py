@@ -1,6 +1,7 @@
-"""Django's error report and debug page, without credentials inside URLs."""
+"""Error reports, in Django's debug page and in Sentry, without credentials."""
 
 import re
+from typing import Any
 
 from django.utils.safestring import SafeString
 from django.views import debug
@@ -21,6 +22,17 @@ class ExceptionReporter(debug.ExceptionReporter):
 
     def get_traceback_text(self) -> SafeString:
         return hide_credentials(super().get_traceback_text())
+
+
+def hide_in(value: Any) -> Any:
+    """Return what Sentry is about to send, without the credentials inside URLs."""
+    if isinstance(value, str):
+        return _credentials.sub("********", value)
+    if isinstance(value, dict):
+        return {key: hide_in(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [hide_in(item) for item in value]
+    return value
 
 
 def hide_credentials(report: str) -> SafeString:

@@ -6,18 +6,22 @@ https://docs.gunicorn.org/en/stable/settings.html
 """
 
 import os
+import shutil
 import sys
 from ipaddress import ip_address
 from typing import Any
 
 from environs import Env
 
+from killthenoise.log_formats import JSON
+from killthenoise.metrics_files import forget, use_files
+
 env = Env()
 debug = env.bool("DJANGO_DEBUG", False)
 budget = env.float("REQUEST_BUDGET_S", 25)
 
 wsgi_app = "killthenoise.wsgi"
-worker_class = "gthread"
+worker_class = "killthenoise.gunicorn_worker.DrainingWorker"
 workers = env.int("WEB_CONCURRENCY", os.cpu_count() or 1)
 threads = env.int("WEB_THREADS", 32)
 # Each worker listens for itself. With one socket for all of them, the connections that
@@ -25,6 +29,11 @@ threads = env.int("WEB_THREADS", 32)
 reuse_port = True
 # A worker that stops has time to finish the requests that it sent to Jira.
 timeout = graceful_timeout = max(round(budget) + 5, 30)
+# The processes write metrics to files, from which any of them serves all.
+metrics_bind = env.str("METRICS_BIND", "")
+metrics_folder = use_files() if metrics_bind else ""
+if env.str("LOG_FORMAT", "text" if debug else "json") == "json":
+    logconfig_dict = {"formatters": {"generic": JSON}}
 # No request may set SCRIPT_NAME or PATH_INFO: Django would serve another path than the
 # one that a router allowed.
 forwarder_headers = ""
@@ -35,8 +44,21 @@ def on_starting(server: Any) -> None:
 
     GUNICORN_CMD_ARGS and the command line override the values of this module.
     """
+    if metrics_bind:
+        server.cfg.set("bind", [*server.cfg.bind, metrics_bind])
     if problems := broken_rules(server.cfg):
         sys.exit(" ".join(problems))
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget what only a living process has, such as its open requests."""
+    forget(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Remove the files of the metrics, unless a new gunicorn took them over (USR2)."""
+    if metrics_folder and not server.reexec_pid:
+        shutil.rmtree(metrics_folder, ignore_errors=True)
 
 
 def broken_rules(cfg: Any) -> list[str]:
@@ -48,7 +70,7 @@ def broken_rules(cfg: Any) -> list[str]:
         "that stops must finish what it sent to Jira.": cfg.graceful_timeout >= budget,
         f"threads must be WEB_THREADS ({threads}): set that variable instead, because "
         "other limits depend on it.": cfg.threads == threads,
-        "worker_class must be gthread.": cfg.worker_class_str == worker_class,
+        f"worker_class must be {worker_class}.": cfg.worker_class_str == worker_class,
         "DJANGO_DEBUG is for this machine only, because it shows internals and lets "
         "any caller claim any tenant: bind to 127.0.0.1, or unset DJANGO_DEBUG.": (
             not debug or all(map(is_local, cfg.address))

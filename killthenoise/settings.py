@@ -19,6 +19,7 @@ from environs import Env
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
+from killthenoise import __version__
 from killthenoise.dev_secrets import development_secret
 from killthenoise.env_validators import (
     are_host_patterns,
@@ -27,6 +28,8 @@ from killthenoise.env_validators import (
     broken_thread_rules,
     broken_timing_rules,
     is_admin_path,
+    is_bind,
+    is_broker_url,
     is_https,
     is_long_secret,
     is_printable,
@@ -40,6 +43,7 @@ from killthenoise.env_validators import (
     unused,
     used_if,
 )
+from killthenoise.log_formats import JSON, TEXT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -135,6 +139,7 @@ SWEEP_OVERLAP_S = env.float("SWEEP_OVERLAP_S", 24 * 3600, validate=positive)
 THROTTLE_TENANT = rate("THROTTLE_TENANT", "600/min")
 THROTTLE_ADDRESS = rate("THROTTLE_ADDRESS", "1200/min")
 THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "")
 REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
 ADMIN_PATH = env.str("ADMIN_PATH", "admin/", validate=is_admin_path)
@@ -153,6 +158,15 @@ LOG_LEVEL = env.str(
     "LOG_LEVEL",
     "INFO",
     validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
+)
+LOG_FORMAT = env.str(
+    "LOG_FORMAT", "text" if DEBUG else "json", validate=OneOf(["json", "text"])
+)
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "", validate=is_broker_url)
+METRICS_BIND = env.str("METRICS_BIND", "", validate=is_bind)
+SENTRY_DSN = env.str("SENTRY_DSN", "", validate=is_web_address)
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=is_web_address
 )
 env.seal()
 if JIRA_ALLOW_INSECURE and not DEBUG:
@@ -248,6 +262,7 @@ if DEBUG:
 MIDDLEWARE = [
     "killthenoise.api.middleware.ReleaseConnectionMiddleware",
     "killthenoise.api.middleware.RequestIdMiddleware",
+    "killthenoise.api.access.AccessMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -317,7 +332,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "KillTheNoise",
     "DESCRIPTION": "From an AI issue group to a Jira ticket: exactly one, always "
     "linked, whatever fails.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_AUTHENTICATION": [],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -362,7 +377,6 @@ CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Retry-After", "X-Request-ID"]
 
 # Security. A proxy terminates TLS and sets X-Forwarded-Proto. gunicorn trusts that
 # header from FORWARDED_ALLOW_IPS and passes the scheme to Django.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 X_FRAME_OPTIONS = "DENY"
@@ -428,21 +442,19 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "killthenoise.api.request_id.RequestIdFilter"}},
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}"}
-        | {"style": "{"}
-    },
+    "filters": {"context": {"()": "killthenoise.api.log_context.ContextFilter"}},
+    "formatters": {"line": JSON if LOG_FORMAT == "json" else TEXT},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "filters": ["request_id"],
+            "filters": ["context"],
             "formatter": "line",
         }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
+        "django.server": {"level": "ERROR"},  # `access` logs the requests
         "audit": {"level": "INFO"},  # whatever LOG_LEVEL is
     },
 }

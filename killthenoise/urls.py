@@ -6,10 +6,12 @@ from django.http import HttpResponse
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from issues.urls import ai_urlpatterns
-from killthenoise.views import SchemaView, healthz, index, readyz
+from issues.urls import ai_urlpatterns, job_urlpatterns
+from killthenoise import __version__
+from killthenoise.views import SchemaView, index
 
-admin.site.site_header = admin.site.site_title = "KillTheNoise"
+admin.site.site_title = "KillTheNoise"
+admin.site.site_header = f"KillTheNoise {__version__}"
 admin.site.index_title = "Groups, tickets and integrations"
 admin.site.site_url = settings.FRONTEND_URL or None
 
@@ -20,11 +22,10 @@ urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("api/issues/", include("issues.urls")),
     path("api/ai/", include(ai_urlpatterns)),
+    path("api/jobs/", include(job_urlpatterns)),
     path("api/jira/", include("integrations.urls")),
     re_path("^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path("^api/docs/?$", docs, name="docs"),
-    path("healthz", healthz),
-    path("readyz", readyz),
     # Browsers request it with every page; there is none.
     path("favicon.ico", lambda request: HttpResponse(status=204)),
 ]

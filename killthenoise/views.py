@@ -1,21 +1,15 @@
-"""Pages of the project itself: the start page, the OpenAPI document, health checks."""
+"""Pages of the project itself: the start page and the OpenAPI document."""
 
-import logging
 from functools import cache
 
 from django.conf import settings
-from django.db import Error as AnyDatabaseError
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
-
-logger = logging.getLogger(__name__)
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -43,25 +37,3 @@ def _document(form: str) -> str | bytes:
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
     document = generator.get_schema(public=True)  # type: ignore[no-untyped-call]
     return renderer.render(document, renderer_context={})
-
-
-def healthz(request: HttpRequest) -> JsonResponse:
-    """Return 200 while the process is up."""
-    return JsonResponse({"status": "ok"})
-
-
-def readyz(request: HttpRequest) -> JsonResponse:
-    """Return 200 once the database and its migrations are ready, else 503."""
-    try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except AnyDatabaseError as exc:
-        logger.warning("not ready: the database does not answer", exc_info=exc)
-        return _not_ready("The database does not answer.")
-    if missing:
-        return _not_ready("Migrations have not run: run manage.py migrate.")
-    return JsonResponse({"status": "ready"})
-
-
-def _not_ready(reason: str) -> JsonResponse:
-    return JsonResponse({"status": "not ready", "reason": reason}, status=503)

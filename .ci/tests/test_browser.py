@@ -25,7 +25,7 @@ from issues.tests.factories import (
     TicketRequestFactory,
 )
 
-OPERATIONS = 14
+OPERATIONS = 17
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 OFFLINE = ["--disable-background-networking", "--disable-component-update"]
 

@@ -165,11 +165,11 @@ def _unquote(token: str) -> str:
     return token
 
 
-def _project_is(values: list[str], state: State, account: Account) -> Matches:
-    key = values[0]
-    if key not in PROJECTS or not account.has_permission(BROWSE, key):
-        raise JqlError(f"The value '{key}' does not exist for the field 'project'.")
-    return lambda ticket: ticket.project_key == key
+def _project_in(values: list[str], state: State, account: Account) -> Matches:
+    for key in values:
+        if key not in PROJECTS or not account.has_permission(BROWSE, key):
+            raise JqlError(f"The value '{key}' does not exist for the field 'project'.")
+    return lambda ticket: ticket.project_key in values
 
 
 def _creator_is(values: list[str], state: State, account: Account) -> Matches:
@@ -224,7 +224,7 @@ def _summary_contains(values: list[str], state: State, account: Account) -> Matc
 
 
 _FIELDS: dict[str, dict[str, Callable[[list[str], State, Account], Matches]]] = {
-    "project": {"=": _project_is},
+    "project": {"=": _project_in, "in": _project_in},
     "creator": {"=": _creator_is},
     "id": {"in": _id_in},
     "created": {">=": _created_since, "<=": _created_until},

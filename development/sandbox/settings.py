@@ -68,6 +68,12 @@ SETTINGS = {
         32_767,
         _read_limit,
     ),
+    "creations_per_s": Setting(
+        "How many tickets Jira creates within a second. It responds 429 to more; null: "
+        "no such limit.",
+        5,
+        _read_limit,
+    ),
     "listed": Setting(
         "The keys of the projects that GET /project/search lists; null: all.",
         ["OPS"],

@@ -1,6 +1,7 @@
 """What the sandbox keeps in memory: accounts, projects, tickets and requests."""
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -156,6 +157,8 @@ class State:
             self.listed: list[str] | None = None  # keys of the projects to list
             self.max_document: int | None = None  # bytes of a description as JSON
             self.hidden_fields: list[str] = []  # ids missing on the create screen
+            self.creations_per_s: int | None = None
+            self.creations: deque[float] = deque()
             self.type_names: dict[str, str] = {}  # translations of issue types' names
             self.tickets: dict[str, Ticket] = {}
             self.by_creation: list[Ticket] = []
@@ -203,6 +206,18 @@ class State:
             self.next_id += count
             self._store(tickets)
             return tickets
+
+    def take_creation(self) -> bool:
+        """Count a creation; False if there were enough within the last second."""
+        with self.lock:
+            now = time.monotonic()
+            while self.creations and self.creations[0] <= now - 1:
+                self.creations.popleft()
+            limit = self.creations_per_s
+            if limit is not None and len(self.creations) >= limit:
+                return False
+            self.creations.append(now)
+            return True
 
     def _store(self, tickets: list[Ticket]) -> None:
         for ticket in tickets:

@@ -18,6 +18,8 @@ def create_issue(state: State, account: Account, request: Request) -> Response:
     content_type = request.headers.get("Content-Type", "")
     if not content_type.startswith("application/json"):
         return error_response(415, "Unsupported Media Type")
+    if not state.take_creation():
+        return error_response(429, "Rate limit exceeded.")
     try:
         body = request.json()
     except ValueError:

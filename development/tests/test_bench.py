@@ -17,6 +17,7 @@ from development.bench.cases import CASES, ONE_CREATION
 from development.bench.figures import Figures, medians, percentile, ratios
 from development.bench.group_ids import group_id
 from development.bench.load import Requests, generate, parse
+from development.bench.many_creations import compare_ends
 from development.bench.overlay.bench_seed import GROUP_ID, seed
 from development.bench.report import format_cases, format_ratios, format_tickets
 from development.bench.text_table import format_table
@@ -175,3 +176,12 @@ def test_seed_adds_the_groups_with_their_reports() -> None:
     assert len({group.title for group in groups}) == 3
     assert Report.objects.filter(group=groups[0]).count() == 2
     assert Report.objects.count() == 6
+
+
+def test_ends_of_a_long_run_are_compared_by_their_medians() -> None:
+    rates = [100, 100, 1, 100, 100, 50, 80, 80, 999, 80, 80]
+    stages = [{"rate": float(rate), "cpu": 2.0, "memory": 90.0} for rate in rates]
+
+    found = dict(compare_ends(stages))
+
+    assert found == {"rate": "0.80", "cpu": "1.00", "memory": "1.00"}

@@ -38,13 +38,13 @@ def _unknown_searched_project(failed: FailedRequest) -> JiraProjectInvalid | Non
 
     Nothing else in our queries can be wrong, and Jira repeats the project's key.
     """
-    project = failed.searched_project
-    if failed.response.status != 400 or not project:
+    if failed.response.status != 400:
         return None
-    named = re.compile(rf"(?<!\w){re.escape(project)}(?![\w-])", re.IGNORECASE)
-    if not any(named.search(text) for text in failed.response.messages):
-        return None
-    return project_invalid(f"project {project}")
+    for project in failed.searched_projects:
+        named = re.compile(rf"(?<!\w){re.escape(project)}(?![\w-])", re.IGNORECASE)
+        if any(named.search(text) for text in failed.response.messages):
+            return project_invalid(f"project {project}")
+    return None
 
 
 def _rejected_read(failed: FailedRequest) -> JiraFieldRejected | None:

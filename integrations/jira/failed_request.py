@@ -11,8 +11,8 @@ class FailedRequest:
     """What Jira was asked to do, and its response.
 
     `purpose` completes "The account may not …" and "Jira rejected the request to …";
-    `permission` completes "Ask a Jira administrator …". `searched_project` is the key
-    of the project that a search asks for.
+    `permission` completes "Ask a Jira administrator …". `searched_projects` has the
+    keys of the projects that a search asks for.
 
     The other values are given for the creation of a ticket. With an expired token Jira
     may blame the project, so `is_signed_in` asks whether it accepts the credentials.
@@ -24,7 +24,7 @@ class FailedRequest:
     site: str
     purpose: str
     permission: str = "for access"
-    searched_project: str = ""
+    searched_projects: Sequence[str] = ()
     project_key: str = ""
     issue_type: str = ""
     parent: str = ""

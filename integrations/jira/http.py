@@ -1,8 +1,9 @@
 """HTTP to one Jira site as one account."""
 
 import logging
+import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from json import dumps, loads
 
@@ -10,6 +11,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
+from integrations.jira import metrics
 from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
@@ -68,9 +70,11 @@ class JiraHttp:
     ) -> JiraResponse:
         """Send one request and read its response. Raises NoResponse."""
         self.before_wait()
+        began, status = time.monotonic(), 0
         try:
             with clear_frames_on_error():
                 response = self._send(outgoing, method, path, json, english)
+            status = response.status
         except JiraError:  # raised before anything was sent
             raise
         except requests.ConnectTimeout as exc:
@@ -81,6 +85,8 @@ class JiraHttp:
         except Exception as exc:  # no site may break the caller
             logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
+        finally:
+            metrics.observe(method, path, status, time.monotonic() - began)
         return self._without_secrets(response)
 
     def read(
@@ -91,13 +97,13 @@ class JiraHttp:
         deadline: float,
         json: object = None,
         permission: str = "for access",
-        searched_project: str = "",
+        searched_projects: Sequence[str] = (),
         english: bool = True,
     ) -> JiraResponse:
         """Send a request that is safe to repeat, and return its successful response.
 
         It is a POST if there is `json` to send. `deadline` is a reading of
-        `time.monotonic()`. `purpose`, `permission` and `searched_project` are for the
+        `time.monotonic()`. `purpose`, `permission` and `searched_projects` are for the
         error's sentence; see FailedRequest. With `english` unset, Jira responds in the
         account's language. Raises JiraErrors.
         """
@@ -122,7 +128,7 @@ class JiraHttp:
                 site=self.base_url,
                 purpose=purpose,
                 permission=permission,
-                searched_project=searched_project,
+                searched_projects=searched_projects,
             )
         )
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -123,17 +123,18 @@ class IssueLookup:
         raise self._bad_response("responded without a ticket")
 
     def search(
-        self, project_key: str, words: str, *, deadline: float
+        self, project_keys: Sequence[str], words: str, *, deadline: float
     ) -> list[FoundTicket]:
-        """Return at most MAX_FOUND tickets of the project that have all the words.
+        """Return at most MAX_FOUND tickets of the projects that have all the words.
 
         The most recently updated come first. Without words, any ticket matches.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
         """
-        jql, purpose = build_jql(project_key, words), f"search project {project_key}"
+        jql = build_jql(project_keys, words)
+        purpose = f"search project {', '.join(project_keys)}"
         body = {"jql": jql, "maxResults": MAX_FOUND, "fields": FIELDS}
-        page = self._post_query(body, purpose, project_key, deadline)
+        page = self._post_query(body, purpose, project_keys, deadline)
         found = map(self._parse, self._read_issues(page)[:MAX_FOUND])
         return [ticket for ticket in found if ticket]
 
@@ -173,18 +174,27 @@ class IssueLookup:
 
         A property may have 32 KB, so a page of tickets may have more than we read.
         """
+        projects = [project_key] if project_key else []
         while True:
-            page = self._post_query(body, "search for tickets", project_key, deadline)
+            page = self._post_query(body, "search for tickets", projects, deadline)
             is_too_big = page.truncated or page.is_too_complex
             if not is_too_big or body["maxResults"] == 1:
                 return page
             body["maxResults"] //= 2
 
     def _post_query(
-        self, body: dict[str, Any], purpose: str, project_key: str, deadline: float
+        self,
+        body: dict[str, Any],
+        purpose: str,
+        project_keys: Sequence[str],
+        deadline: float,
     ) -> JiraResponse:
         return self._http.read(
-            SEARCH, purpose, json=body, deadline=deadline, searched_project=project_key
+            SEARCH,
+            purpose,
+            json=body,
+            deadline=deadline,
+            searched_projects=project_keys,
         )
 
     def _read_issues(self, page: JiraResponse) -> list[Mapping[str, Any]]:
@@ -231,13 +241,14 @@ class IssueLookup:
         )
 
 
-def build_jql(project_key: str, words: str) -> str:
+def build_jql(project_keys: Sequence[str], words: str) -> str:
     """Return the query. Only the letters and digits of `words` are used.
 
     So no character with a meaning in JQL or in its text search is ever sent. Each word
     matches itself, its other forms, and words that begin with it.
     """
-    clauses = [f'project = "{project_key}"']
+    keys = ", ".join(f'"{key}"' for key in project_keys)
+    clauses = [f"project IN ({keys})"]
     clauses += [
         f'(summary ~ "{word}" OR summary ~ "{word}*")'
         for word in re.findall(r"[^\W_]+", words)[:MAX_WORDS]

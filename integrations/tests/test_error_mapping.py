@@ -445,7 +445,7 @@ def test_error_of_a_read_does_not_speak_of_creating_a_ticket(
     requests_mock.post(url, status_code=status, text=body, headers=headers)
 
     with pytest.raises(errors.JiraError) as failed:
-        client.lookup.search("SCRUM", "", deadline=time.monotonic() + 5)
+        client.lookup.search(["SCRUM"], "", deadline=time.monotonic() + 5)
 
     assert sentence in str(failed.value)
     assert failed.value.retryable or "ry again" not in str(failed.value)

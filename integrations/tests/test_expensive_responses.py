@@ -192,7 +192,7 @@ def test_ticket_without_a_valid_id_and_key_is_none(
 ) -> None:
     client = answer_all(issue | {"issues": [issue]})
 
-    assert client.lookup.search("S", "", deadline=deadline_in()) == []
+    assert client.lookup.search(["S"], "", deadline=deadline_in()) == []
     with pytest.raises(JiraBadResponse):
         client.lookup.find("S-1", deadline=deadline_in())
 
@@ -202,7 +202,7 @@ def test_search_returns_few_tickets_with_short_texts(answer_all: AnswerAll) -> N
     issue = {"id": "1", "key": "S-1", "fields": fields}
     client = answer_all({"issues": [issue] * 100})
 
-    found = client.lookup.search("S", "", deadline=deadline_in())
+    found = client.lookup.search(["S"], "", deadline=deadline_in())
 
     assert len(found) == MAX_FOUND
     assert {len(one.summary) for one in found} == {255}

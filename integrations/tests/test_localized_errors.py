@@ -58,7 +58,7 @@ def create_error(
 def test_every_request_asks_for_english(make_client: MakeClient, jira: Sandbox) -> None:
     client, deadline = make_client(), deadline_in()
     client.create_issue(ISSUE, deadline=deadline)
-    client.lookup.search("SCRUM", "x", deadline=deadline)
+    client.lookup.search(["SCRUM"], "x", deadline=deadline)
     client.metadata.myself(deadline=deadline)
     client.metadata.cloud_id(deadline=deadline)
 
@@ -230,7 +230,7 @@ def test_search_that_fails_for_another_reason_does_not_blame_the_project(
 def search(client: JiraClient, project_key: str, *, marked: bool = False) -> Any:
     """Search tickets by words or, for recovery, by their marker."""
     if not marked:
-        return client.lookup.search(project_key, "x", deadline=deadline_in())
+        return client.lookup.search([project_key], "x", deadline=deadline_in())
     marked_search = MarkedSearch(
         created_after=timedelta(minutes=5), project_key=project_key
     )

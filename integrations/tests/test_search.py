@@ -89,7 +89,7 @@ def test_search_finds_by_key_number_or_words(
     "words", ['"', "\\", 'a\\" OR b', "'; DROP", "日本語", "é" * 255]
 )
 def test_query_contains_no_hostile_characters(words: str) -> None:
-    query = build_jql("SCRUM", words)
+    query = build_jql(["SCRUM"], words)
 
     assert "\\" not in query
     assert query.count('"') == 2 + 4 * query.count(" OR ")

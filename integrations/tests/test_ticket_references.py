@@ -11,7 +11,7 @@ SITE = "https://acme.atlassian.net"
 
 
 def parse(text: str, site: str = SITE) -> TicketReference:
-    return parse_ticket_reference(text, site=site, project_key="SCRUM")
+    return parse_ticket_reference(text, site=site, project_keys=["SCRUM"])
 
 
 @pytest.mark.parametrize(

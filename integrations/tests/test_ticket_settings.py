@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integrations.extra_fields import extra_fields
-from integrations.ticket_settings import SettingsSerializer
+from integrations.integration_settings import IntegrationSettingsSerializer
 
 GOOD: list[dict[str, Any]] = [
     {},
@@ -17,7 +17,7 @@ GOOD: list[dict[str, Any]] = [
 ]
 BAD: list[tuple[Any, str, str]] = [
     ([], "non_field_errors", "must be a JSON object"),
-    ({"label": ["x"]}, "label", "“label” is not a setting. The settings are labels,"),
+    ({"label": ["x"]}, "label", "“label” is not a setting. Known are labels,"),
     ({"labels": None}, "labels", "leave it out"),
     ({"labels": "noise"}, "labels", "a list of strings"),
     ({"labels": [""]}, "labels", "not empty"),
@@ -51,7 +51,7 @@ BAD: list[tuple[Any, str, str]] = [
 
 @pytest.mark.parametrize("settings", GOOD)
 def test_good_settings_are_kept_as_they_are(settings: dict[str, Any]) -> None:
-    serializer = SettingsSerializer(data=settings)
+    serializer = IntegrationSettingsSerializer(data=settings)
 
     assert serializer.is_valid(), serializer.errors
     assert serializer.validated_data == settings
@@ -61,7 +61,7 @@ def test_good_settings_are_kept_as_they_are(settings: dict[str, Any]) -> None:
 def test_bad_settings_are_rejected_with_advice(
     settings: Any, name: str, words: str
 ) -> None:
-    serializer = SettingsSerializer(data=settings)
+    serializer = IntegrationSettingsSerializer(data=settings)
 
     assert not serializer.is_valid()
     [error] = serializer.errors[name]

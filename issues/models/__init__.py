@@ -2,7 +2,9 @@
 
 from issues.models.background import RemoteLink, Sweep
 from issues.models.groups import MAX_TITLE, AIIssueGroup
+from issues.models.jobs import JobItem, TicketJob
 from issues.models.reports import Report
+from issues.models.rule_runs import RuleRun
 from issues.models.statistics import GroupSource, GroupStatistics
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
@@ -18,10 +20,13 @@ __all__ = [
     "FollowedSite",
     "GroupSource",
     "GroupStatistics",
+    "JobItem",
     "RemoteLink",
     "Report",
+    "RuleRun",
     "Sweep",
     "Ticket",
+    "TicketJob",
     "TicketRequest",
     "TicketRequestQuerySet",
 ]

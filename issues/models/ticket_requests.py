@@ -90,6 +90,8 @@ class TicketRequest(models.Model):
     base_url = models.CharField(max_length=255)
     cloud_id = models.UUIDField(null=True, blank=True)
     project_key = models.CharField(max_length=100)
+    # Has a default in the database for a process that does not know the column yet.
+    issue_type = models.CharField(max_length=100, blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     actor = models.CharField(max_length=255, blank=True)
     client_ip = models.GenericIPAddressField(null=True, blank=True)

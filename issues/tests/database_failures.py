@@ -10,14 +10,17 @@ from django.db.backends.utils import CursorWrapper
 
 
 @contextmanager
-def database_down(statement: str) -> Iterator[None]:
-    """Fail SQL in every thread, from the first that contains `statement` on."""
+def database_down(statement: str, *, for_good: bool = True) -> Iterator[None]:
+    """Fail SQL in every thread, from the first that contains `statement` on.
+
+    Unless it is down `for_good`, only the SQL that contains `statement` fails.
+    """
     down = False
     execute: Callable[..., Any] = CursorWrapper.execute
 
     def fail(self: CursorWrapper, sql: str, params: Any = None) -> Any:
         nonlocal down
-        down = down or statement in sql
+        down = (down and for_good) or statement in sql
         if down:
             raise OperationalError("server closed the connection unexpectedly")
         return execute(self, sql, params)

@@ -10,9 +10,11 @@ from integrations.tests.factories import IntegrationFactory
 from issues.models import (
     AIIssueGroup,
     FollowedSite,
+    JobItem,
     RemoteLink,
     Report,
     Ticket,
+    TicketJob,
     TicketRequest,
 )
 
@@ -74,6 +76,29 @@ class TicketRequestFactory(DjangoModelFactory[TicketRequest]):
     base_url = "https://example.atlassian.net"
     project_key = "SCRUM"
     lease_until = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))
+
+
+class TicketJobFactory(DjangoModelFactory[TicketJob]):
+    class Meta:
+        model = TicketJob
+
+    tenant_id = factory.Faker("uuid4", cast_to=None)
+    idempotency_key = factory.Sequence("job-{}".format)
+    request_hash = "0" * 64
+
+
+class JobItemFactory(DjangoModelFactory[JobItem]):
+    """An item whose ticket was created."""
+
+    class Meta:
+        model = JobItem
+
+    job = factory.SubFactory(TicketJobFactory)
+    position = factory.Sequence(int)
+    group_id = factory.Faker("uuid4")
+    is_done = ok = True
+    ticket_key = "SCRUM-7"
+    ticket_url = "https://example.atlassian.net/browse/SCRUM-7"
 
 
 class RemoteLinkFactory(DjangoModelFactory[RemoteLink]):

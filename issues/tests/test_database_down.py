@@ -84,19 +84,23 @@ class Deadlock(Exception):
     pgcode = "40P01"
 
 
-@pytest.mark.parametrize(("times", "tickets"), [(2, 1), (3, 0)])
+@pytest.mark.parametrize("recovers", [True, False])
 @pytest.mark.parametrize(
-    "statement", ['INSERT INTO "issues_ticketrequest"', 'INSERT INTO "issues_report"']
+    ("statement", "tries"),
+    [('INSERT INTO "issues_ticketrequest"', 3), ('INSERT INTO "issues_report"', 6)],
 )
 def test_rolled_back_transaction_is_retried_and_the_post_is_not(
     group: AIIssueGroup,
     integration: Integration,
     jira: Sandbox,
     statement: str,
-    times: int,
-    tickets: int,
+    tries: int,
+    recovers: bool,
 ) -> None:
-    failed: list[str] = []
+    is_report = "report" in statement
+    if is_report and connection.vendor != "postgresql":
+        tries = 3  # the usual way only
+    times, failed = tries - recovers, list[str]()
 
     def fail(execute: Any, sql: str, *args: Any) -> Any:
         if statement in sql and len(failed) < times:
@@ -112,5 +116,5 @@ def test_rolled_back_transaction_is_retried_and_the_post_is_not(
     ):
         create_jira_ticket(group_id=group.pk, caller=caller, **content)
 
-    assert TicketRequest.objects.filter(state="created").count() == tickets
-    assert jira.count("POST", "/rest/api/3/issue") == (tickets or "report" in statement)
+    assert TicketRequest.objects.filter(state="created").count() == recovers
+    assert jira.count("POST", "/rest/api/3/issue") == (recovers or is_report)

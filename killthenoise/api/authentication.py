@@ -20,6 +20,7 @@ from rest_framework.exceptions import (
 )
 from rest_framework.request import Request
 
+from killthenoise.api import log_context
 from killthenoise.api.request_id import current_request_id
 from killthenoise.api.text import clean_title
 from killthenoise.api.tokens import bearer_token, verified_claims
@@ -106,6 +107,7 @@ class TenantTokenAuthentication(BaseAuthentication):
 
 
 def _caller(request: Request, tenant_id: UUID, *, actor: str) -> Caller:
+    log_context.add(tenant_id=tenant_id)
     return Caller(
         tenant_id=tenant_id,
         actor=actor,

@@ -19,6 +19,13 @@ def success(
     return Response(body, headers=dict(headers or {}))
 
 
+def accepted(data: Any, message: str) -> Response:
+    """Return 202: the work goes on after the response."""
+    response = success(data, message)
+    response.status_code = 202
+    return response
+
+
 def success_list(
     data: Collection[Any], message: str, next_cursor: str | None = None, **more: Any
 ) -> Response:

@@ -10,7 +10,7 @@ from rest_framework.fields import empty
 from killthenoise.api.authentication import parse_uuid
 
 _WRONG = ["null", "invalid", "invalid_choice", "not_a_list", "min_value", "max_value"]
-_WRONG += ["max_length", "max_string_length", "overflow"]
+_WRONG += ["min_length", "max_length", "max_string_length", "overflow", "required"]
 
 
 def must_be(sentence: str) -> dict[str, Any]:

@@ -28,8 +28,8 @@ _WRONG_HOST = (
     "address; its operator lists the accepted names in DJANGO_ALLOWED_HOSTS."
 )
 _OF_A_BODY = {"Content-Type", "Content-Length"}
-_NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
-_NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class ReleaseConnectionMiddleware:
@@ -119,11 +119,11 @@ class ResponseHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        response.headers.setdefault("Permissions-Policy", NO_DEVICES)
         if request.path.startswith("/api/"):
             response.headers.setdefault("Cache-Control", "no-store")
             if not response.headers.get("Content-Type", "").startswith("text/html"):
-                response.headers["Content-Security-Policy"] = _NO_PAGE
+                response.headers["Content-Security-Policy"] = NO_PAGE
         return response
 
 

@@ -68,12 +68,13 @@ def operation(
     raises: Sequence[type[ServiceError]] = (),
     links: Mapping[str, Mapping[str, str]] | None = None,
     uses_database: bool = True,
+    accepted: Any = None,
 ) -> Callable[[View], View]:
     """Describe a view's method; its docstring becomes the summary and the description.
 
     `request` and `response` are the serializers of the body and of the success.
-    `raises` lists error classes. `links` names operations that can follow, and which of
-    their parameters this response supplies:
+    `accepted` is that of a 202. `raises` lists error classes. `links` names operations
+    that can follow, and which of their parameters this response supplies:
     https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
     """
     facts = {RAISES: list(raises), LINKS: links or {}, USES_DATABASE: uses_database}
@@ -85,7 +86,7 @@ def operation(
             summary=" ".join(summary.split()).rstrip("."),
             description=description,
             request=request,
-            responses={200: response},
+            responses={200: response} | ({202: accepted} if accepted else {}),
             parameters=list(parameters),
             tags=[tag],
             extensions=facts,

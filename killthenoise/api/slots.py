@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from killthenoise.api import metrics
 from killthenoise.errors import ServiceError
 
 RETRY_AFTER_S = 5
@@ -60,11 +61,17 @@ def outgoing_slot(
         if free <= (reserved if has_one else 0):
             raise TenantBusy
         _held.append(slot)
+        _show()
     try:
         yield
     finally:
         with _lock:
             _held.remove(slot)
+            _show()
+
+
+def _show() -> None:
+    metrics.show_slots([tenant for tenant, _ in _held])
 
 
 @contextmanager

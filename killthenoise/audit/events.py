@@ -21,6 +21,7 @@ from django.db import transaction
 from django.db.models import Model
 from rest_framework.request import Request
 
+from killthenoise.api import metrics
 from killthenoise.api.errors import framework_error_response
 from killthenoise.api.request_data import get_caller
 from killthenoise.api.request_id import current_request_id
@@ -56,7 +57,8 @@ def record_in_transaction(action: Action, *, actor: str, **facts: Any) -> None:
 def recording(action: Action, *, actor: str, **facts: Any) -> Iterator[AuditEvent]:
     """Record an event after the block, with the code of the error if it raises one.
 
-    The block may change the event. Recording itself never raises.
+    The block may change the event, or store its row in a transaction of its own.
+    Recording itself never raises.
     """
     request_id = current_request_id()
     event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
@@ -109,12 +111,14 @@ def _code_of(exc: BaseException) -> str:
 def _keep(event: AuditEvent) -> None:
     try:
         _log(event)
-        event.save(force_insert=True)
+        if event._state.adding:
+            event.save(force_insert=True)
     except Exception:  # the action is done, so its response must be sent
         logger.critical("audit event %s is not stored", event.pk, exc_info=True)
 
 
 def _log(event: AuditEvent) -> None:
+    metrics.events.labels(event.action, event.outcome).inc()
     fields = event._meta.concrete_fields
     shown = {field.attname: field.value_from_object(event) for field in fields}
     lines.info(json.dumps(shown, cls=DjangoJSONEncoder))

@@ -11,6 +11,7 @@ TENANT = "550e8400-e29b-41d4-a716-446655440000"
 GROUP = "6eef3278-d080-5fce-9dd0-1cd4f8a8d5bc"
 NEW_GROUP = "1b4e28ba-2fa1-4d2e-883f-0016d3cca427"
 INTEGRATION = "8f14e45f-ceea-467f-a8b2-3c1d5e6f7a80"
+JOB = "3d594650-3436-4d2e-9f1c-5a1e0d5b7c11"
 
 
 class Operation(NamedTuple):
@@ -93,6 +94,9 @@ OPERATIONS = {
         },
         {},
     ),
+    "previewTicket": Operation(
+        "get", f"{GROUP_PATH}/ticket-preview", invalid={"project_key": "no key"}
+    ),
     "createJiraTicket": Operation(
         "post",
         f"{GROUP_PATH}/create-jira-ticket",
@@ -108,6 +112,21 @@ OPERATIONS = {
         invalid={"severity_min": "high"},
     ),
     "getGroup": Operation("get", GROUP_PATH),
+    "createJiraTickets": Operation(
+        "post",
+        "/api/issues/ai/create-jira-tickets",
+        {
+            "items": [
+                {
+                    "group_id": GROUP,
+                    "title": "Dark mode",
+                    "description": "As a **user** I want a dark dashboard.",
+                }
+            ]
+        },
+        {},
+    ),
+    "getJob": Operation("get", f"/api/jobs/{JOB}"),
     "listReports": Operation("get", f"{GROUP_PATH}/reports", invalid={"limit": "0"}),
     "searchTickets": Operation(
         "get", f"/api/jira/search/{TENANT}?q=dark", invalid={"q": "x" * 256}

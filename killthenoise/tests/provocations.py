@@ -23,7 +23,13 @@ from killthenoise.api.parsers import MAX_BODY_BYTES
 from killthenoise.api.slots import import_slot, outgoing_slot
 from killthenoise.api.throttling import OpenThrottle
 from killthenoise.tests.issuer import Issuer
-from killthenoise.tests.operations import GROUP, INTEGRATION, NEW_GROUP, Operation
+from killthenoise.tests.operations import (
+    GROUP,
+    INTEGRATION,
+    JOB,
+    NEW_GROUP,
+    Operation,
+)
 
 NOWHERE = str(uuid4())
 EVERYWHERE = {"method": "*", "path": "*"}
@@ -184,7 +190,7 @@ def ticket_exists(scene: Scene) -> HttpResponseBase:
 
 def idempotency_key_reused(scene: Scene) -> HttpResponseBase:
     scene.call(Idempotency_Key="click-1")
-    body = scene.operation.body | {"title": "Light mode"}
+    body = scene.operation.body | {"title": "Light mode", "items": [{}]}
     return scene.call(body=body, Idempotency_Key="click-1")
 
 
@@ -295,6 +301,9 @@ PROVOCATIONS: dict[str, Callable[[Scene], HttpResponseBase]] = {
     "jira_project_invalid": jira_project_invalid,
     "jira_rate_limited": lambda scene: scene.fail("rate_limited", retry_after=30),
     "jira_unreachable": jira_unreachable,
+    "job_not_found": lambda scene: scene.call(
+        path=scene.operation.path.replace(JOB, NOWHERE)
+    ),
     "malformed_json": lambda scene: scene.call(body="{"),
     "no_active_integration": lambda scene: scene.change(is_active=False),
     "no_project_chosen": lambda scene: scene.change(project_key=""),

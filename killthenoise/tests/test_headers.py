@@ -52,7 +52,7 @@ def test_api_responses_forbid_content_and_caching(
     )
 
 
-@pytest.mark.parametrize("path", ["/admin/login/", "/api/docs", "/healthz", "/no"])
+@pytest.mark.parametrize("path", ["/admin/login/", "/api/docs", "/", "/no"])
 def test_pages_load_scripts_and_styles_only_from_our_files(
     client: Client, path: str
 ) -> None:

@@ -21,12 +21,13 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.models import AIIssueGroup, Report
-from issues.tests.factories import GroupFactory
+from issues.tests.factories import GroupFactory, JobItemFactory
 from killthenoise.tests.documented import codes_of, document
 from killthenoise.tests.issuer import Issuer
 from killthenoise.tests.operations import (
     GROUP,
     INTEGRATION,
+    JOB,
     NEW_GROUP,
     OPERATIONS,
     TENANT,
@@ -36,7 +37,7 @@ from killthenoise.tests.provocations import Scene, provoke
 EXAMPLES = project_settings.BASE_DIR / "docs" / "openapi_examples.json"
 SITE = "https://killthenoise.atlassian.net"
 SOME_ID, SOME_TIME = "0b5e7a52-7e1b-4a51-9c39-d3a1c2f4e6b8", "2026-01-31T12:00:00Z"
-KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION}
+KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION, JOB}
 
 
 def documented_errors() -> Iterator[tuple[str, int, str]]:
@@ -124,7 +125,10 @@ def body_of(response: HttpResponseBase) -> dict[str, Any]:
 
 @pytest.fixture
 def group(transactional_db: None) -> AIIssueGroup:
-    """The group that the operations name."""
+    """The group and the job that the operations name."""
+    JobItemFactory.create(
+        job__id=UUID(JOB), job__tenant_id=UUID(TENANT), group_id=GROUP
+    )
     return GroupFactory.create(
         id=UUID(GROUP),
         tenant_id=UUID(TENANT),

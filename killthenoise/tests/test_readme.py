@@ -14,6 +14,7 @@ from django.conf import settings
 from django.urls import get_resolver
 from rest_framework import exceptions as drf
 
+from development import env_example
 from killthenoise import gunicorn as gunicorn_settings
 from killthenoise import settings as settings_module
 from killthenoise.api.errors import BUG, DATABASE_DOWN, framework_error_response
@@ -174,3 +175,25 @@ def test_readme_shows_the_fields_of_an_audit_event() -> None:
     fields = AuditEvent._meta.concrete_fields
 
     assert list(json.loads(shown)) == [field.attname for field in fields]
+
+
+def test_env_example_is_made_from_the_table_of_readme() -> None:
+    """Otherwise run `python -m development.env_example`."""
+    assert env_example.PATH.read_text(encoding="utf-8") == env_example.render()
+
+
+def test_env_example_names_every_variable() -> None:
+    text = env_example.PATH.read_text(encoding="utf-8")
+    of_compose = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD"}
+
+    named = set(re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE))
+
+    assert named == {*documented_variables()} | of_compose
+
+
+def test_env_example_requires_what_the_settings_require() -> None:
+    text = env_example.PATH.read_text(encoding="utf-8")
+
+    required = set(re.findall(r"^([A-Z_]+)=$", text, re.MULTILINE))
+
+    assert required == {*REQUIRED, "POSTGRES_PASSWORD"}

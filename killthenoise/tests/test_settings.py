@@ -31,6 +31,7 @@ BY_SECRET = {
     "JWT_ISSUER": "https://login.example.com/",
     "JWT_AUDIENCE": "killthenoise",
 }
+DEPLOY_CHECK = ["check", "--deploy", "--fail-level", "INFO", "--tag", "security"]
 ASK_WITHOUT_A_TOKEN = """
 import logging
 from killthenoise.wsgi import application
@@ -140,7 +141,7 @@ def test_deployment_check_passes_with_tokens(
 ) -> None:
     variables = PRODUCTION | {"GATEWAY_SECRET": ""} | auth
 
-    checked = run("manage.py", "check", "--deploy", "--fail-level", "INFO", **variables)
+    checked = run("manage.py", *DEPLOY_CHECK, **variables)
 
     assert (checked.returncode, checked.stderr) == (0, "")
 
@@ -242,9 +243,7 @@ def test_admin_is_served_at_admin_path() -> None:
 
 
 def test_deployment_check_passes_with_a_gateway_secret() -> None:
-    checked = run(
-        "manage.py", "check", "--deploy", "--fail-level", "INFO", **PRODUCTION
-    )
+    checked = run("manage.py", *DEPLOY_CHECK, **PRODUCTION)
 
     assert (checked.returncode, checked.stderr) == (0, "")
 
@@ -303,3 +302,26 @@ def test_a_secret_key_ends_development_mode() -> None:
     )
 
     assert "FIELD_ENCRYPTION_KEYS" in printed.stderr
+
+
+COLLECTED = """
+from pathlib import Path
+import django
+from django.conf import settings
+from django.core.management import call_command
+from killthenoise.checks import check_static_files
+settings.STATIC_ROOT = Path(FOLDER)
+django.setup()
+before = check_static_files(None)
+call_command("collectstatic", "--noinput", "--verbosity=0")
+print([problem.id for problem in before], check_static_files(None))
+"""
+
+
+def test_check_says_that_static_files_were_not_collected(tmp_path: Path) -> None:
+    code = COLLECTED.replace("FOLDER", repr(str(tmp_path)))
+    variables = PRODUCTION | {"DJANGO_SETTINGS_MODULE": "killthenoise.settings"}
+
+    done = run("-c", code, **variables)
+
+    assert done.stdout == "['killthenoise.W001'] []\n", done.stderr

@@ -19,13 +19,19 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues.group_filters import GroupListSerializer
-from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
+from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
+from issues.tests.factories import (
+    GroupFactory,
+    JobItemFactory,
+    ReportFactory,
+    TicketFactory,
+)
 from killthenoise.tests.api import Api
 
 TITLE, DESCRIPTION = {"title": "Stolen"}, {"description": "Stolen."}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("create-jira-ticket", "post"): TITLE | DESCRIPTION,
+    ("create-jira-tickets", "post"): {"items": [{"group_id": "x"}]},
     ("link-jira-ticket", "post"): {"ticket_key": "SCRUM-1"},
     ("integrations", "post"): {
         "base_url": "http://127.0.0.1:9",
@@ -37,7 +43,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("generate-jira-description", "post"): TITLE,
 }
 """The body for each method that takes one."""
-LISTS = {"groups", "schema", "docs", "generate-jira-description"}
+LISTS = {"groups", "create-jira-tickets", "schema", "docs"}
+LISTS |= {"generate-jira-description"}
 """Routes without ids in the path."""
 MAKES_UNKNOWN = {"group"}
 """Routes that create an unknown id; another tenant's id gets the 404 of no id."""
@@ -88,6 +95,7 @@ class Ids(NamedTuple):
     tenant: str
     group_id: str
     integration_id: str
+    job_id: str
     ticket_key: str = "SCRUM-1"
 
 
@@ -124,7 +132,8 @@ def stranger(transactional_db: None) -> Ids:
         group=group, source="jira", external_id="SCRUM-1", ticket=ticket
     )
     ReportFactory.create(group=group)
-    return Ids(str(group.tenant_id), str(group.pk), str(integration.pk))
+    job = JobItemFactory.create(job__tenant_id=group.tenant_id).job
+    return Ids(str(group.tenant_id), str(group.pk), str(integration.pk), str(job.pk))
 
 
 @pytest.fixture
@@ -152,7 +161,7 @@ def call(api: Api, route: Route, ids: Ids) -> tuple[int, dict[str, Any]]:
 
 
 def snapshot() -> list[Any]:
-    models = (Integration, AIIssueGroup, Report, TicketRequest)
+    models = (Integration, AIIssueGroup, Report, TicketRequest, TicketJob, JobItem)
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 

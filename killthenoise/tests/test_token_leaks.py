@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 import requests
+import sentry_sdk
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client, RequestFactory
@@ -28,6 +29,7 @@ from integrations.models import Integration
 from issues.models import AIIssueGroup
 from issues.recovery import recover_due
 from issues.tests.factories import GroupFactory
+from killthenoise import telemetry
 from killthenoise.tests.api import Api
 
 CANARY = "ATATT-canary-0123456789"
@@ -257,6 +259,45 @@ def database() -> Iterator[str]:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 (our own tables)
             yield from map(str, cursor.fetchall())
+
+
+def fail_in_every_way(
+    api: Api, tenant_id: UUID, jira: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Create a ticket; fail to create one as Jira and as our own code can fail."""
+    connect(api, tenant_id, base_url=jira.url)
+    assert create(api, GroupFactory.create(tenant_id=tenant_id)).status_code == 200
+    jira.inject("reset_after_create")
+    create(api, GroupFactory.create(tenant_id=tenant_id))
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError(f"broken: https://{EMAIL}:{CANARY}@example.com")
+
+    monkeypatch.setattr("integrations.jira.transport._TrackedConnection.send", broken)
+    create(api, GroupFactory.create(tenant_id=tenant_id))
+
+
+def test_token_does_not_leak_to_sentry(
+    api: Api,
+    tenant_id: UUID,
+    jira: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = Seen()
+
+    class Capture(sentry_sdk.transport.Transport):
+        def capture_envelope(self, envelope: Any) -> None:
+            seen.add(envelope.serialize().decode())
+
+    telemetry.start_sentry("https://key@sentry.example.com/1", transport=Capture)
+    api.headers["X-Gateway-Secret"] = "known-to-the-gateway-alone"
+    fail_in_every_way(api, tenant_id, jira, monkeypatch)
+    sentry_sdk.get_client().close()
+    sentry_sdk.get_global_scope().set_client(None)
+
+    assert "RuntimeError" in seen.everything
+    assert "known-to-the-gateway-alone" not in seen.everything
+    assert_unseen(seen)
 
 
 def test_leak_into_a_log_record_is_detected(seen: Seen) -> None:

@@ -1,6 +1,5 @@
 """The background work: recovery, sweep and remote links, once or repeatedly."""
 
-import logging
 import re
 import signal
 import time
@@ -10,18 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections
 
 from issues.recovery import recover_due
-from issues.remote_links import send_due_remote_links
 from issues.sweep import sweep_due, sweep_since
-from killthenoise import missing_tables
+from killthenoise.background import all_work, do, in_words
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
-
-logger = logging.getLogger(__name__)
 
 
 def seconds(text: str) -> float:
@@ -70,9 +64,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["since"]:
-            self.stdout.write(in_words(sweep_since(options["since"])))
+            self.stdout.write(describe(sweep_since(options["since"])))
         if options["every"] is None:
-            self.stdout.write(in_words(work()))
+            self.stdout.write(describe(reconcile()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -84,27 +78,16 @@ class Command(BaseCommand):
 
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
-        close_old_connections()
-        for task in (recover_due, sweep_due, send_due_remote_links):
-            try:
-                counts = task()
-                logger.info("%s: %s", task.__name__, in_words(counts or Counter()))
-            except AnyDatabaseError as exc:
-                missing = missing_tables.are_tables_missing(exc)
-                reason = missing_tables.MESSAGE if missing else exc
-                logger.warning("%s waits for the database: %s", task.__name__, reason)
-            except Exception:
-                logger.exception("%s failed; the next round follows", task.__name__)
+        for work in all_work():
+            do(work)
 
 
-def work() -> Counter[str]:
+def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
-    states, swept = recover_due(), sweep_due()
-    send_due_remote_links()
-    return states + Counter(linked=swept["linked"])
+    counts = {work.name: work.function() or Counter() for work in all_work()}
+    linked = Counter(linked=counts[sweep_due.__name__]["linked"])
+    return counts[recover_due.__name__] + linked
 
 
-def in_words(counts: Counter[str]) -> str:
-    """Return counts such as `3 created, 1 unknown`."""
-    parts = [f"{number} {name}" for name, number in sorted(counts.items()) if number]
-    return ", ".join(parts) or "Nothing to reconcile."
+def describe(counts: Counter[str]) -> str:
+    return in_words(counts) or "Nothing to reconcile."

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('issues', '0006_follow_tickets'),
+        ('issues', '0008_rule_runs'),
     ]
 
     operations = [

@@ -1,0 +1,164 @@
+"""Jobs: one request for many tickets, each created like a single one.
+
+A job and its items are stored before anything is sent. The same request again is the
+same job: it goes on where it was, and tries again what has no ticket.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from rest_framework import serializers
+
+from integrations.serializers import ProjectAndTypeSerializer
+from issues.errors import IdempotencyKeyReused, JobNotFound
+from issues.models import MAX_TITLE, JobItem, TicketJob
+from issues.serializers import MAX_DESCRIPTION
+from killthenoise.api.authentication import Caller, parse_uuid
+from killthenoise.api.errors import framework_error_response
+from killthenoise.api.fields import TextField
+from killthenoise.api.text import clean_text, clean_title
+
+MAX_ITEMS = 100
+INVALID = "validation_error"
+
+
+class JobItemSerializer(ProjectAndTypeSerializer):
+    """A ticket to create. Without title or description, they are generated."""
+
+    group_id = TextField(name="group's id", clean=clean_title, limit=255)
+    title = TextField(name="title", clean=clean_title, limit=MAX_TITLE, required=False)
+    description = TextField(
+        name="description", clean=clean_text, limit=MAX_DESCRIPTION, required=False
+    )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a job: queued, running or done; and the results so far."""
+
+    job_id: UUID
+    state: str
+    total: int
+    done: int
+    results: list[dict[str, Any]]
+
+    @property
+    def message(self) -> str:
+        """What has happened so far."""
+        created = sum(result["ok"] for result in self.results)
+        if self.state == "done":
+            return f"{created} of {self.total} groups have their ticket"
+        return (
+            f"{created} of {self.total} groups have their ticket, "
+            f"{self.total - self.done} are not done yet. Send the same request again "
+            "to continue"
+        )
+
+
+def start_job(
+    *, items: Sequence[Mapping[str, Any]], caller: Caller, idempotency_key: str = ""
+) -> TicketJob:
+    """Store the job, or return the one of the same request, to be continued.
+
+    The items of a stored job that have no ticket are tried again. Raises
+    IdempotencyKeyReused if the key was used with other items.
+    """
+    content = json.dumps([str(caller.tenant_id), items], sort_keys=True)
+    request_hash = hashlib.sha256(content.encode()).hexdigest()
+    key = idempotency_key or _derive_key(caller.tenant_id, request_hash)
+    job = _find(caller.tenant_id, key) or _insert(
+        TicketJob(
+            tenant_id=caller.tenant_id,
+            idempotency_key=key,
+            request_hash=request_hash,
+            actor=caller.actor,
+            client_ip=caller.client_ip,
+            request_id=caller.request_id,
+        ),
+        items,
+    )
+    if job.request_hash != request_hash:
+        raise IdempotencyKeyReused
+    failed = job.items.filter(is_done=True, ok=False).exclude(code=INVALID)
+    failed.update(is_done=False, attempts=0, due_at=Now())
+    return job
+
+
+def get_job(*, tenant_id: UUID, job_id: str) -> TicketJob:
+    """Return the tenant's job. Raises JobNotFound for any other id."""
+    pk = parse_uuid(job_id)
+    job = TicketJob.objects.for_tenant(tenant_id).filter(pk=pk).first() if pk else None
+    if job is None:
+        raise JobNotFound
+    return job
+
+
+def read_progress(job: TicketJob) -> Progress:
+    """Return what has become of the items, in the order asked."""
+    items = list(job.items.defer("title", "description").order_by("position"))
+    done = [item for item in items if item.is_done]
+    started = done or any(item.taken_until for item in items)
+    state = "done" if len(done) == len(items) else "running" if started else "queued"
+    return Progress(job.pk, state, len(items), len(done), [_show(one) for one in done])
+
+
+def _derive_key(tenant_id: UUID, request_hash: str) -> str:
+    """Return the key of a request without one.
+
+    Once all its tickets exist, the same request is a new job.
+    """
+    same = TicketJob.objects.for_tenant(tenant_id).filter(request_hash=request_hash)
+    complete = same.exclude(items__ok=False).count()
+    return f"{request_hash}:{complete}"
+
+
+def _find(tenant_id: UUID, key: str) -> TicketJob | None:
+    return TicketJob.objects.for_tenant(tenant_id).filter(idempotency_key=key).first()
+
+
+def _insert(job: TicketJob, items: Sequence[Mapping[str, Any]]) -> TicketJob:
+    """Insert the job; if the same request did so just now, return that job."""
+    try:
+        with transaction.atomic():
+            job.save(force_insert=True)
+            JobItem.objects.bulk_create(
+                _build_item(job, position, item) for position, item in enumerate(items)
+            )
+    except IntegrityError:
+        return TicketJob.objects.get(
+            tenant_id=job.tenant_id, idempotency_key=job.idempotency_key
+        )
+    return job
+
+
+def _build_item(job: TicketJob, position: int, given: Mapping[str, Any]) -> JobItem:
+    """Build an item. One that is not valid has its result already: others go on."""
+    serializer = JobItemSerializer(data=given)
+    if serializer.is_valid():
+        values = serializer.validated_data
+        return JobItem(job=job, position=position, due_at=Now(), **values)
+    problem = framework_error_response(serializers.ValidationError(serializer.errors))
+    return JobItem(
+        job=job,
+        position=position,
+        group_id=clean_title(str(given.get("group_id", "")))[:255],
+        is_done=True,
+        code=INVALID,
+        message=problem.message if problem else "",
+    )
+
+
+def _show(item: JobItem) -> dict[str, Any]:
+    shown: dict[str, Any] = {"group_id": item.group_id, "ok": item.ok}
+    if item.ticket_key:
+        shown |= {"ticket_key": item.ticket_key, "ticket_url": item.ticket_url}
+    if not item.ok:
+        shown |= {"code": item.code, "message": item.message}
+        shown["retryable"] = item.retryable
+    return shown

@@ -1,0 +1,90 @@
+"""What the database knows, for Prometheus, as seconds and counts of open work.
+
+Every server shows the same numbers, so a query takes their maximum. The statements read
+small partial indexes and tables of open work only.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import Error as AnyDatabaseError
+from django.db.models import Count, Max, Min, Q
+from django.db.models.functions import Coalesce, Now
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from issues.models import RemoteLink, Sweep, TicketRequest
+from killthenoise.api.database import release_connection
+
+
+class OpenWork(Collector):
+    """Ticket requests that are not settled, remote links to add, and sweeps."""
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # what `collect` finds; without this, registering would ask for it
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metrics. Without a database only the first says so."""
+        up = GaugeMetricFamily("killthenoise_database_up", "Whether it answers.")
+        found: list[Metric] = []
+        try:
+            found = [*_requests(), *_remote_links(), _sweeps()]
+        except AnyDatabaseError:
+            up.add_metric([], 0)
+        else:
+            up.add_metric([], 1)
+        finally:
+            release_connection()
+        return [up, *found]
+
+
+def _requests() -> Iterable[Metric]:
+    number = GaugeMetricFamily(
+        "killthenoise_open_ticket_requests",
+        "Ticket requests whose outcome is not settled.",
+        labels=["state"],
+    )
+    oldest = GaugeMetricFamily(
+        "killthenoise_oldest_open_ticket_request_seconds",
+        "Age of the oldest of them.",
+        labels=["state"],
+    )
+    for state in TicketRequest.OPEN:
+        rows = TicketRequest.objects.open().filter(state=state)
+        seen = rows.aggregate(number=Count("pk"), age=Now() - Min("created_at"))
+        number.add_metric([state], seen["number"])
+        oldest.add_metric([state], _seconds(seen["age"]))
+    return number, oldest
+
+
+def _remote_links() -> Iterable[Metric]:
+    given_up = Q(attempts__gte=RemoteLink.MAX_ATTEMPTS)
+    number = GaugeMetricFamily(
+        "killthenoise_remote_links",
+        "Links that Jira does not have yet.",
+        labels=["state"],
+    )
+    seen = RemoteLink.objects.aggregate(
+        waiting=Count("pk", filter=~given_up), given_up=Count("pk", filter=given_up)
+    )
+    for state, count in seen.items():
+        number.add_metric([state], count)
+    return [number]
+
+
+def _sweeps() -> Metric:
+    """Return the age of the sweep that is longest ago, of the active integrations."""
+    active = Sweep.objects.filter(integration__is_active=True)
+    since = Coalesce("swept_until", "integration__created_at")
+    seen = active.aggregate(age=Max(Now() - since))
+    oldest = GaugeMetricFamily(
+        "killthenoise_oldest_sweep_seconds",
+        "Seconds since the sweep of an active integration that is longest ago.",
+    )
+    oldest.add_metric([], _seconds(seen["age"]))
+    return oldest
+
+
+def _seconds(age: timedelta | None) -> float:
+    return age.total_seconds() if age else 0

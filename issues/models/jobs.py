@@ -1,0 +1,108 @@
+"""Jobs that create many tickets, and the tickets that they are asked for."""
+
+from typing import Self
+from uuid import UUID, uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from issues.models.groups import MAX_TITLE
+
+
+class TicketJobQuerySet(models.QuerySet["TicketJob"]):
+    def for_tenant(self, tenant_id: UUID) -> Self:
+        """Only this tenant's jobs."""
+        return self.filter(tenant_id=tenant_id)
+
+
+class TicketJob(models.Model):
+    """A request for many tickets. The same request again is the same job."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant_id = models.UUIDField("tenant ID")
+    idempotency_key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    actor = models.CharField(max_length=255, blank=True)
+    client_ip = models.GenericIPAddressField(null=True, blank=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = TicketJobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "idempotency_key"], name="ticketjob_one_per_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.pk}"
+
+
+class JobItemQuerySet(models.QuerySet["JobItem"]):
+    def open(self) -> Self:
+        """Those without a result."""
+        return self.filter(is_done=False)
+
+    def taken(self) -> Self:
+        """Those that a worker has. One that died keeps its item for a while."""
+        return self.open().filter(taken_until__gt=Now())
+
+    def due(self) -> Self:
+        """Those to work on now, in the order of the jobs and of the request."""
+        free = Q(taken_until=None) | Q(taken_until__lte=Now())
+        due = self.open().filter(free, due_at__lte=Now())
+        return due.order_by("job__created_at", "job_id", "position")
+
+
+class JobItem(models.Model):
+    """A ticket that a job is asked for, and its result.
+
+    `group_id` is what the request says, which need not be a group's id. Title and
+    description that it leaves out are written before anything is sent, so that the
+    ticket is the same when it is tried again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    job = models.ForeignKey(
+        TicketJob, on_delete=models.CASCADE, related_name="items", db_index=False
+    )
+    position = models.PositiveSmallIntegerField()
+    group_id = models.CharField(max_length=255)
+    title = models.CharField(max_length=MAX_TITLE, blank=True)
+    description = models.TextField(blank=True)
+    project_key = models.CharField(max_length=100, blank=True)
+    issue_type = models.CharField(max_length=100, blank=True)
+    is_done = models.BooleanField(default=False)
+    ok = models.BooleanField(default=False)
+    ticket_key = models.CharField(max_length=255, blank=True)
+    ticket_url = models.CharField(max_length=2000, blank=True)
+    code = models.CharField(max_length=50, blank=True)
+    message = models.TextField(blank=True)
+    retryable = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now)
+    # The worker that has taken it, and the site that it sends it to.
+    taken_until = models.DateTimeField(null=True, blank=True)
+    base_url = models.CharField(max_length=255, blank=True)
+
+    objects = JobItemQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job", "position"], name="jobitem_one_per_position"
+            )
+        ]
+        indexes = [
+            # What is to be done, by when.
+            models.Index(
+                fields=["due_at"], condition=Q(is_done=False), name="jobitem_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"item {self.position} of job {self.job_id}"

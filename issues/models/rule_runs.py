@@ -1,0 +1,50 @@
+"""The evaluation of an integration's rules, in the background."""
+
+from collections.abc import Iterable
+from typing import Self
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from integrations.models import Integration
+
+
+class RuleRunQuerySet(models.QuerySet["RuleRun"]):
+    def due(self) -> Self:
+        """Those to evaluate now: their time has come, or the settings have changed."""
+        changed = Q(integration__updated_at__gt=F("evaluated_at"))
+        return self.free().filter(Q(due_at__lte=Now()) | changed)
+
+    def free(self) -> Self:
+        """Those that nobody evaluates."""
+        return self.filter(Q(reserved_until=None) | Q(reserved_until__lte=Now()))
+
+    def mark_due(self, tenant_ids: Iterable[UUID]) -> None:
+        """Have the tenants' rules evaluated soon, because their groups have changed."""
+        of_tenants = self.filter(integration__tenant_id__in=set(tenant_ids))
+        of_tenants.filter(due_at__gt=Now()).update(due_at=Now())
+
+
+class RuleRun(models.Model):
+    """When an integration's rules are evaluated, and what came of it.
+
+    One worker at a time evaluates them, so that no cap is passed: it reserves the row,
+    again with each ticket. `outcomes` has an object for each rule.
+    """
+
+    integration = models.OneToOneField(
+        Integration, on_delete=models.CASCADE, primary_key=True, related_name="rule_run"
+    )
+    due_at = models.DateTimeField(default=timezone.now)
+    reserved_by = models.UUIDField(null=True, blank=True)
+    reserved_until = models.DateTimeField(null=True, blank=True)
+    evaluated_at = models.DateTimeField(null=True, blank=True)
+    outcomes = models.JSONField(default=list, blank=True)
+
+    objects = RuleRunQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"rules of {self.integration_id}"

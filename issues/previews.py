@@ -1,0 +1,103 @@
+"""What the ticket of a group would be, without creating it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from integrations.accounts import request_deadline
+from integrations.extra_fields import extra_fields
+from integrations.openapi import USING_JIRA
+from integrations.routes import AskedTarget, choose_target
+from integrations.serializers import ProjectAndTypeSerializer
+from integrations.services import get_active_jira
+from integrations.target_checks import check_target
+from issues.descriptions import fill_template
+from issues.errors import GroupNotFound
+from issues.models import MAX_TITLE, AIIssueGroup
+from issues.openapi import GROUP, SAME_GROUP, TAG
+from issues.routing import read_facts, require_project
+from issues.views import get_tenant_group
+from killthenoise.api.envelope import success
+from killthenoise.api.openapi import envelope, operation
+from killthenoise.api.request_data import validated_query
+from killthenoise.api.slots import outgoing_slot
+from killthenoise.api.text import clean_title
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketPreview:
+    """The ticket, and why Jira would reject it.
+
+    `route` is the number of the route that applies, 0 if none does. `missing` names
+    the required fields that the ticket does not fill.
+    """
+
+    title: str
+    description: str
+    project_key: str
+    issue_type: str
+    fields: dict[str, Any]
+    route: int
+    problems: list[str]
+    missing: list[str]
+
+
+def preview_ticket(group: AIIssueGroup, asked: AskedTarget) -> TicketPreview:
+    """Return what a ticket would be. Jira is only read.
+
+    Raises NoProjectChosen, TenantBusy, and what get_active_jira raises.
+    """
+    integration = get_active_jira(tenant_id=group.tenant_id)
+    target = choose_target(integration, asked, read_facts(integration, group.pk))
+    require_project(target)
+    with outgoing_slot(group.tenant_id):
+        report = check_target(integration, target, deadline=request_deadline())
+    title = clean_title(group.title)[:MAX_TITLE]
+    description = fill_template(title=title, summary=group.summary).description
+    return TicketPreview(
+        title=title,
+        description=description,
+        project_key=target.project_key,
+        issue_type=target.issue_type,
+        fields=extra_fields(target.settings, severity=group.severity),
+        route=target.route,
+        **asdict(report),
+    )
+
+
+class TicketPreviewSerializer(serializers.Serializer[Any]):
+    """The ticket that a group would get, and what would be missing."""
+
+    title = serializers.CharField()
+    description = serializers.CharField()
+    project_key = serializers.CharField()
+    issue_type = serializers.CharField()
+    fields = serializers.JSONField()  # type: ignore[assignment] # DRF takes it
+    route = serializers.IntegerField(min_value=0)
+    problems = serializers.ListField(child=serializers.CharField())
+    missing = serializers.ListField(child=serializers.CharField())
+
+
+class TicketPreviewView(APIView):
+    @operation(
+        "previewTicket",
+        tag=TAG,
+        parameters=[*GROUP, ProjectAndTypeSerializer],
+        response=envelope("TicketPreview", TicketPreviewSerializer()),
+        raises=[GroupNotFound, *USING_JIRA],
+        links={"createJiraTicket": SAME_GROUP},
+    )
+    def get(self, request: Request, group_id: str) -> Response:
+        """Show the ticket that a group would get, without creating it.
+
+        `route` is the number of the route that chose project and type, 0 if none did.
+        `problems` says why Jira would reject the ticket, `missing` which required
+        fields it does not fill. The description is the template's.
+        """
+        group = get_tenant_group(request, group_id)
+        asked = AskedTarget(**validated_query(ProjectAndTypeSerializer, request))
+        return success(asdict(preview_ticket(group, asked)), "Ticket preview")

@@ -1,0 +1,133 @@
+"""Which groups match a rule and have no ticket."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+
+from integrations.jira.errors import JiraRateLimited, JiraTicketLost, JiraUnreachable
+from integrations.models import Integration
+from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.models.groups import GroupQuerySet
+
+ACTOR = "rule:"
+"""With the rule's name behind it, the actor of the tickets that a rule creates."""
+DAY = timedelta(hours=24)
+MAX_MATCHES = 20_000
+"""Groups that are looked at in one evaluation."""
+TEMPORARY = [JiraRateLimited.code, JiraUnreachable.code, JiraTicketLost.code]
+
+Rule = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """A group that matches a rule, and the values that its conditions look at."""
+
+    group_id: UUID
+    title: str
+    severity: int | None
+    reports: int
+
+
+def list_rules(integration: Integration) -> Sequence[Rule]:
+    """Return the rules of the integration, in their order."""
+    rules: Sequence[Rule] = integration.settings.get("rules", [])
+    return rules
+
+
+def name_actor(rule: Rule) -> str:
+    """Return the actor of the tickets that the rule creates."""
+    return f"{ACTOR}{rule['name']}"
+
+
+def count_left(integration: Integration, rule: Rule) -> int:
+    """Return how many tickets the rule may create now: the cap minus the last 24 hours.
+
+    Tickets of rules that were renamed or removed since count for every rule, so that no
+    change of a rule creates more than its cap.
+    """
+    others = [name_actor(one) for one in list_rules(integration) if one != rule]
+    of_tenant = TicketRequest.objects.for_tenant(integration.tenant_id).live()
+    by_rules = of_tenant.filter(actor__startswith=ACTOR, created_at__gt=Now() - DAY)
+    cap: int = rule["daily_cap"]
+    return max(0, cap - by_rules.exclude(actor__in=others).count())
+
+
+def find_matches(integration: Integration, rule: Rule) -> list[Match]:
+    """Return the groups that match and have no ticket, the most severe first."""
+    when = rule["when"]
+    groups = _without_ticket(integration.tenant_id)
+    if "severity_min" in when:
+        groups = groups.filter(severity__gte=when["severity_min"])
+    for name in ("type", "team_id"):
+        if name in when:
+            groups = groups.filter(**{f"{name}__iexact": when[name]})
+    counted = groups.annotate(n=Count("reports", filter=_counted_reports(when)))
+    enough = counted.filter(n__gte=_get_reports_min(when))
+    ordered = enough.order_by(F("severity").desc(nulls_last=True), "created_at", "pk")
+    rows = ordered.values_list("pk", "title", "severity", "n", "tags")[:MAX_MATCHES]
+    return [
+        Match(group_id=pk, title=title, severity=severity, reports=reports)
+        for pk, title, severity, reports, tags in rows
+        if "tag" not in when or _has_tag(tags, when["tag"])
+    ]
+
+
+def explain(rule: Rule, match: Match) -> str:
+    """Say which conditions of the rule the group fulfils."""
+    when = rule["when"]
+    reasons = [
+        f"{name} {when[name]}"
+        for name in ("type", "tag", "team_id", "source")
+        if name in when
+    ]
+    if "severity_min" in when:
+        reasons.append(f"severity {match.severity} of {when['severity_min']}")
+    if _get_reports_min(when):
+        window = f" in {when['window_hours']} hours" if "window_hours" in when else ""
+        reasons.append(f"{match.reports} reports{window}")
+    return ", ".join(reasons)
+
+
+def _without_ticket(tenant_id: UUID) -> GroupQuerySet:
+    """Return the groups that no one has a ticket for, nor had one that was unlinked.
+
+    A group for which a rule failed today is left out too, unless Jira was only busy.
+    """
+    requests = TicketRequest.objects.for_tenant(tenant_id).filter(group=OuterRef("pk"))
+    failed = requests.filter(
+        state=TicketRequest.State.FAILED,
+        actor__startswith=ACTOR,
+        created_at__gt=Now() - DAY,
+    )
+    return AIIssueGroup.objects.for_tenant(tenant_id).filter(
+        ~Exists(requests.live()),
+        ~Exists(failed.exclude(error_code__in=TEMPORARY)),
+        ~Exists(Report.objects.jira().filter(group=OuterRef("pk"))),
+    )
+
+
+def _counted_reports(when: Mapping[str, Any]) -> Q:
+    """Return which reports count: no tickets, of the source, and of the last hours."""
+    counted = ~Q(reports__source=Report.JIRA)
+    if "source" in when:
+        counted &= Q(reports__source__iexact=when["source"])
+    if "window_hours" in when:
+        window = timedelta(hours=when["window_hours"])
+        counted &= Q(reports__created_at__gt=Now() - window)
+    return counted
+
+
+def _get_reports_min(when: Mapping[str, Any]) -> int:
+    """Return how many reports must count: with a source or a window, at least one."""
+    least = 1 if {"source", "window_hours"} & when.keys() else 0
+    return int(when.get("reports_min", least))
+
+
+def _has_tag(tags: Any, wanted: str) -> bool:
+    return wanted.casefold() in (str(tag).casefold() for tag in tags)

@@ -1,0 +1,269 @@
+"""Rules: groups that match get a ticket by themselves, in the background.
+
+Each ticket comes from the same service as one that a person asks for. Its idempotency
+key is the group's, so a group gets one ticket from the rules, whichever of them match
+and however many workers evaluate them.
+"""
+
+import logging
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from integrations.jira.errors import (
+    JiraContentTooLong,
+    JiraFieldRejected,
+    JiraOutcomeUnknown,
+)
+from integrations.models import Integration
+from integrations.pacing import lock_pace, reserve_send
+from integrations.services import get_active_jira
+from issues.drafts import draft_ticket
+from issues.errors import (
+    GroupNotFound,
+    IdempotencyKeyReused,
+    TicketExists,
+    TicketInProgress,
+)
+from issues.models import AIIssueGroup, RuleRun
+from issues.rule_matching import (
+    Match,
+    Rule,
+    count_left,
+    explain,
+    find_matches,
+    list_rules,
+    name_actor,
+)
+from issues.services import create_jira_ticket
+from issues.sites import for_each_site
+from killthenoise.api.authentication import Caller
+from killthenoise.api.database import release_connection
+from killthenoise.audit.events import Action, recording
+from killthenoise.errors import ServiceError
+
+EVERY_S = 900
+"""Seconds between two evaluations, for conditions that change with time."""
+RETRY_S = 60
+"""Seconds after which an evaluation that had to wait is tried again."""
+ROUND_S = 60
+"""Seconds after which an evaluation pauses; the next round continues it."""
+RESERVED_S = 120
+"""Seconds for which a worker reserves an integration, again with each ticket."""
+MAX_FAILURES = 3
+"""Groups in a row whose tickets fail, before the others wait."""
+OF_ONE_GROUP = (JiraContentTooLong, JiraFieldRejected, JiraOutcomeUnknown)
+NEEDS_NONE = (GroupNotFound, IdempotencyKeyReused, TicketExists, TicketInProgress)
+"""Somebody else was faster, or the group is gone."""
+
+logger = logging.getLogger(__name__)
+
+
+class Result(Enum):
+    """What became of a group that matches. NOT_NEEDED: it needs no ticket any more."""
+
+    CREATED = "created"
+    NOT_NEEDED = "not needed"
+    FAILED = "failed"
+
+
+@dataclass
+class RuleOutcome:
+    """What an evaluation did for a rule, and why groups that match still wait."""
+
+    name: str
+    created: int = 0
+    waiting: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RulePlan:
+    """What a rule would do now: the groups that would get a ticket, each with why.
+
+    `waiting` counts the groups that match beyond the cap.
+    """
+
+    name: str
+    dry_run: bool
+    tickets: list[tuple[Match, str]]
+    waiting: int
+
+
+def plan_rules(integration: Integration) -> list[RulePlan]:
+    """Return what each rule of the integration would do now. Nothing is created."""
+    plans: list[RulePlan] = []
+    planned: set[UUID] = set()
+    for rule in list_rules(integration):
+        found = find_matches(integration, rule)
+        matches = [match for match in found if match.group_id not in planned]
+        now = matches[: count_left(integration, rule)]
+        if not rule["dry_run"]:
+            planned |= {match.group_id for match in now}
+        tickets = [(match, explain(rule, match)) for match in now]
+        waiting = len(matches) - len(now)
+        plans.append(RulePlan(rule["name"], rule["dry_run"], tickets, waiting))
+    return plans
+
+
+def run_due_rules() -> Counter[str]:
+    """Evaluate the rules that are due; count the tickets created and groups waiting.
+
+    Many may run at the same time. A slow site does not delay the others.
+    """
+    active = Integration.objects.active_jira().filter(settings__has_key="rules")
+    new = [RuleRun(integration_id=pk) for pk in _get_pks(active.filter(rule_run=None))]
+    RuleRun.objects.bulk_create(new, ignore_conflicts=True)
+    due = RuleRun.objects.due().filter(integration__in=active)
+    return sum(for_each_site(_evaluate, _get_pks(due)), Counter())
+
+
+def _get_pks(rows: QuerySet[Any]) -> list[UUID]:
+    return list(rows.values_list("pk", flat=True))
+
+
+def _evaluate(integration_id: UUID) -> Counter[str]:
+    """Evaluate the rules of one integration, unless another worker does."""
+    token = uuid4()
+    this = RuleRun.objects.filter(pk=integration_id)
+    due_at = Now() + timedelta(seconds=EVERY_S)
+    reserved = {"reserved_by": token, "reserved_until": _reservation()}
+    if not this.free().update(due_at=due_at, **reserved):
+        return Counter()
+    integration = Integration.objects.defer("api_token").get(pk=integration_id)
+    evaluation = _Evaluation(integration, token)
+    outcomes = evaluation.run()
+    mine = this.filter(reserved_by=token)
+    mine.update(
+        reserved_by=None,
+        reserved_until=None,
+        evaluated_at=Now(),
+        outcomes=[asdict(outcome) for outcome in outcomes],
+    )
+    if evaluation.continues_in is not None:
+        this.update(due_at=Now() + timedelta(seconds=evaluation.continues_in))
+    return Counter(
+        created=sum(outcome.created for outcome in outcomes),
+        waiting=sum(outcome.waiting for outcome in outcomes),
+    )
+
+
+def _reservation() -> Any:
+    return Now() + timedelta(seconds=RESERVED_S)
+
+
+class _Evaluation:
+    """Evaluates the rules of an integration, one after the other.
+
+    `problem` is why no more tickets are created in this round. `continues_in` are the
+    seconds until the next round, if there is something left to do.
+    """
+
+    def __init__(self, integration: Integration, token: UUID) -> None:
+        self._integration = integration
+        self._mine = RuleRun.objects.filter(pk=integration.pk, reserved_by=token)
+        self._ends = time.monotonic() + ROUND_S
+        self._failures = 0
+        self._last_error = ""
+        self.problem = ""
+        self.continues_in: int | None = None
+
+    def run(self) -> list[RuleOutcome]:
+        try:
+            get_active_jira(tenant_id=self._integration.tenant_id)
+        except ServiceError as error:
+            self._stop(str(error))
+        return [self._apply(rule) for rule in list_rules(self._integration)]
+
+    def _apply(self, rule: Rule) -> RuleOutcome:
+        matches = find_matches(self._integration, rule)
+        left = count_left(self._integration, rule)
+        outcome = RuleOutcome(rule["name"], waiting=len(matches))
+        if rule["dry_run"]:
+            would = min(left, len(matches))
+            outcome.message = f"Dry run: {would} groups would get a ticket now."
+            return outcome
+        for match in matches[:left]:
+            if not self._may_go_on():
+                break
+            result = self._create(rule, match)
+            outcome.created += result is Result.CREATED
+            outcome.waiting -= result is not Result.FAILED
+        cap = f"The cap of {rule['daily_cap']} in 24 hours is reached."
+        reason = self.problem or self._last_error or cap
+        outcome.message = f"{outcome.created} tickets created."
+        if outcome.waiting:
+            outcome.message += f" {outcome.waiting} groups wait. {reason}"
+        logger.info("rule %s: %s", rule["name"], outcome.message)
+        return outcome
+
+    def _may_go_on(self) -> bool:
+        """Reserve the integration again; False if this evaluation has to end."""
+        if self.problem:
+            return False
+        if time.monotonic() >= self._ends:
+            self._stop("More follow in the next round.", again_in=0)
+            return False
+        if not self._mine.update(reserved_until=_reservation()):
+            self._stop("Another worker goes on.")
+            return False
+        return True
+
+    def _stop(self, problem: str, *, again_in: int = RETRY_S) -> None:
+        self.problem, self.continues_in = problem, again_in
+
+    def _create(self, rule: Rule, match: Match) -> Result:
+        try:
+            self._send(rule, match.group_id)
+        except NEEDS_NONE as error:
+            logger.info("rule %s, group %s: %s", rule["name"], match.group_id, error)
+            return Result.NOT_NEEDED
+        except ServiceError as error:
+            self._failures += 1
+            self._last_error = str(error)
+            is_general = not isinstance(error, OF_ONE_GROUP)
+            if is_general or self._failures == MAX_FAILURES:
+                self._stop(str(error))
+            return Result.FAILED
+        self._failures = 0
+        return Result.CREATED
+
+    def _send(self, rule: Rule, group_id: UUID) -> None:
+        tenant_id = self._integration.tenant_id
+        groups = AIIssueGroup.objects.for_tenant(tenant_id)
+        group = groups.filter(pk=group_id).first()
+        if group is None:
+            raise GroupNotFound
+        draft = draft_ticket(group)
+        self._wait_for_turn()
+        with recording(
+            Action.TICKET_CREATE,
+            actor=name_actor(rule),
+            tenant_id=tenant_id,
+            object_type=AIIssueGroup._meta.label_lower,
+            object_id=str(group_id),
+        ) as event:
+            created = create_jira_ticket(
+                group_id=group_id,
+                title=draft.title,
+                description=draft.description,
+                caller=Caller(tenant_id, name_actor(rule), None, ""),
+                idempotency_key=f"rule:{group_id}",
+            )
+            event.detail["ticket_key"] = created.ticket.key
+
+    def _wait_for_turn(self) -> None:
+        """Wait as long as the site's pace requires, after a 429 for instance."""
+        base_url = self._integration.base_url
+        with transaction.atomic():
+            wait_s = reserve_send(lock_pace(base_url))
+        release_connection()
+        time.sleep(min(wait_s, RESERVED_S / 2))

@@ -1,0 +1,84 @@
+"""Metrics for Prometheus. No label takes a value that a caller or a tenant chooses.
+
+The processes of a server write them to files in PROMETHEUS_MULTIPROC_DIR, so that any
+of them can serve the numbers of all. `killthenoise.gunicorn` sets that variable.
+"""
+
+import os
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+requests = Counter(
+    "killthenoise_http_requests",
+    "Responses, by the route that answered.",
+    ["method", "route", "status"],
+)
+durations = Histogram(
+    "killthenoise_http_request_seconds",
+    "Seconds until a response, by the route that answered.",
+    ["route"],
+    buckets=SECONDS,
+)
+events = Counter(
+    "killthenoise_events",
+    "Audit events. The outcome is ok, replayed, or the code of the error.",
+    ["action", "outcome"],
+)
+slots = Gauge(
+    "killthenoise_jira_slots",
+    "Requests that wait for Jira, a language model or the issuer of tokens.",
+    multiprocess_mode="livesum",
+)
+largest_share = Gauge(
+    "killthenoise_jira_slots_largest_tenant",
+    "Of these, those of the tenant that has the most in a process.",
+    multiprocess_mode="livemax",
+)
+
+_collectors: list[Collector] = []
+
+
+class _OfThisProcess(Collector):
+    def collect(self) -> Iterable[Metric]:
+        return REGISTRY.collect()
+
+
+def add_collector(collector: Collector) -> None:
+    """Let metrics include what `collector` finds when they are read."""
+    _collectors.append(collector)
+
+
+def make_registry() -> CollectorRegistry:
+    """Return what `/metrics` shows: the numbers of all processes, and the database's.
+
+    Without that directory they are those of this process.
+    """
+    registry = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(_OfThisProcess())
+    for collector in _collectors:
+        registry.register(collector)
+    return registry
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a response. `route` is the name of a URL pattern."""
+    method = method if method in METHODS else "other"
+    requests.labels(method, route, status).inc()
+    durations.labels(route).observe(seconds)
+
+
+def show_slots(held: Collection[UUID | None]) -> None:
+    """Show the slots that are taken, given the tenant of each."""
+    slots.set(len(held))
+    largest_share.set(max(map(list(held).count, set(held)), default=0))

@@ -1,0 +1,71 @@
+"""Work that is done again and again, by Celery or, without a broker, `manage.py work`.
+
+An app lists its own in `tasks.py`, one line each:
+
+    repeat(recover_due, every_s=30)
+
+Each function takes what is due and commits step by step. Several may run at the same
+time, on any machine, and each may be killed at any moment: what it did not complete is
+due again.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.db import Error as AnyDatabaseError
+from django.db import close_old_connections
+from django.utils.module_loading import autodiscover_modules
+
+from killthenoise import missing_tables
+from killthenoise.api.database import release_connection
+
+Function = Callable[[], Counter[str] | None]
+
+logger = logging.getLogger(__name__)
+
+
+class Work(NamedTuple):
+    """What to do, and the seconds between two starts."""
+
+    name: str
+    function: Function
+    every_s: float
+
+
+_repeated: dict[str, Work] = {}
+
+
+def repeat(function: Function, *, every_s: float) -> None:
+    """Do this again and again. It returns counts of outcomes for the log, or None."""
+    name = function.__name__
+    _repeated[name] = Work(name, function, every_s)
+
+
+def all_work() -> list[Work]:
+    """Return what the apps list in their `tasks.py`."""
+    autodiscover_modules("tasks")
+    return list(_repeated.values())
+
+
+def do(work: Work) -> None:
+    """Do it once. It may fail: the log says why, and the next round follows."""
+    close_old_connections()
+    try:
+        counts = work.function()
+        logger.info("%s: %s", work.name, in_words(counts or Counter()) or "ok")
+    except AnyDatabaseError as exc:
+        missing = missing_tables.are_tables_missing(exc)
+        reason = missing_tables.MESSAGE if missing else exc
+        logger.warning("%s waits for the database: %s", work.name, reason)
+    except Exception:
+        logger.exception("%s failed; the next round follows", work.name)
+    finally:
+        release_connection()
+
+
+def in_words(counts: Counter[str]) -> str:
+    """Return counts such as `3 created, 1 unknown`, "" if there are none."""
+    parts = [f"{number} {name}" for name, number in sorted(counts.items()) if number]
+    return ", ".join(parts)

@@ -1,0 +1,90 @@
+"""Traces by OpenTelemetry and error reports by Sentry, each only if configured.
+
+Their packages are imported only then. Each process calls `start` once, after it was
+forked, because both send from a thread.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from killthenoise import __version__
+from killthenoise.error_reports import hide_in
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+
+NOTHING: Any = {"mode": "off"}
+HEADERS: Any = {
+    "mode": "allowlist",
+    "terms": ["content-type", "content-length", "user-agent", "x-request-id"],
+}
+
+
+def start() -> None:
+    """Start what the settings ask for, before Django loads its middleware."""
+    if settings.SENTRY_DSN:
+        start_sentry(settings.SENTRY_DSN)
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+            OTLPSpanExporter,
+        )
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        start_tracing(BatchSpanProcessor(OTLPSpanExporter()))
+
+
+def start_sentry(dsn: str, **options: Any) -> None:
+    """Report errors. No variable of a frame, body, cookie or address is sent."""
+    import sentry_sdk
+
+    sentry_sdk.init(
+        dsn,
+        release=__version__,
+        data_collection={
+            "user_info": False,
+            "cookies": NOTHING,
+            "http_headers": {"request": HEADERS},
+            "http_bodies": [],
+            "url_query_params": NOTHING,
+            "database_query_data": False,
+            "stack_frame_variables": False,
+        },
+        before_send=lambda event, hint: hide_in(event),
+        trace_propagation_targets=[],  # nothing of Sentry goes to Jira
+        **options,
+    )
+
+
+def start_tracing(processor: "SpanProcessor") -> None:
+    """Trace requests, statements and calls of Jira. The OTEL_ variables say how.
+
+    The W3C trace context of a caller is taken up and passed on to Jira; its baggage,
+    which could be anything, is not.
+    """
+    from opentelemetry import trace
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    from opentelemetry.instrumentation.django import DjangoInstrumentor
+    from opentelemetry.instrumentation.psycopg2 import Psycopg2Instrumentor
+    from opentelemetry.instrumentation.requests import RequestsInstrumentor
+    from opentelemetry.propagate import set_global_textmap
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace.propagation.tracecontext import (
+        TraceContextTextMapPropagator,
+    )
+
+    os.environ.setdefault("OTEL_SERVICE_NAME", "killthenoise")
+    resource = Resource.create({"service.version": __version__})
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(processor)
+    trace.set_tracer_provider(provider)
+    set_global_textmap(TraceContextTextMapPropagator())
+    for instrumentor in (
+        DjangoInstrumentor,
+        RequestsInstrumentor,
+        Psycopg2Instrumentor,
+        CeleryInstrumentor,
+    ):
+        instrumentor().instrument()
