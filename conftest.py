@@ -43,7 +43,7 @@ def start_postgres() -> str:
 os.environ["DJANGO_SETTINGS_MODULE"] = "killthenoise.settings"
 os.environ["DJANGO_DEBUG"] = "true"
 os.environ["JIRA_ALLOW_INSECURE"] = "true"
-for name in ("TENANT", "ADDRESS", "CONNECT"):
+for name in ("TENANT", "ADDRESS", "CONNECT", "WEBHOOK"):
     os.environ[f"THROTTLE_{name}"] = "none"
 if "DATABASE_URL" not in os.environ:
     os.environ["DATABASE_URL"] = start_postgres()

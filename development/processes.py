@@ -16,7 +16,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 STARTUP_S = 30
-NO_THROTTLES = {f"THROTTLE_{name}": "none" for name in ("TENANT", "ADDRESS", "CONNECT")}
+THROTTLES = ("TENANT", "ADDRESS", "CONNECT", "WEBHOOK")
+NO_THROTTLES = {f"THROTTLE_{name}": "none" for name in THROTTLES}
 Process = subprocess.Popen[bytes]
 
 

@@ -21,6 +21,7 @@ from integrations.auth_failures import record_auth_failure, record_login
 from integrations.errors import REFUSALS
 from integrations.models import Integration
 from integrations.preflight import Preflight, run_preflight
+from integrations.webhooks import erase_webhook_secrets
 from killthenoise.api.slots import outgoing_slot
 
 INPUT_FIELDS = {
@@ -133,10 +134,11 @@ def update_integration(
 
 
 def disconnect_jira(*, integration: Integration) -> None:
-    """Deactivate the integration and erase its token. Its history is kept."""
+    """Deactivate the integration and erase its secrets. Its history is kept."""
     integration.is_active = False
     integration.api_token = ""  # nosec B105
     integration.save(update_fields=["is_active", "api_token", "updated_at"])
+    erase_webhook_secrets(integration)
 
 
 def _get_or_build(tenant_id: UUID, base_url: str) -> Integration:

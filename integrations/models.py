@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.encrypted_field import EncryptedTextField
@@ -103,6 +104,42 @@ class Integration(models.Model):
         self.auth_failures = 0
         self.last_sync_status = self.SyncStatus.NEVER
         self.sync_error_message = ""
+
+
+class WebhookSecretQuerySet(models.QuerySet["WebhookSecret"]):
+    def valid(self) -> Self:
+        """The secrets that sign webhooks now: the current one, and a replaced one."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+
+
+class WebhookSecret(models.Model):
+    """The secret with which Jira signs its webhooks for an integration.
+
+    One that was replaced stays valid until `expires_at`, so that Jira can be given the
+    new one in the meantime.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    integration = models.ForeignKey(
+        Integration, on_delete=models.CASCADE, related_name="webhook_secrets"
+    )
+    secret = EncryptedTextField(bound_to=["integration_id"])
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WebhookSecretQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["integration"],
+                condition=Q(expires_at=None),
+                name="webhooksecret_one_current",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"webhook secret of {self.integration_id}"
 
 
 class SitePace(models.Model):

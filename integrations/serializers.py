@@ -54,6 +54,13 @@ class TicketTargetSerializer(ProjectAndTypeSerializer):
     settings = IntegrationSettingsSerializer(required=False)
 
 
+class WebhookSecretSerializer(serializers.Serializer[Any]):
+    """What an administrator of Jira enters there."""
+
+    secret = serializers.CharField(help_text="It is shown this once.")
+    url = serializers.URLField()
+
+
 class ConnectSerializer(TicketTargetSerializer):
     """The site, the account and its API token. Unknown keys are ignored."""
 

@@ -22,6 +22,7 @@ from integrations.errors import (
     NoActiveIntegration,
     TicketNotInJira,
 )
+from integrations.jira.bulk_fetch import IssueStates
 from integrations.jira.client import CreatedIssue, NewIssue, WebLink
 from integrations.jira.errors import (
     JiraContentTooLong,
@@ -173,6 +174,21 @@ def can_browse(account: Integration, project_key: str, *, deadline: float) -> bo
     with recording_auth_failures(account):
         has_permission = jira_client(account).metadata.has_permission
         return has_permission("BROWSE_PROJECTS", project_key, deadline=deadline)
+
+
+def fetch_tickets(
+    account: Integration, ids: Sequence[str], *, deadline: float
+) -> IssueStates:
+    """Return the present state of at most 100 tickets, by their immutable ids.
+
+    It is called so often that it must also record that Jira accepts the credentials
+    again: a few rejected logins in many days are not in a row.
+    """
+    with recording_auth_failures(account):
+        states = jira_client(account).fetch_issues(ids, deadline=deadline)
+    if account.auth_failures:
+        record_success(account)
+    return states
 
 
 def add_remote_link(account: Integration, link: WebLink, *, deadline: float) -> None:

@@ -16,6 +16,11 @@ urlpatterns = [
     re_path(
         f"^integrations/{ONE}", views.IntegrationView.as_view(), name="integration"
     ),
+    re_path(
+        f"^integrations/{TENANT}/(?P<integration_id>[^/]+)/webhook-secret/?$",
+        views.WebhookSecretView.as_view(),
+        name="webhook-secret",
+    ),
     re_path(f"^status/{ONE}", views.StatusView.as_view(), name="jira-status"),
     re_path(f"^projects/{ONE}", views.ProjectListView.as_view(), name="jira-projects"),
     re_path(

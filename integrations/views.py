@@ -1,5 +1,6 @@
 """The endpoints of a tenant's Jira: connect, update, check, read from it."""
 
+from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +12,9 @@ from integrations.accounts import get_integration
 from integrations.errors import (
     CONNECT_REFUSALS,
     REFUSALS,
+    IntegrationDisconnected,
     IntegrationNotFound,
+    SecretUnreadable,
     TicketNotInJira,
 )
 from integrations.models import Integration
@@ -35,8 +38,10 @@ from integrations.serializers import (
     QuerySerializer,
     StatusSerializer,
     UpdateSerializer,
+    WebhookSecretSerializer,
     status_data,
 )
+from integrations.webhooks import make_webhook_secret
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import envelope, list_envelope, operation
 from killthenoise.api.request_data import get_caller, validated, validated_query
@@ -184,6 +189,29 @@ class StatusView(APIView):
         integration = get_tenant_integration(request, integration_id)
         preflight = check_integration(integration=integration)
         return Response(status_data(integration, preflight))
+
+
+class WebhookSecretView(APIView):
+    @operation(
+        "makeWebhookSecret",
+        tag=TAG,
+        parameters=INTEGRATION,
+        response=envelope("WebhookSecret", WebhookSecretSerializer()),
+        raises=[IntegrationNotFound, IntegrationDisconnected, SecretUnreadable],
+    )
+    def post(self, request: Request, tenant: str, integration_id: str) -> Response:
+        """Make a secret for Jira's webhooks, which is shown this once.
+
+        With it and the URL, an administrator of Jira adds a webhook there. Then a
+        ticket's new status is shown within seconds. The secret before this one stays
+        valid for a day.
+        """
+        with audited(request, Action.JIRA_WEBHOOK, Integration, integration_id):
+            integration = get_tenant_integration(request, integration_id)
+            secret = make_webhook_secret(integration=integration)
+        path = reverse("jira-webhook", args=[integration.pk])
+        data = {"secret": str(secret), "url": request.build_absolute_uri(path)}
+        return success(data, "Enter both in Jira; the secret is not shown again")
 
 
 class ProjectListView(APIView):

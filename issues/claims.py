@@ -5,10 +5,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from integrations.models import Integration
 from integrations.routes import (
@@ -58,7 +59,7 @@ def claim(
     """
     request.request_hash = _hash_content(request, asked)
     if creation_sql.is_usable() and not allow_another:
-        request.idempotency_key = client_key or _derive_key(request, unlinked=0)
+        request.idempotency_key = client_key or _derive_key(request, generation=0)
         if quickly := _claim_quickly(request, asked):
             return quickly
     return atomically(lambda: _claim(request, client_key, allow_another, asked))
@@ -101,8 +102,8 @@ def _claim(
     if group is None:
         raise GroupNotFound
     live = _live_requests(request, client_key)
-    unlinked = sum(row.unlinked_at is not None for row in live)
-    request.idempotency_key = client_key or _derive_key(request, unlinked)
+    generation = sum(bool(row.unlinked_at or row.gone_at) for row in live)
+    request.idempotency_key = client_key or _derive_key(request, generation)
     if created := _find_created(request, live, allow_another=allow_another):
         relink(created)
         return Claim(ticket=JiraTicket.of(created))
@@ -132,17 +133,21 @@ def _address(
     request.issue_type = target.issue_type
 
 
-def _live_requests(request: TicketRequest, client_key: str) -> Sequence[TicketRequest]:
-    """Return the open and created requests of the group, and the one with the key."""
+def _live_requests(request: TicketRequest, client_key: str) -> Sequence[Any]:
+    """Return the open and created requests of the group, and the one with the key.
+
+    `ticket_gone_at` is set if the request's ticket is gone from Jira now.
+    """
     related = Q(group=request.group_id)
     if client_key:
         related |= Q(idempotency_key=client_key)
     live = TicketRequest.objects.for_tenant(request.tenant_id).live().filter(related)
+    live = live.annotate(ticket_gone_at=F("report__ticket__gone_at"))
     return list(live.defer("description").order_by("created_at"))
 
 
 def _find_created(
-    request: TicketRequest, live: Sequence[TicketRequest], *, allow_another: bool
+    request: TicketRequest, live: Sequence[Any], *, allow_another: bool
 ) -> TicketRequest | None:
     """Return the earlier request whose ticket is the one asked for.
 
@@ -153,17 +158,25 @@ def _find_created(
         same_content = row.request_hash == request.request_hash
         if same_key and not same_content:
             raise IdempotencyKeyReused
-        same = same_content and not (row.unlinked_at or allow_another)
+        released = row.unlinked_at or row.ticket_gone_at or allow_another
+        same = same_content and not released
         if row.state == State.CREATED and (same_key or same):
-            return row
+            return cast(TicketRequest, row)
     return None
 
 
 def _require_no_ticket(group_id: UUID) -> None:
-    """Raise TicketExists, which names the newest ticket, if the group has one."""
-    tickets = Report.objects.jira().filter(group=group_id).order_by("-created_at")
-    for ticket in tickets[:1]:
-        raise TicketExists(ticket_key=ticket.external_id, ticket_url=ticket.url)
+    """Raise TicketExists if the group has a ticket that is not gone from Jira.
+
+    It names the newest one that is not done, else the newest.
+    """
+    reports = Report.objects.jira().filter(group=group_id, ticket__gone_at=None)
+    newest_first = reports.select_related("ticket").order_by("-created_at")
+    if tickets := list(newest_first):
+        ticket = min(tickets, key=lambda report: report.is_done)
+        raise TicketExists(
+            ticket_key=ticket.external_id, ticket_url=ticket.url, done=ticket.is_done
+        )
 
 
 def _hash_content(request: TicketRequest, asked: AskedTarget) -> str:
@@ -173,10 +186,11 @@ def _hash_content(request: TicketRequest, asked: AskedTarget) -> str:
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
 
 
-def _derive_key(request: TicketRequest, unlinked: int) -> str:
+def _derive_key(request: TicketRequest, generation: int) -> str:
     """Return the key of a request whose client sent none: two clicks have the same.
 
-    `unlinked` is the generation: the number of the group's tickets that were unlinked.
-    So the same text creates a new ticket after an unlink.
+    `generation` is the number of the group's tickets that were unlinked, or were gone
+    from Jira once. It only grows, also if a ticket comes back, and each request that a
+    claim ignores has made it grow. So the same text then has a key that none has.
     """
-    return hashlib.sha256(f"{request.request_hash}:{unlinked}".encode()).hexdigest()
+    return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()

@@ -35,7 +35,8 @@ SELECT account.*, issue_group.severity AS group_severity,
   live.id AS live_id, live.state AS live_state, live.request_hash AS live_hash,
   live.base_url AS ticket_site, live.jira_issue_id AS ticket_id,
   live.ticket_key, live.ticket_url,
-  live.report_id IS NOT NULL AND live.unlinked_at IS NULL AS is_linked
+  live.report_id IS NOT NULL AND live.unlinked_at IS NULL AND live.gone_at IS NULL
+    AS is_linked
 FROM "issues_aiissuegroup" issue_group
 JOIN "integrations_integration" account ON account.tenant_id = issue_group.tenant_id
   AND account.provider = 'jira' AND account.is_active

@@ -48,12 +48,15 @@ class TicketExists(ServiceError):
     title = "The group has a ticket already"
     http_status = 409
 
-    def __init__(self, *, ticket_key: str, ticket_url: str) -> None:
+    def __init__(self, *, ticket_key: str, ticket_url: str, done: bool = False) -> None:
+        which = ", which is done" if done else ""
         super().__init__(
-            f"This group already has the ticket {ticket_key}. Open it, or choose "
-            "‘Create another’."
+            f"This group already has the ticket {ticket_key}{which}. Open it, or "
+            "choose ‘Create another’."
         )
         self.data = {"ticket_key": ticket_key, "ticket_url": ticket_url}
+        if done:
+            self.data["done"] = True
 
 
 class IdempotencyKeyReused(ServiceError):

@@ -252,10 +252,16 @@ def _relink_tickets(groups: Mapping[UUID, AIIssueGroup]) -> None:
 
 
 def _get_former_keys(group_ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
-    """Return the group and the former key of each ticket that was moved in Jira."""
-    created = TicketRequest.objects.created().filter(group__in=list(group_ids))
+    """Return the group and the former keys of each ticket that was moved in Jira."""
+    ids = list(group_ids)
+    created = TicketRequest.objects.created().filter(group__in=ids)
     moved = created.exclude(report=None).exclude(report__external_id=F("ticket_key"))
-    return set(moved.values_list("group_id", "ticket_key"))
+    former = set(moved.values_list("group_id", "ticket_key"))
+    followed = Report.objects.filter(group__in=ids, ticket__isnull=False)
+    keys = followed.exclude(ticket__former_keys=[])
+    for group_id, names in keys.values_list("group_id", "ticket__former_keys"):
+        former |= {(group_id, name) for name in names}
+    return former
 
 
 def _update(model: type[T], rows: Iterable[T], fields: Sequence[str]) -> None:

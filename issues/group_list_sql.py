@@ -49,7 +49,7 @@ BEGIN
       'url', coalesce(ticket.url, report.url),
       'title', coalesce(ticket.title, report.title),
       'status', nullif(ticket.status, ''),
-      'status_category', nullif(ticket.status_category, ''),
+      'status_category', coalesce(ticket.status_category, ''),
       'assignee', nullif(ticket.assignee, ''),
       'checked_at', {show_time("ticket.checked_at")},
       'gone', ticket.gone_at IS NOT NULL,

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,9 @@ from rest_framework.renderers import JSONRenderer
 from issues import group_list_sql, group_search
 from issues.group_filters import GONE, Filters, Place
 from issues.group_search import is_bounded
-from issues.models import AIIssueGroup, Report, Ticket
+from issues.models import AIIssueGroup, Report
 from issues.models.groups import SEVERITY
-from issues.serializers import GroupSerializer
+from issues.serializers import GroupSerializer, describe_ticket
 
 Page = tuple[list[str], str | None]
 
@@ -115,29 +116,15 @@ def show_groups(groups: Sequence[AIIssueGroup]) -> list[dict[str, Any]]:
     """Return groups as the API shows them, with two more queries."""
     sources: defaultdict[UUID, list[Any]] = defaultdict(list)
     tickets: defaultdict[UUID, list[Any]] = defaultdict(list)
+    newest: dict[UUID, datetime] = {}
     reports = Report.objects.filter(group__in=groups)
-    for group_id, source, count in reports.count_by_source():
+    for group_id, source, count, newest_at in reports.count_by_source():
         sources[group_id].append({"source": source, "count": count})
-    linked = reports.jira().select_related("ticket").with_recurrence()
-    for report in linked.order_by("-created_at"):
-        tickets[report.group_id].append(show_ticket(report))
+        if source != Report.JIRA:
+            newest[group_id] = max(newest.get(group_id, newest_at), newest_at)
+    linked = reports.jira().select_related("ticket").order_by("-created_at")
+    for report in linked:
+        shown = describe_ticket(report, newest_feedback=newest.get(report.group_id))
+        tickets[report.group_id].append(shown)
     context = {"sources": sources, "jira_tickets": tickets}
     return list(GroupSerializer(groups, many=True, context=context).data)
-
-
-def show_ticket(report: Any) -> dict[str, Any]:
-    """Return a linked ticket as the API shows it."""
-    ticket = report.ticket or Ticket(
-        key=report.external_id, url=report.url, title=report.title
-    )
-    return {
-        "key": ticket.key,
-        "url": ticket.url,
-        "title": ticket.title,
-        "status": ticket.status or None,
-        "status_category": ticket.status_category or None,
-        "assignee": ticket.assignee or None,
-        "checked_at": ticket.checked_at,
-        "gone": ticket.gone_at is not None,
-        "recurred": report.has_recurred,
-    }

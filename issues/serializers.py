@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -106,22 +107,50 @@ class SourceSerializer(serializers.Serializer[Any]):
 
 
 class JiraTicketSerializer(serializers.Serializer[Any]):
-    """A linked ticket as Jira last showed it; null where that is not known yet."""
+    """A ticket of a group, as Jira last showed it; a list never calls Jira."""
 
     key = serializers.CharField()
     url = serializers.CharField()
     title = serializers.CharField()
-    status = serializers.CharField(allow_null=True)
+    status = serializers.CharField(
+        allow_null=True, help_text="The status's name; null before the first reading."
+    )
     status_category = serializers.ChoiceField(
-        [value for value in Ticket.Category.values if value], allow_null=True
+        choices=Ticket.Category.choices, help_text='"" if it is not known.'
     )
     assignee = serializers.CharField(allow_null=True)
-    checked_at = serializers.DateTimeField(allow_null=True)
-    gone = serializers.BooleanField(help_text="Jira no longer has the ticket.")
-    recurred = serializers.BooleanField(
-        help_text="The group has a report that is newer than the moment when the "
-        "ticket was done."
+    checked_at = serializers.DateTimeField(
+        allow_null=True, help_text="When Jira last showed the ticket."
     )
+    gone = serializers.BooleanField(help_text="Whether Jira has it no more.")
+    recurred = serializers.BooleanField(
+        help_text="Whether a report of the group is newer than the ticket's end."
+    )
+
+
+def describe_ticket(
+    report: Report, *, newest_feedback: datetime | None
+) -> dict[str, Any]:
+    """Return what the API says of a ticket. group_list_sql says the same in SQL.
+
+    `newest_feedback` is the time of the group's newest report that is no ticket.
+    """
+    seen = report.ticket or Ticket(
+        key=report.external_id, url=report.url, title=report.title
+    )
+    done_at = seen.done_at
+    recurred = bool(done_at and newest_feedback and newest_feedback > done_at)
+    return {
+        "key": seen.key,
+        "url": seen.url,
+        "title": seen.title,
+        "status": seen.status or None,
+        "status_category": seen.status_category,
+        "assignee": seen.assignee or None,
+        "checked_at": seen.checked_at,
+        "gone": bool(seen.gone_at),
+        "recurred": recurred,
+    }
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})

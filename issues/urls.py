@@ -1,11 +1,11 @@
-"""URLs of issue groups and of generated descriptions.
+"""URLs of issue groups, of generated descriptions, and of Jira's webhooks.
 
 Each also works with a trailing slash, without a redirect.
 """
 
 from django.urls import re_path
 
-from issues import views
+from issues import views, webhooks
 from issues.job_views import CreateJiraTicketsView, JobView
 from issues.previews import TicketPreviewView
 
@@ -51,5 +51,13 @@ ai_urlpatterns = [
         "^generate-jira-description/?$",
         views.GenerateDescriptionView.as_view(),
         name="generate-jira-description",
+    ),
+]
+
+jira_urlpatterns = [
+    re_path(
+        "^webhooks/(?P<integration_id>[^/]+)/?$",
+        webhooks.WebhookView.as_view(),
+        name="jira-webhook",
     ),
 ]

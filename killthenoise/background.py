@@ -10,6 +10,7 @@ due again.
 """
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,6 +23,9 @@ from killthenoise import missing_tables
 from killthenoise.api.database import release_connection
 
 Function = Callable[[], Counter[str] | None]
+
+stopping = threading.Event()
+"""Set when this process is told to end. Work that goes on for long looks at it."""
 
 logger = logging.getLogger(__name__)
 

@@ -136,9 +136,11 @@ LEASE_S = env.float("LEASE_S", 60, validate=positive)
 RECONCILE_HORIZON_S = env.float("RECONCILE_HORIZON_S", 180, validate=not_negative)
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", 900, validate=positive)
 SWEEP_OVERLAP_S = env.float("SWEEP_OVERLAP_S", 24 * 3600, validate=positive)
+TICKET_POLL_S = env.float("TICKET_POLL_S", 60, validate=positive)
 THROTTLE_TENANT = rate("THROTTLE_TENANT", "600/min")
 THROTTLE_ADDRESS = rate("THROTTLE_ADDRESS", "1200/min")
 THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
+THROTTLE_WEBHOOK = rate("THROTTLE_WEBHOOK", "600/min")
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "")
 REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
@@ -313,6 +315,7 @@ REST_FRAMEWORK = {
         "tenant": THROTTLE_TENANT,
         "address": THROTTLE_ADDRESS,
         "connect": THROTTLE_CONNECT,
+        "webhook": THROTTLE_WEBHOOK,
     },
     "DEFAULT_PARSER_CLASSES": ["killthenoise.api.parsers.JSONBodyParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from issues.urls import ai_urlpatterns, job_urlpatterns
+from issues.urls import ai_urlpatterns, jira_urlpatterns, job_urlpatterns
 from killthenoise import __version__
 from killthenoise.views import SchemaView, index
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("api/issues/", include("issues.urls")),
     path("api/ai/", include(ai_urlpatterns)),
+    path("api/jira/", include(jira_urlpatterns)),
     path("api/jobs/", include(job_urlpatterns)),
     path("api/jira/", include("integrations.urls")),
     re_path("^api/schema/?$", SchemaView.as_view(), name="schema"),

@@ -10,6 +10,7 @@ from development.sandbox import control_page
 from development.sandbox.faults import KINDS
 from development.sandbox.http import Request, Response
 from development.sandbox.state import DEFAULT_EMAIL, PERMISSIONS
+from development.sandbox.statuses import STATUSES
 
 if TYPE_CHECKING:
     from development.sandbox.server import Sandbox
@@ -112,7 +113,28 @@ CALLS = (
         operations.move_ticket,
         {"project": "OPS"},
     ),
+    Call(
+        "POST",
+        "/tickets/{key}/status",
+        f"Give a ticket another status: {', '.join(STATUSES)}.",
+        operations.set_status,
+        {"status": "Done"},
+    ),
     Call("DELETE", "/tickets/{key}", "Delete a ticket.", operations.delete_ticket),
+    Call(
+        "GET",
+        "/webhooks",
+        "List the webhooks, and the latest events that were sent.",
+        operations.list_webhooks,
+    ),
+    Call(
+        "POST",
+        "/webhooks",
+        "Add a webhook. Each change of a ticket is sent there, signed with the secret.",
+        operations.add_webhook,
+        {"url": "http://127.0.0.1:8000/api/jira/webhooks/…", "secret": "…"},
+    ),
+    Call("DELETE", "/webhooks", "Remove all webhooks.", operations.remove_webhooks),
     Call(
         "POST",
         "/index",

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from development.sandbox import settings
+from development.sandbox import changes, settings
 from development.sandbox.http import Request, Response
 from development.sandbox.state import (
     ISSUE_TYPES,
@@ -15,6 +15,7 @@ from development.sandbox.state import (
     Ticket,
 )
 from development.sandbox.tickets import complete_fields
+from development.sandbox.webhooks import Webhook
 
 if TYPE_CHECKING:
     from development.sandbox.server import Sandbox
@@ -73,12 +74,34 @@ def _add_tickets(
 
 def move_ticket(sandbox: "Sandbox", body: dict[str, Any], key: str) -> Response:
     _check_project(body.get("project"))
-    moved = sandbox.state.move(key, body["project"])
+    moved = changes.move(sandbox.state, key, body["project"])
     return Response(200, _as_json(moved)) if moved else _no_ticket(key)
 
 
 def delete_ticket(sandbox: "Sandbox", request: Request, key: str) -> Response:
-    return Response(204) if sandbox.state.delete(key) else _no_ticket(key)
+    return Response(204) if changes.delete(sandbox.state, key) else _no_ticket(key)
+
+
+def set_status(sandbox: "Sandbox", body: dict[str, Any], key: str) -> Response:
+    changed = changes.set_status(sandbox.state, key, str(body.get("status")))
+    return Response(200, _as_json(changed)) if changed else _no_ticket(key)
+
+
+def list_webhooks(sandbox: "Sandbox", request: Request) -> Response:
+    return Response(200, sandbox.state.webhooks.as_json())
+
+
+def add_webhook(sandbox: "Sandbox", body: dict[str, Any]) -> Response:
+    webhook = Webhook(**body)
+    if not webhook.url.startswith(("http://", "https://")):
+        raise ValueError("url must begin with http:// or https://.")
+    sandbox.state.webhooks.registered.append(webhook)
+    return Response(201, sandbox.state.webhooks.as_json())
+
+
+def remove_webhooks(sandbox: "Sandbox", request: Request) -> Response:
+    sandbox.state.webhooks.reset()
+    return Response(204)
 
 
 def _no_ticket(key: str) -> Response:

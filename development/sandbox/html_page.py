@@ -25,6 +25,8 @@ aside { border: 1px solid var(--line); border-radius: 8px; height: fit-content;
 dl { display: grid; gap: .4rem 1rem; margin: 0;
   grid-template-columns: minmax(5rem, auto) minmax(0, 1fr); }
 dd, dd > p, td > p, th > p { margin: 0; } aside > h2:first-child { margin-top: 0; }
+form { display: flex; flex-wrap: wrap; gap: .35rem; margin-bottom: .5rem; }
+button, input, select { font: inherit; font-size: .85rem; min-width: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 td, th { border-bottom: 1px solid var(--line); padding: .45rem .6rem;

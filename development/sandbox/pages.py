@@ -8,6 +8,7 @@ from typing import Any
 from development.sandbox.adf_html import render_adf, render_link
 from development.sandbox.html_page import render_page, render_table, render_terms
 from development.sandbox.http import Request, Response
+from development.sandbox.page_forms import handle_form, render_forms
 from development.sandbox.state import PROJECTS, State, Ticket
 from development.sandbox.validation import FIELDS
 
@@ -17,14 +18,16 @@ SHOWN_ELSEWHERE = {"project", "summary", "description", "issuetype"}
 
 
 def handle(state: State, request: Request) -> Response | None:
-    """Respond with a page; None if no page has this path."""
+    """Respond with a page, or to its form; None if no page has this path."""
+    key = request.path.removeprefix("/browse/")
+    if request.method == "POST" and key != request.path:
+        return handle_form(state, request, key)
     if request.method != "GET":
         return None
     if request.path == "/":
         return Response(200, render_page("Tickets", _render_list(state)))
-    if not request.path.startswith("/browse/"):
+    if key == request.path:
         return None
-    key = request.path.removeprefix("/browse/")
     ticket = state.find(key)
     if ticket is None:
         text = f"<h1>There is no ticket {escape(key)}</h1><a href='/'>All tickets</a>"
@@ -74,7 +77,7 @@ def _render_ticket(ticket: Ticket) -> str:
         "<h2>Description</h2>"
         f'<div class="description">{_render_field(ticket, "description")}</div>'
         f"{_render_links(ticket)}</main>"
-        f"<aside><h2>Details</h2>{_render_details(ticket)}"
+        f"<aside>{render_forms(ticket)}<h2>Details</h2>{_render_details(ticket)}"
         "<h2>Entity properties</h2>"
         f"{render_terms(properties) if properties else 'None'}</aside></div>"
     )

@@ -17,6 +17,13 @@ from development.sandbox.metadata import (
 )
 from development.sandbox.search import search
 from development.sandbox.state import CLOUD_ID, Account, State
+from development.sandbox.ticket_changes import (
+    bulk_fetch,
+    delete_issue,
+    edit_issue,
+    get_transitions,
+    make_transition,
+)
 from development.sandbox.tickets import (
     NO_ISSUE,
     create_issue,
@@ -111,6 +118,7 @@ UNAUTHENTICATED = error_response(
     401, "Client must be authenticated to access this resource."
 )
 _NO_ISSUES = Response(200, {"issues": [], "isLast": True})
+_NOTHING_FETCHED = Response(200, {"issues": [], "issueErrors": []})
 _NO_PROJECTS = Response(200, {"values": [], "total": 0, "isLast": True})
 _NO_SUCH_PROJECT = error_response(400, project="Specify a valid project ID or key")
 _ISSUE = API + "/issue/(?P<ticket>[^/]+)"
@@ -128,6 +136,11 @@ ROUTES: list[tuple[str, re.Pattern[str], Operation, Response | None]] = [
         ("GET", _META, list_issue_types, _NO_SUCH_PROJECT),
         ("GET", _META + "/(?P<type_id>[^/]+)", list_fields, _NO_SUCH_PROJECT),
         ("GET", _ISSUE, get_issue, NO_ISSUE),
+        ("POST", f"{API}/issue/bulkfetch", bulk_fetch, _NOTHING_FETCHED),
+        ("PUT", _ISSUE, edit_issue, NO_ISSUE),
+        ("DELETE", _ISSUE, delete_issue, NO_ISSUE),
+        ("GET", _ISSUE + "/transitions", get_transitions, NO_ISSUE),
+        ("POST", _ISSUE + "/transitions", make_transition, NO_ISSUE),
         ("POST", _ISSUE + "/remotelink", set_remote_link, NO_ISSUE),
         ("GET", "/_edge/tenant_info", get_tenant_info, None),
     )

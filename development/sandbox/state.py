@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from development.sandbox.webhooks import Webhooks
+
 DEFAULT_EMAIL = "demo@killthenoise.example"
 # These open nothing but the sandbox.
 DEFAULT_API_TOKEN = "sandbox-api-token"  # noqa: S105 # nosec B105
@@ -108,7 +110,8 @@ class Ticket:
     def all_fields(self) -> dict[str, Any]:
         """The fields, with those that Jira sets itself."""
         creator, created = self.creator.as_json(), self.created.isoformat()
-        return {**self.fields, "creator": creator, "created": created}
+        own = {"creator": creator, "created": created}
+        return {"statuscategorychangedate": created, **self.fields, **own}
 
     def set_remote_link(self, link: dict[str, Any]) -> tuple[int, int]:
         """Add a link, or replace the one of its `globalId`; return status and id."""
@@ -144,10 +147,12 @@ class State:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.lock = threading.RLock()
+        self.webhooks = Webhooks()
         self.reset()
 
     def reset(self) -> None:
         """Forget tickets, requests, settings, and accounts other than the first."""
+        self.webhooks.reset()
         with self.lock:
             self.account.denied.clear()
             self.accounts = [self.account]

@@ -6,6 +6,7 @@ from typing import Any
 
 from development.sandbox.http import Request, Response, error_response
 from development.sandbox.state import Account, Project, State, project_as_json
+from development.sandbox.statuses import status_as_json
 from development.sandbox.validation import find_issue_type, find_project, validate
 
 NO_ISSUE = error_response(
@@ -76,6 +77,6 @@ def complete_fields(
         **given,
         "project": project_as_json(project),
         "issuetype": asdict(issue_type),
-        "status": {"id": "1", "name": "To Do"},
+        "status": status_as_json("To Do"),
         "priority": given.get("priority") or {"id": "3", "name": "Medium"},
     }

@@ -3,11 +3,12 @@
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from integrations.jira.bulk_fetch import IssueStates, bulk_fetch
 from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
@@ -105,6 +106,10 @@ class JiraClient:
     def lookup(self) -> IssueLookup:
         """The tickets that the account sees."""
         return IssueLookup(self._http)
+
+    def fetch_issues(self, ids: Sequence[str], *, deadline: float) -> IssueStates:
+        """Return the present state of at most 100 tickets. Raises JiraErrors."""
+        return bulk_fetch(self._http, ids, deadline=deadline)
 
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"

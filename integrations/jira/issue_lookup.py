@@ -230,7 +230,7 @@ class IssueLookup:
         """Parse an issue strictly; None if it lacks the property or another value."""
         value = as_object(issue.get("properties")).get(property_key)
         fields, ticket = as_object(issue.get("fields")), identify(issue, self._http)
-        created = _parse_time(fields.get("created"))
+        created = parse_time(fields.get("created"))
         if not (value and created and ticket):
             return None
         return MarkedIssue(
@@ -256,7 +256,7 @@ def build_jql(project_keys: Sequence[str], words: str) -> str:
     return f"{' AND '.join(clauses)} ORDER BY updated DESC"
 
 
-def _parse_time(value: object) -> datetime | None:
+def parse_time(value: object) -> datetime | None:
     """Read a time such as 2026-01-31T12:00:00.000+0000, None for anything else."""
     try:
         moment = datetime.fromisoformat(str(value)).astimezone(UTC)

@@ -59,7 +59,7 @@ def test_interrupted_rotation_is_finished_by_the_next(
         IntegrationFactory.create(email=f"{number}@example.com")
     settings.FIELD_ENCRYPTION_KEYS = [new_key(), *settings.FIELD_ENCRYPTION_KEYS]
     monkeypatch.setattr(token_rotation, "BATCH", 2)
-    running = token_rotation.rotate_tokens()
+    running = token_rotation.rotate_secrets()
     next(running)  # its batch is committed, and then the process dies
     del running
     after_death = stored()

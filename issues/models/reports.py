@@ -1,6 +1,7 @@
 """The reports in a group: pieces of customer feedback, and the group's tickets."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple, Self
 from uuid import UUID, uuid4
 
@@ -38,9 +39,10 @@ class ReportQuerySet(models.QuerySet["Report"]):
         ordered = self.alias(place=TICKETS_FIRST)
         return ordered.order_by("place", "-created_at", "-pk")
 
-    def count_by_source(self) -> Iterable[tuple[UUID, str, int]]:
-        """The reports of each group id and source, counted, the largest count first."""
-        counted = self.values_list("group_id", "source").annotate(n=models.Count("pk"))
+    def count_by_source(self) -> Iterable[tuple[UUID, str, int, datetime]]:
+        """The count and the newest of each group id and source, the most first."""
+        by_source = self.values_list("group_id", "source")
+        counted = by_source.annotate(n=models.Count("pk"), at=models.Max("created_at"))
         return counted.order_by("-n", "source")
 
     def link_ticket(
@@ -156,6 +158,11 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.title or self.external_id}"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether this is a ticket that is done, as far as we know."""
+        return bool(self.ticket and self.ticket.status_category == Ticket.Category.DONE)
 
     def is_ticket(self, base_url: str, issue_id: str, key: str) -> bool:
         """Whether this is the ticket of a site; by its key where no id is known."""

@@ -1,5 +1,6 @@
 """The tickets in Jira as they were last seen, and the sites that they are on."""
 
+from datetime import timedelta
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -22,9 +23,9 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         """Those that changed according to a webhook, the longest waiting first."""
         return self.filter(hinted_at__isnull=False).order_by("hinted_at")
 
-    def due(self) -> Self:
-        """Those whose next reading is due by schedule, the longest waiting first."""
-        return self.filter(due_at__lte=Now()).order_by("due_at")
+    def due(self, *, within: timedelta = timedelta()) -> Self:
+        """Those whose next reading is due, the longest waiting first."""
+        return self.filter(due_at__lte=Now() + within).order_by("due_at")
 
 
 class Ticket(models.Model):

@@ -35,6 +35,25 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """The tickets that are due are read."""
+
+
+@dataclass(frozen=True)
+class LoseTickets:
+    """The group's tickets are deleted in Jira, and that is noticed: it allows one."""
+
+    group: int
+
+
+@dataclass(frozen=True)
+class RestoreTickets:
+    """Jira shows the group's lost tickets again, which is noticed."""
+
+    group: int
+
+
+@dataclass(frozen=True)
 class Unlink:
     """A person unlinks the group's tickets, which allows one more."""
 
@@ -114,6 +133,9 @@ Operation = (
     CreateTicket
     | Recover
     | Sweep
+    | Follow
+    | LoseTickets
+    | RestoreTickets
     | Unlink
     | LinkByHand
     | Settle
@@ -168,12 +190,14 @@ creations = st.builds(
     st.sampled_from(["", "", "key"]),
     st.sampled_from(list(CREATE_OUTCOMES)),
 )
-recoveries = st.just(Recover()) | st.builds(Sweep, st.booleans())
+recoveries = st.just(Recover()) | st.builds(Sweep, st.booleans()) | st.just(Follow())
 waits = st.builds(Wait, st.sampled_from([5, RECOVERY_S + 1, LEASE_S + 1, 100, 300]))
 by_people = (
     st.builds(Unlink, groups)
     | st.builds(LinkByHand, groups, st.booleans())
     | st.builds(Settle, groups)
+    | st.builds(LoseTickets, groups)
+    | st.builds(RestoreTickets, groups)
 )
 of_groups = st.builds(DeleteGroup, groups) | st.builds(SendGroup, groups)
 often_ok = st.sampled_from(["ok", *SEARCH_STATES])  # "ok" is twice as likely

@@ -7,11 +7,18 @@ from uuid import UUID
 
 from django.db import models, transaction
 
-from issues.models import AIIssueGroup, Report, Sweep, TicketRequest
+from issues.models import (
+    AIIssueGroup,
+    FollowedSite,
+    Report,
+    Sweep,
+    Ticket,
+    TicketRequest,
+)
 
-TABLES: tuple[type[models.Model], ...] = (AIIssueGroup, Report, TicketRequest, Sweep)
-AGES = (TicketRequest, Sweep)
+AGES = (Ticket, TicketRequest, Sweep, FollowedSite)
 """The tables whose times age while the database's clock stands still."""
+TABLES: tuple[type[models.Model], ...] = (AIIssueGroup, Ticket, Report, *AGES[1:])
 
 
 @dataclass(frozen=True)
@@ -62,4 +69,5 @@ AGED_COLUMNS = {
     "started_at",
     "position",
     "due_at",
+    "missing_since",
 }

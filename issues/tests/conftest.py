@@ -6,7 +6,9 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from development.sandbox import Sandbox
-from issues.models import AIIssueGroup, TicketRequest
+from integrations.models import Integration
+from issues.following import follow_due
+from issues.models import AIIssueGroup, Ticket, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
 
@@ -29,3 +31,11 @@ def unknown_request(api: Api, group: AIIssueGroup, jira: Sandbox) -> TicketReque
     jira.inject("reset_after_create")
     api.create(group)
     return TicketRequest.objects.get()
+
+
+@pytest.fixture
+def ticket(api: Api, group: AIIssueGroup, integration: Integration) -> Ticket:
+    """A ticket that was created and read once."""
+    assert api.create(group).status_code == 200
+    follow_due()
+    return Ticket.objects.get()

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,10 +25,12 @@ from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues import linking, recovery, services, settlement, sweep
 from issues.errors import TicketExists
+from issues.following import follow_due
 from issues.group_import import GroupData, put_group
 from issues.locking import lock_group
-from issues.models import AIIssueGroup, Report, TicketRequest
+from issues.models import AIIssueGroup, FollowedSite, Report, TicketRequest
 from issues.models import Sweep as SweepRow
+from issues.models import Ticket as TicketRow
 from issues.recovery import RECOVERY_S
 from issues.settlement import CannotSettle
 from issues.tests import actions
@@ -40,11 +42,14 @@ from issues.tests.actions import (
     CreateTicket,
     DeleteClaim,
     DeleteGroup,
+    Follow,
     LinkByHand,
+    LoseTickets,
     Operation,
     Recover,
     ReplaceAccount,
     RestoreBackup,
+    RestoreTickets,
     RunningAction,
     SendGroup,
     SetLag,
@@ -57,6 +62,7 @@ from issues.tests.actions import (
 from issues.tests.backup import Backup
 from issues.tests.factories import GroupFactory
 from issues.tests.fake_jira import CREATE_OUTCOMES, URL, FakeJira, ProcessKilled, Ticket
+from issues.tests.recovery_helpers import age_tickets
 from issues.tests.usual_way import use_the_usual_way
 from killthenoise.api.authentication import Caller
 from killthenoise.audit.models import AuditEvent
@@ -65,6 +71,7 @@ from killthenoise.errors import ServiceError
 CLOCK = time.clock_gettime
 ACCOUNTS = ("first@example.com", "second@example.com")
 ALL = timedelta(days=2)
+DAY_S = 24 * 3600
 
 
 class ExactlyOnce(RuleBasedStateMachine):
@@ -74,6 +81,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         super().__init__()
         for model in (Report, TicketRequest, AIIssueGroup, SweepRow, Integration):
             model.objects.all().delete()
+        for followed in (TicketRow, FollowedSite):
+            followed.objects.all().delete()
         self.integration = IntegrationFactory.create(base_url=URL, email=ACCOUNTS[0])
         tenant_id = self.integration.tenant_id
         self.groups = GroupFactory.create_batch(GROUPS, tenant_id=tenant_id)
@@ -83,12 +92,14 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.errors: list[Exception] = []
         self.unlinks: Counter[Any] = Counter()
         self.unlinked: frozenset[str] = frozenset()  # ids of tickets
+        self.losses: set[tuple[UUID, str, datetime]] = set()
         self.broken: set[UUID] = self.jira.broken
         self.backups: list[tuple[Backup, frozenset[str]]] = []
         self.patches = ExitStack()
         self.jira.mock_requests(self.patches.enter_context(requests_mock.Mocker()))
         self.patch = self.patches.enter_context(pytest.MonkeyPatch.context())
         self.patch.setattr(time, "clock_gettime", self.get_lease_clock)
+        self.patch.setattr("issues.following.SITE_PAUSE_S", 0)
         self.patches.enter_context(connection.execute_wrapper(self.before_statement))
 
     @initialize(lag=st.sampled_from([0, 30, 140]), quickly=st.booleans())
@@ -142,6 +153,12 @@ class ExactlyOnce(RuleBasedStateMachine):
             case Sweep(since):
                 with suppress(DatabaseError):  # a backup was restored meanwhile
                     sweep.sweep_since(ALL) if since else sweep.sweep_due()
+            case Follow():
+                follow_due()
+            case LoseTickets(group):
+                self._lose(self.groups[group])
+            case RestoreTickets(group):
+                self._restore_tickets(self.groups[group])
             case Unlink(group):
                 self._unlink(self.groups[group])
             case LinkByHand(group, own):
@@ -182,12 +199,35 @@ class ExactlyOnce(RuleBasedStateMachine):
         finally:
             self.jira.outcomes.pop()
 
+    def _lose(self, group: AIIssueGroup) -> None:
+        """Delete the tickets in Jira, and let the two looks at them pass."""
+        if TicketRequest.objects.open().filter(group=group.pk).exists():
+            self.broken.add(group.pk)  # a ticket is deleted before it is found
+        self.jira.hidden |= {t.id for t in self.jira.tickets if t.group_id == group.pk}
+        for _ in range(2):
+            age_tickets(DAY_S)
+            follow_due()
+
+    def _restore_tickets(self, group: AIIssueGroup) -> None:
+        self.count_losses()
+        self.jira.hidden -= {t.id for t in self.jira.tickets if t.group_id == group.pk}
+        age_tickets(DAY_S)
+        follow_due()
+
+    def count_losses(self) -> None:
+        """Remember the tickets that are gone as far as our database knows."""
+        gone = Report.objects.filter(ticket__gone_at__isnull=False)
+        columns = "group_id", "jira_issue_id", "ticket__gone_at"
+        self.losses |= set(gone.values_list(*columns))
+
     def _unlink(self, group: AIIssueGroup) -> None:
+        self.count_losses()
         reports = Report.objects.jira().filter(group=group.pk)
-        for key, ticket_id in reports.values_list("external_id", "jira_issue_id"):
+        columns = "external_id", "jira_issue_id", "ticket__gone_at"
+        for key, ticket_id, gone_at in reports.values_list(*columns):
             is_open = self._is_open(ticket_id)  # its recovery links it again
             linking.unlink_jira_ticket(group=group, ticket_key=key)
-            self.unlinks[group.pk] += 1
+            self.unlinks[group.pk] += not gone_at  # a loss has allowed one more
             self.unlinked |= set() if is_open else {ticket_id}
 
     def _is_open(self, ticket_id: str) -> bool:
@@ -285,8 +325,13 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert key in {t.key for t in self.jira.tickets if t.group_id == group.pk}
 
     def duplicates_of(self, group: AIIssueGroup) -> int:
-        """Return how many tickets too many the group has. Each unlink allows one."""
-        return len(self.tickets_of(group)) - 1 - self.unlinks[group.pk]
+        """Return how many tickets too many the group has.
+
+        Each unlink allows one, and so does each loss.
+        """
+        self.count_losses()
+        losses = sum(group_id == group.pk for group_id, *_ in self.losses)
+        return len(self.tickets_of(group)) - 1 - self.unlinks[group.pk] - losses
 
     @invariant()
     def no_group_has_too_many_tickets(self) -> None:
@@ -309,6 +354,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         try:
             self.assert_no_action_failed()
             self.jira.search_state, self.jira.lags_beyond_horizon = "ok", False
+            self.count_losses()
+            self.jira.hidden.clear()
             for group in self.groups:
                 self._send_group(group)
             for _ in range(2):

@@ -96,8 +96,8 @@ class FakeJira:
     `run_interleaved` is called whenever others may act: before a request is sent, while
     Jira handles it, and before its response arrives. `outcomes` holds those of the
     POSTs under way; the last one is that of the newest. `sending` has the markers of
-    these POSTs. `broken` has the groups whose ticket Jira created too late, or showed
-    too late.
+    these POSTs. `hidden` has the ids of tickets that were deleted. `broken` has the
+    groups whose ticket Jira created too late, or showed too late.
     """
 
     run_interleaved: Callable[[], None]
@@ -108,6 +108,7 @@ class FakeJira:
     clock_offset: timedelta = timedelta()
     lags_beyond_horizon: bool = False
     sending: list[str] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
     broken: set[UUID] = field(default_factory=set)
     _deadlines: list[datetime] = field(default_factory=list)
 
@@ -131,6 +132,7 @@ class FakeJira:
         api = f"{URL}/rest/api/3"
         mock.post(f"{api}/issue", text=self._create)
         mock.post(f"{api}/search/jql", text=self._search)
+        mock.post(f"{api}/issue/bulkfetch", text=self._bulk_fetch)
         mock.get(re.compile(f"{api}/issue/"), text=self._get)
         mock.get(f"{api}/mypermissions", text=self._permissions)
         mock.get(f"{api}/myself", text="{}")
@@ -206,14 +208,27 @@ class FakeJira:
         """Return a ticket by its key, with its marker."""
         self.run_interleaved()
         key = request.path.rpartition("/")[2].upper()
-        found = (t for t in self.tickets if t.key == key and t.created <= self.now())
-        ticket = next(found, None)
+        ticket = next((t for t in self._shown() if t.key == key), None)
         if ticket is None:
             context.status_code = 404
             return "{}"
         issue = self._show(ticket)
         issue["fields"] |= {"summary": "x", "project": {"key": "SCRUM"}}
         return json.dumps(issue)
+
+    def _shown(self) -> list[Ticket]:
+        """Return the tickets that exist now."""
+        now = self.now()
+        return [t for t in self.tickets if t.created <= now and t.id not in self.hidden]
+
+    def _bulk_fetch(self, request: Any, context: Any) -> str:
+        self.run_interleaved()
+        if failure := self._fail_search(0, context):
+            return failure
+        wanted = request.json()["issueIdsOrKeys"]
+        found = [self._show(t) for t in self._shown() if t.id in wanted]
+        self.run_interleaved()
+        return json.dumps({"issues": found})
 
     def _show(self, ticket: Ticket) -> dict[str, Any]:
         """Return a ticket as Jira shows it, with its marker if it has one."""
@@ -266,7 +281,7 @@ class FakeJira:
         others = [{"id": str(n), "key": f"SCRUM-{n}"} for n in (901, 902, 903)]
         return others + [
             self._show(ticket)
-            for ticket in sorted(self.tickets, key=lambda ticket: ticket.created)
+            for ticket in sorted(self._shown(), key=lambda ticket: ticket.created)
             if oldest <= ticket.created <= newest
             if ticket.marker and (not own or ticket.creator == account)
         ]

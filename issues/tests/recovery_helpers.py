@@ -5,14 +5,14 @@ from datetime import timedelta
 from django.db.models import F
 
 from development.sandbox import Sandbox
-from issues.models import Report, Sweep, TicketRequest
+from issues.models import FollowedSite, Report, Sweep, Ticket, TicketRequest
 
 CREATE = "/rest/api/3/issue"
 SEARCH = "/rest/api/3/search/jql"
 
 
 def age_requests(seconds: float) -> None:
-    """Move the times of all requests and sweeps into the past."""
+    """Move the times of all requests, sweeps and followed tickets into the past."""
     ago = timedelta(seconds=seconds)
     TicketRequest.objects.update(
         created_at=F("created_at") - ago,
@@ -20,12 +20,22 @@ def age_requests(seconds: float) -> None:
         recovering_until=F("recovering_until") - ago,
         finished_at=F("finished_at") - ago,
     )
+    age_tickets(seconds)
     Sweep.objects.update(
         swept_until=F("swept_until") - ago,
         started_at=F("started_at") - ago,
         position=F("position") - ago,
         due_at=F("due_at") - ago,
     )
+
+
+def age_tickets(seconds: float) -> None:
+    """Move the times by which followed tickets are read into the past."""
+    ago = timedelta(seconds=seconds)
+    Ticket.objects.update(
+        due_at=F("due_at") - ago, missing_since=F("missing_since") - ago
+    )
+    FollowedSite.objects.update(due_at=F("due_at") - ago)
 
 
 def assert_linked(jira: Sandbox, key: str = "SCRUM-1") -> None:

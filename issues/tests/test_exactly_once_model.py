@@ -14,11 +14,14 @@ from issues.tests.actions import (
     CreateTicket,
     DeleteClaim,
     DeleteGroup,
+    Follow,
     LinkByHand,
+    LoseTickets,
     Operation,
     Recover,
     ReplaceAccount,
     RestoreBackup,
+    RestoreTickets,
     SendGroup,
     SetSearchState,
     Settle,
@@ -156,4 +159,29 @@ def test_claim_that_is_deleted_while_a_second_click_waits_for_it_is_no_error() -
     for step in range(1, 12):
         model = ExactlyOnce()
         model.create_ticket(Action(creation, interleaved=((step, second),)))
+        model.teardown()
+
+
+@pytest.mark.parametrize(
+    ("title", "other"),
+    [
+        ("Export", LoseTickets(0)),
+        ("Export", RestoreTickets(0)),
+        ("Import", RestoreTickets(0)),
+    ],
+)
+def test_loss_noticed_at_any_step_of_a_click_allows_one_ticket_more_and_no_two(
+    other: Operation, title: str
+) -> None:
+    first, click = (
+        CreateTicket(0, "Export", "", "created"),
+        CreateTicket(0, title, "", "created"),
+    )
+    for step in range(1, 12):
+        model = ExactlyOnce()
+        for operation in (first, Follow(), LoseTickets(0)):
+            model.run(Action(operation))
+        model.create_ticket(Action(click, interleaved=((step, Action(other)),)))
+        model.run(Action(click))
+        model.no_group_has_too_many_tickets()
         model.teardown()

@@ -80,7 +80,8 @@ def test_new_ticket_is_listed_at_once_and_the_order_does_not_change(
             "key": ticket["ticket_key"],
             "url": ticket["ticket_url"],
             "title": CONTENT["title"],
-            **dict.fromkeys(["status", "status_category", "assignee", "checked_at"]),
+            "status_category": "",
+            **dict.fromkeys(["status", "assignee", "checked_at"]),
             "gone": False,
             "recurred": False,
         }

@@ -51,6 +51,9 @@ ERROR: Document = {
         "data": {
             "description": "The ticket that exists.",
             "allOf": [{"$ref": "#/components/schemas/Ticket"}],
+            "properties": {
+                "done": {"type": "boolean", "description": "Set if it is done."}
+            },
         },
     },
 }

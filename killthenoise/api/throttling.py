@@ -87,6 +87,15 @@ class AddressThrottle(OpenThrottle):
         return self.key_of(str(ip_network((address, prefix), strict=False)))
 
 
+class WebhookThrottle(OpenThrottle):
+    """Counts the webhooks of an integration, which has signed them."""
+
+    scope = "webhook"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
+        return self.key_of(str(view.kwargs["integration_id"]).lower())
+
+
 class ConnectTenantThrottle(TenantThrottle):
     scope = "connect"
 

@@ -36,6 +36,7 @@ class AuditEvent(models.Model):
         JIRA_CONNECT = "jira.connect", "Connect Jira"
         JIRA_UPDATE = "jira.update", "Change a Jira integration"
         JIRA_DISCONNECT = "jira.disconnect", "Disconnect Jira"
+        JIRA_WEBHOOK = "jira.webhook_secret", "Make a secret for Jira's webhooks"
         ADMIN_ADD = "admin.add", "Add in the admin"
         ADMIN_CHANGE = "admin.change", "Change in the admin"
         ADMIN_DELETE = "admin.delete", "Delete in the admin"

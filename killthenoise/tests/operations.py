@@ -72,6 +72,9 @@ OPERATIONS = {
         },
         {},
     ),
+    "makeWebhookSecret": Operation(
+        "post", f"{INTEGRATIONS}/{INTEGRATION}/webhook-secret"
+    ),
     "getJiraStatus": Operation("get", f"/api/jira/status/{TENANT}/{INTEGRATION}"),
     "listProjects": Operation("get", f"/api/jira/projects/{TENANT}/{INTEGRATION}"),
     "putGroup": Operation(

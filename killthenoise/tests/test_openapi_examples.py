@@ -36,6 +36,11 @@ from killthenoise.tests.provocations import Scene, provoke
 
 EXAMPLES = project_settings.BASE_DIR / "docs" / "openapi_examples.json"
 SITE = "https://killthenoise.atlassian.net"
+ALWAYS = {
+    "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890",
+    "secret": "the secret, which is shown this once",
+}
+"""Values by their names."""
 SOME_ID, SOME_TIME = "0b5e7a52-7e1b-4a51-9c39-d3a1c2f4e6b8", "2026-01-31T12:00:00Z"
 KNOWN_IDS = {TENANT, GROUP, NEW_GROUP, INTEGRATION, JOB}
 
@@ -99,12 +104,10 @@ def examples() -> Iterator[Examples]:
 
 
 def without_chance(value: Any) -> Any:
-    """Return a body in which ids, times and addresses are always the same."""
+    """Return a body in which ids, secrets, times and addresses are always the same."""
     if isinstance(value, dict):
         return {
-            name: "5f0c1d2e3a4b5c6d7e8f901234567890"
-            if name == "request_id"
-            else without_chance(item)
+            name: ALWAYS.get(name) or without_chance(item)
             for name, item in value.items()
         }
     if isinstance(value, list):

@@ -28,7 +28,7 @@ class Rates:
         self.settings = settings
 
     def set(self, **rates: str) -> None:
-        off = dict.fromkeys(["tenant", "address", "connect"])
+        off = dict.fromkeys(["tenant", "address", "connect", "webhook"])
         framework = {"DEFAULT_THROTTLE_RATES": off | rates}
         self.settings.REST_FRAMEWORK = self.settings.REST_FRAMEWORK | framework
 

@@ -20,7 +20,12 @@ from killthenoise.background import Work, all_work, do
 def test_apps_list_their_work() -> None:
     names = {work.name for work in all_work()}
 
-    assert {"recover_due", "sweep_due", "send_due_remote_links"} <= names
+    assert {
+        "recover_due",
+        "sweep_due",
+        "send_due_remote_links",
+        "follow_tickets",
+    } <= names
 
 
 @pytest.mark.django_db

@@ -55,6 +55,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Creating a ticket:\n\n{demo.curl}\n\n")
             body = demo.create_ticket()
             self.stdout.write(json.dumps(body, indent=2) + "\n\n")
+            demo.add_webhook()
             if not options["once"]:
                 self.stdout.write(demo.describe_pages(body["data"]["ticket_url"]))
                 demo.wait()
@@ -127,6 +128,15 @@ class Demo:
             )
         body: dict[str, Any] = response.json()
         return body
+
+    def add_webhook(self) -> None:
+        """Let the sandbox send a webhook when a ticket changes."""
+        path = f"{self.server}/api/jira/integrations/{TENANT_ID}"
+        [row] = requests.get(path, timeout=STARTUP_S).json()["data"]
+        secret = f"{path}/{row['id']}/webhook-secret"
+        webhook = requests.post(secret, timeout=STARTUP_S).json()["data"]
+        url = f"{self.jira}/_sandbox/webhooks"
+        requests.post(url, json=webhook, timeout=STARTUP_S).raise_for_status()
 
     @property
     def curl(self) -> str:

@@ -1,18 +1,20 @@
-"""The background work: recovery, sweep and remote links, once or repeatedly."""
+"""The background work, once or repeatedly: recovery, sweep, remote links, following."""
 
 import re
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from issues.following import follow_due, follow_tickets, following
 from issues.recovery import recover_due
 from issues.sweep import sweep_due, sweep_since
-from killthenoise.background import all_work, do, in_words
+from killthenoise.background import Work, all_work, do, in_words
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
@@ -44,7 +46,8 @@ class Command(BaseCommand):
     help = (
         "Link the tickets of open ticket requests, and tickets in Jira that are not "
         "recorded. Settle the requests whose ticket does not exist. Add links from "
-        "tickets back to their groups. Many may run at the same time."
+        "tickets back to their groups. Follow what becomes of tickets. Many may run at "
+        "the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -69,22 +72,26 @@ class Command(BaseCommand):
             self.stdout.write(describe(reconcile()))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+        with suppress(KeyboardInterrupt), following():
             while True:
                 self.work_if_possible()
                 time.sleep(options["every"])
-        except KeyboardInterrupt:
-            return
 
     def work_if_possible(self) -> None:
         """Do everything that is due, even if a task fails."""
-        for work in all_work():
+        for work in works():
             do(work)
+
+
+def works() -> list[Work]:
+    """Return what is done one after the other; tickets are followed all the time."""
+    return [work for work in all_work() if work.function is not follow_tickets]
 
 
 def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
-    counts = {work.name: work.function() or Counter() for work in all_work()}
+    counts = {work.name: work.function() or Counter() for work in works()}
+    follow_due()
     linked = Counter(linked=counts[sweep_due.__name__]["linked"])
     return counts[recover_due.__name__] + linked
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from killthenoise.background import Work, all_work, do
+from killthenoise.background import Work, all_work, do, stopping
 from killthenoise.metrics_endpoint import serve_metrics
 
 STOP_S = 10
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
+        stop = stopping
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         if settings.METRICS_BIND:

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('issues', '0005_label_tenant_id'),
+        ('issues', '0008_rule_runs'),
     ]
 
     operations = [

@@ -32,8 +32,7 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('issues', '0006_follow_tickets'),
-        ('issues', '0008_rule_runs'),
+        ('issues', '0009_follow_tickets'),
     ]
 
     operations = [

@@ -1,0 +1,231 @@
+"""The loop that follows tickets: it asks Jira what became of those that are due.
+
+A tenant's tickets on a site are read with the tenant's account there, 100 in a request.
+Each site has a row that says when it may be asked next. Whoever reads it reserves it by
+postponing that, so many loops share the work, and a slow or failing site delays no
+other. `follow_schedule` says when a ticket is due.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.db import Error as AnyDatabaseError
+from django.db import connections
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from integrations.errors import AccountUnusable, JiraAccountGone
+from integrations.jira.bulk_fetch import MAX_IDS
+from integrations.jira.errors import JiraError, JiraProjectInvalid
+from integrations.models import Integration
+from integrations.services import can_browse, fetch_tickets, get_jira_account
+from issues.follow_schedule import (
+    CONFIRM_AFTER,
+    SITE_PAUSE_S,
+    TOGETHER,
+    UNUSABLE_S,
+    get_interval,
+    get_retry,
+)
+from issues.followed_tickets import drop_unlinked, follow_new_tickets
+from issues.models import FollowedSite, Ticket
+from issues.sites import for_each_site
+from issues.ticket_changes import (
+    postpone,
+    record_found,
+    record_missing,
+    rename_reports,
+)
+from killthenoise.background import stopping
+
+TICK_S = 0.25
+"""Seconds between two looks for what is due."""
+AFTER_FAILURE_S = 5
+"""Seconds until the next look if the database fails."""
+THREADS = 16
+"""Sites that are read at the same time."""
+VISIT_S = 15
+"""Seconds for the requests of one visit to a site."""
+RESERVED_S = 60
+"""Seconds for which a site is reserved; if its loop dies, another one takes it then."""
+LOOP_S = 30
+"""Seconds after which the loop ends where another one follows it."""
+ROUND_S = 60
+"""Seconds after which a single run starts no new visit."""
+
+logger = logging.getLogger(__name__)
+
+
+def follow_due() -> int:
+    """Read everything that is due, once; return how many tickets changed."""
+    follow_new_tickets()
+    ends, changed = time.monotonic() + ROUND_S, 0
+    while time.monotonic() < ends and (sites := list(_due_sites(SITE_PAUSE_S))):
+        ready = [site for site in sites if _reserve(site)]
+        changed += sum(for_each_site(_visit, ready))
+        if not ready:
+            time.sleep(TICK_S)
+    return changed
+
+
+def follow_tickets() -> None:
+    """Read what gets due, for LOOP_S. Visits that are under way then end by themselves.
+
+    Many may run at the same time, and the next may follow at once.
+    """
+    _follow(stopping, ends=time.monotonic() + LOOP_S, wait=False)
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Follow tickets in threads of their own, while the block runs."""
+    stop = threading.Event()
+    loop = partial(_follow, stop, ends=math.inf, wait=True)
+    thread = threading.Thread(target=loop, name="following")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _follow(stop: threading.Event, *, ends: float, wait: bool) -> None:
+    """Start visits until `stop` is set or `ends` is reached; then wait for the last."""
+    running: set[Future[int]] = set()
+    pool = ThreadPoolExecutor(THREADS, "following")
+    pause = 0.0
+    while not stop.wait(pause) and time.monotonic() < ends:
+        running = {visit for visit in running if not visit.done()}
+        try:
+            running |= _start_visits(pool, THREADS - len(running))
+            pause = TICK_S
+        except Exception as exc:
+            expected = isinstance(exc, AnyDatabaseError)
+            logger.warning("following waits: %s", exc, exc_info=not expected)
+            pause = AFTER_FAILURE_S
+        finally:
+            connections.close_all()
+    pool.shutdown(wait=wait)
+
+
+def _start_visits(pool: ThreadPoolExecutor, free: int) -> set[Future[int]]:
+    """Start to read the sites that are due, as far as threads are free."""
+    follow_new_tickets()
+    ready = [site for site in _due_sites()[:free] if _reserve(site)]
+    return {pool.submit(_visit_in_thread, site) for site in ready}
+
+
+def _due_sites(within_s: float = 0) -> Any:
+    """Return the sites with tickets to read, the longest waiting first."""
+    of_site = {"tenant_id": OuterRef("tenant_id"), "base_url": OuterRef("base_url")}
+    tickets = Ticket.objects.filter(**of_site)
+    waiting = Exists(tickets.due()) | Exists(tickets.hinted())
+    soon = Now() + timedelta(seconds=within_s)
+    sites = FollowedSite.objects.filter(waiting, due_at__lte=soon)
+    return sites.order_by("due_at")
+
+
+def _reserve(site: FollowedSite) -> bool:
+    """Reserve the site for this loop; False if another one has it."""
+    free = FollowedSite.objects.filter(pk=site.pk, due_at__lte=Now())
+    return bool(free.update(due_at=Now() + timedelta(seconds=RESERVED_S)))
+
+
+def _visit_in_thread(site: FollowedSite) -> int:
+    try:
+        return _visit(site)
+    except Exception:
+        logger.exception("following %s failed", site)
+        return 0
+    finally:
+        connections.close_all()
+
+
+def _visit(site: FollowedSite) -> int:
+    """Read one batch of a reserved site; return how many tickets changed.
+
+    After an error that is no one's to expect, the site stays reserved for a while.
+    """
+    changed, pause = 0, timedelta(seconds=SITE_PAUSE_S)
+    outcome: dict[str, Any] = {"failures": 0, "error_message": ""}
+    try:
+        changed = _read_batch(site)
+    except (JiraAccountGone, AccountUnusable) as exc:
+        outcome["error_message"], pause = str(exc), timedelta(seconds=UNUSABLE_S)
+    except JiraError as exc:
+        logger.warning("the tickets of %s are not read: %s", site, exc)
+        outcome = {"failures": site.failures + 1, "error_message": str(exc)}
+        pause = get_retry(site, exc)
+    FollowedSite.objects.filter(pk=site.pk).update(due_at=Now() + pause, **outcome)
+    return changed
+
+
+def _read_batch(site: FollowedSite) -> int:
+    batch = drop_unlinked(_take(site))
+    if not batch:
+        return 0
+    account = get_jira_account(
+        tenant_id=site.tenant_id, base_url=site.base_url, cloud_id=site.cloud_id
+    )
+    deadline, now = time.monotonic() + VISIT_S, batch[0].now
+    by_id = {one.jira_issue_id: one for one in batch}
+    states = fetch_tickets(account, list(by_id), deadline=deadline)
+    found = [(by_id[pk], state) for pk, state in states.found.items() if pk in by_id]
+    changed = record_found(found, now)
+    rename_reports(ticket for ticket, _ in found)
+    missing = [one for pk, one in by_id.items() if pk in states.missing]
+    unread = set(by_id) - states.found.keys() - states.missing
+    for pk in unread:
+        postpone([by_id[pk]], get_interval(by_id[pk], now))
+    return changed + _look_into_missing(account, missing, now, deadline)
+
+
+def _take(site: FollowedSite) -> Sequence[Any]:
+    """Return the tickets to read: those named by webhooks, then those that are due.
+
+    A webhook that comes while they are read names its ticket again.
+    """
+    tickets = Ticket.objects.of_site(site).annotate(now=Now())
+    hinted = list(tickets.hinted()[:MAX_IDS])
+    pks = [ticket.pk for ticket in hinted]
+    due = tickets.due(within=TOGETHER).exclude(pk__in=pks)[: MAX_IDS - len(pks)]
+    if pks:
+        Ticket.objects.filter(pk__in=pks).update(hinted_at=None, due_at=Now())
+    return [*hinted, *due]
+
+
+def _look_into_missing(
+    account: Integration, missing: Iterable[Ticket], now: datetime, deadline: float
+) -> int:
+    """Record the missing tickets whose project the account sees; postpone the others.
+
+    Jira shows no ticket to an account that may not see it, so that proves nothing.
+    """
+    by_project: defaultdict[str, list[Ticket]] = defaultdict(list)
+    for ticket in missing:
+        by_project[ticket.key.rpartition("-")[0]].append(ticket)
+    gone = 0
+    for project_key, tickets in by_project.items():
+        if _sees_project(account, project_key, deadline):
+            gone += sum(record_missing(ticket, now) for ticket in tickets)
+        else:
+            postpone(tickets, CONFIRM_AFTER)
+    return gone
+
+
+def _sees_project(account: Integration, project_key: str, deadline: float) -> bool:
+    """Whether the account sees the project's tickets. A 404 proves nothing."""
+    try:
+        return can_browse(account, project_key, deadline=deadline)
+    except JiraProjectInvalid:
+        return False

@@ -1,0 +1,147 @@
+"""What Jira says of followed tickets: every write of what was read.
+
+A claim decides by whether a ticket is gone, so that is written with the ticket's groups
+locked, and so are the keys of reports. Anything else is only shown.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.db.models import F
+from django.db.models.functions import Now
+
+from integrations.jira.bulk_fetch import IssueState
+from issues.follow_schedule import CONFIRM_AFTER, get_interval
+from issues.locking import atomically, lock_group
+from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
+
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
+
+logger = logging.getLogger(__name__)
+
+
+def record_found(tickets: Iterable[tuple[Ticket, IssueState]], now: datetime) -> int:
+    """Record the tickets that Jira showed at `now`; return how many changed."""
+    unchanged: defaultdict[timedelta, list[UUID]] = defaultdict(list)
+    changed = 0
+    for ticket, state in tickets:
+        changes = _find_changes(ticket, state, now)
+        if changes:
+            changed += 1
+            _record_changes(ticket, changes | {"checked_at": now}, now)
+        else:
+            unchanged[get_interval(ticket, now)].append(ticket.pk)
+    for interval, pks in unchanged.items():
+        rows = Ticket.objects.filter(pk__in=pks)
+        rows.update(checked_at=now, due_at=Now() + interval)
+    return changed
+
+
+def record_missing(ticket: Ticket, now: datetime) -> bool:
+    """Record that Jira did not show the ticket to an account that sees its project.
+
+    The second time, an hour or more after the first, the ticket is gone. True if it
+    became so.
+    """
+    since = ticket.missing_since or now
+    is_gone = not ticket.gone_at and now - since >= CONFIRM_AFTER
+    changes: dict[str, Any] = {"missing_since": since}
+    if is_gone:
+        changes |= {"gone_at": now, "changed_at": now}
+        logger.warning("%s of %s is gone from Jira", ticket.key, ticket.base_url)
+    _record_changes(ticket, changes, now)
+    return is_gone
+
+
+def postpone(tickets: Iterable[Ticket], interval: timedelta) -> None:
+    """Read the tickets again after the interval: nothing is known of them."""
+    rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
+    rows.update(due_at=Now() + interval)
+
+
+def _find_changes(ticket: Ticket, state: IssueState, now: datetime) -> dict[str, Any]:
+    """Return the columns that differ from what Jira shows."""
+    seen: dict[str, Any] = {
+        "key": state.key,
+        "url": state.url,
+        "title": state.summary,
+        "status": state.status,
+        "status_category": state.status_category,
+        "assignee": state.assignee,
+        "done_at": _find_done_at(ticket, state, now),
+        "missing_since": None,
+        "gone_at": None,
+    }
+    changes = {name: new for name, new in seen.items() if getattr(ticket, name) != new}
+    if "key" in changes:
+        former = [key for key in ticket.former_keys if key != state.key]
+        changes["former_keys"] = [*former, ticket.key]
+    return changes | {"changed_at": now} if changes else {}
+
+
+def _find_done_at(ticket: Ticket, state: IssueState, now: datetime) -> datetime | None:
+    """Return since when the ticket is done, by Jira's clock if that can be right."""
+    if state.status_category != Ticket.Category.DONE:
+        return None
+    if ticket.done_at:
+        return ticket.done_at
+    since = state.category_since
+    return min(since, now) if since and since < now + MAX_CLOCK_DIFFERENCE else now
+
+
+def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> None:
+    """Write the changes; a claim must not see a ticket go while it decides."""
+    for name, value in changes.items():
+        setattr(ticket, name, value)
+    changes["due_at"] = Now() + get_interval(ticket, now)
+    if "gone_at" in changes:
+        atomically(lambda: _record_gone_or_back(ticket, changes))
+    else:
+        Ticket.objects.filter(pk=ticket.pk).update(**changes)
+
+
+def _record_gone_or_back(ticket: Ticket, changes: dict[str, Any]) -> None:
+    group_ids = ticket.reports.values_list("group_id", flat=True)
+    groups = AIIssueGroup.objects.filter(pk__in=list(group_ids)).order_by("pk")
+    list(groups.select_for_update(no_key=True).values_list("pk"))
+    Ticket.objects.filter(pk=ticket.pk).update(**changes)
+    if ticket.gone_at:
+        _release_requests(ticket)
+
+
+def _release_requests(ticket: Ticket) -> None:
+    """Let the text of the ticket's request create another one. This is never undone."""
+    requests = TicketRequest.objects.for_tenant(ticket.tenant_id).created()
+    of_ticket = requests.filter(report__ticket=ticket, gone_at=None)
+    of_ticket.update(gone_at=Now())
+
+
+def rename_reports(tickets: Iterable[Ticket]) -> None:
+    """Give the tickets' reports their present keys."""
+    reports = Report.objects.filter(ticket__in=tickets).select_related("ticket")
+    for report in reports.exclude(external_id=F("ticket__key")):
+        try:
+            atomically(partial(_rename, report))
+        except IntegrityError:  # a project was deleted, and its key given to another
+            two = report.group_id, report.ticket
+            logger.warning("group %s has two tickets %s", *two)
+
+
+def _rename(report: Any) -> None:
+    """Rename a report unless it was unlinked; one of the pipeline merges with it."""
+    lock_group(tenant_id=report.ticket.tenant_id, group_id=report.group_id)
+    if Report.objects.filter(pk=report.pk).exists():
+        Report.objects.link_ticket(
+            group_id=report.group_id,
+            base_url=report.base_url,
+            issue_id=report.jira_issue_id,
+            key=report.ticket.key,
+            title=report.ticket.title,
+            url=report.ticket.url,
+        )
