@@ -7,33 +7,113 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from rest_framework.renderers import JSONRenderer
 
-from issues import group_list_sql
+from issues import group_list_sql, group_search
+from issues.group_filters import GONE, Filters, Place
+from issues.group_search import is_bounded
 from issues.models import AIIssueGroup, Report
+from issues.models.groups import SEVERITY
 from issues.serializers import GroupSerializer, describe_ticket
-from killthenoise.api.pagination import Cursor, paginate
 
-Page = tuple[list[dict[str, Any]], str | None]
-
-
-def read_page(tenant_id: UUID, *, limit: int, cursor: Cursor | None) -> Page:
-    """Return the page after `cursor`, and the cursor of the next page."""
-    if connection.vendor == "postgresql":
-        return _read_quickly(tenant_id, limit=limit, cursor=cursor)
-    return _read_usually(tenant_id, limit=limit, cursor=cursor)
+Page = tuple[list[str], str | None]
 
 
-def _read_usually(tenant_id: UUID, *, limit: int, cursor: Cursor | None) -> Page:
-    groups = AIIssueGroup.objects.for_tenant(tenant_id)
-    page, next_cursor = paginate(groups, "updated_at", limit=limit, cursor=cursor)
-    context = get_sources_and_tickets(page)
-    return list(GroupSerializer(page, many=True, context=context).data), next_cursor
+def read_page(
+    tenant_id: UUID,
+    *,
+    limit: int,
+    ordering: str,
+    filters: Filters,
+    after: Place | None = None,
+) -> Page:
+    """Return the groups after a place as JSON, and the cursor of the next page.
+
+    A client misses no group and sees none twice, even if groups are inserted while it
+    reads the pages; of course a group that moves in the ordering may be met again.
+    """
+    is_postgresql = connection.vendor == "postgresql"
+    read = group_list_sql.read_groups if is_postgresql else read_usually
+    found = read(
+        tenant_id, limit=limit + 1, ordering=ordering, filters=filters, after=after
+    )
+    page = [text for _, text in found[:limit]]
+    if len(found) <= limit:
+        return page, None
+    last, _ = found[limit - 1]
+    return page, last.as_cursor(ordering, filters)
 
 
-def get_sources_and_tickets(
-    groups: Sequence[AIIssueGroup],
-) -> dict[str, dict[UUID, list[Any]]]:
-    """Return `sources` and `jira_tickets` by group id, in two queries."""
+def read_usually(
+    tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
+) -> list[tuple[Place, str]]:
+    """Return what group_list_sql.read_groups does, with the ORM."""
+    groups: Any = filter_groups(AIIssueGroup.objects.for_tenant(tenant_id), filters)
+    groups = groups.annotate(place=_PLACES[ordering.removeprefix("-")])
+    sign = "lt" if ordering.startswith("-") else "gt"
+    if after:
+        later = Q((f"place__{sign}", after.value)) | Q((f"pk__{sign}", after.pk))
+        groups = groups.filter(later, **{f"place__{sign}e": after.value})
+    minus = "-" if ordering.startswith("-") else ""
+    page: list[Any] = list(groups.order_by(f"{minus}place", f"{minus}pk")[:limit])
+    texts = [JSONRenderer().render(row).decode() for row in show_groups(page)]
+    return [
+        (Place(group.place, group.pk), text)
+        for group, text in zip(page, texts, strict=True)
+    ]
+
+
+_PLACES: dict[str, Any] = {
+    "updated_at": F("updated_at"),
+    "created_at": F("created_at"),
+    "severity": SEVERITY,
+    "frequency": Count("reports"),
+}
+
+
+def filter_groups(
+    groups: QuerySet[AIIssueGroup], filters: Filters
+) -> QuerySet[AIIssueGroup]:
+    """Return the groups that meet all filters."""
+    if is_bounded(filters.get("q")):
+        recent = groups.order_by("-updated_at", "-pk").values("pk")[
+            : group_search.RECENT
+        ]
+        groups = groups.filter(pk__in=recent)
+    for name, value in filters.items():
+        groups = groups.filter(_get_condition(name, value))
+    return groups
+
+
+def _get_condition(name: str, value: Any) -> Any:
+    tickets: Any = _REPORTS.jira()
+    match name:
+        case "q":
+            text = Q(title__icontains=value) | Q(summary__icontains=value)
+            return text | Exists(tickets.filter(external_id__iexact=value))
+        case "severity_min":
+            return Q(severity__gte=value)
+        case "source":
+            return Exists(_REPORTS.filter(source=value))
+        case "has_ticket":
+            return Exists(tickets) if value else ~Exists(tickets)
+        case "ticket_status":
+            is_gone = value == GONE
+            status = {} if is_gone else {"ticket__status_category": value}
+            gone = {"ticket__gone_at__isnull": not is_gone}
+            return Exists(tickets.filter(ticket__isnull=False, **gone, **status))
+        case "recurred":
+            recurred = Exists(tickets.with_recurrence().filter(has_recurred=True))
+            return recurred if value else ~recurred
+    return Q((name, value))  # a column of the group
+
+
+_REPORTS = Report.objects.filter(group=OuterRef("pk"))
+
+
+def show_groups(groups: Sequence[AIIssueGroup]) -> list[dict[str, Any]]:
+    """Return groups as the API shows them, with two more queries."""
     sources: defaultdict[UUID, list[Any]] = defaultdict(list)
     tickets: defaultdict[UUID, list[Any]] = defaultdict(list)
     newest: dict[UUID, datetime] = {}
@@ -46,15 +126,5 @@ def get_sources_and_tickets(
     for report in linked:
         shown = describe_ticket(report, newest_feedback=newest.get(report.group_id))
         tickets[report.group_id].append(shown)
-    return {"sources": sources, "jira_tickets": tickets}
-
-
-def _read_quickly(tenant_id: UUID, *, limit: int, cursor: Cursor | None) -> Page:
-    after = (cursor.moment, cursor.pk) if cursor else None
-    found = group_list_sql.read_groups(
-        tenant_id=tenant_id, limit=limit + 1, after=after
-    )
-    page = found[:limit]
-    if len(found) <= limit:
-        return page, None
-    return page, str(Cursor(page[-1]["updated_at"], UUID(page[-1]["id"])))
+    context = {"sources": sources, "jira_tickets": tickets}
+    return list(GroupSerializer(groups, many=True, context=context).data)

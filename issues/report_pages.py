@@ -13,7 +13,7 @@ from issues import report_list_sql
 from issues.models import Report
 from issues.serializers import ReportSerializer
 from killthenoise.api.fields import must_be
-from killthenoise.api.pagination import Cursor, CursorField
+from killthenoise.api.pagination import INVALID_CURSOR, Cursor
 
 MAX_REPORTS = 1000
 """Rows of a page if the client sets no limit."""
@@ -56,7 +56,7 @@ class ReportCursor:
 class ReportCursorField(serializers.Field[ReportCursor | None, str, str, Any]):
     """A cursor from `next_cursor`; "" stands for the first page."""
 
-    default_error_messages = CursorField.default_error_messages
+    default_error_messages = {"invalid": INVALID_CURSOR}
 
     def to_internal_value(self, data: str) -> ReportCursor | None:
         try:

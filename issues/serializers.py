@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from integrations.serializers import ProjectAndTypeSerializer
 from issues.models import MAX_TITLE, AIIssueGroup, Report, Ticket
+from issues.models.groups import MAX_INTEGER
 from killthenoise.api.fields import (
     IdField,
     NumberField,
@@ -27,8 +28,6 @@ MAX_REPORTS = 2000
 """Reports in one request; validating and storing them takes half a second."""
 MAX_REPORT_TITLE = 2000
 MAX_URL = 2000
-MAX_INTEGER = 2**31 - 1
-"""The largest integer that the database stores."""
 
 
 class CreateJiraTicketSerializer(ProjectAndTypeSerializer):
@@ -148,7 +147,7 @@ def describe_ticket(
         "status": seen.status or None,
         "status_category": seen.status_category,
         "assignee": seen.assignee or None,
-        "checked_at": seen.checked_at and f"{seen.checked_at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "checked_at": seen.checked_at,
         "gone": bool(seen.gone_at),
         "recurred": recurred,
     }
@@ -167,7 +166,7 @@ class TypeField(serializers.CharField):
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     """One group as the front end's table shows it; `frequency` counts its reports."""
 
-    # The context must be what `group_pages.get_sources_and_tickets` returns.
+    # The context must be what `group_pages.show_groups` makes.
     type = TypeField(read_only=True)
     tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,8 +14,9 @@ from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
 from issues import linking, services
 from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotLinked
+from issues.group_filters import GroupListSerializer
 from issues.group_import import GroupData, put_group
-from issues.group_pages import get_sources_and_tickets, read_page
+from issues.group_pages import read_page, show_groups
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
@@ -40,9 +42,8 @@ from issues.serializers import (
     TicketSerializer,
 )
 from killthenoise.api.authentication import parse_uuid
-from killthenoise.api.envelope import success, success_list
+from killthenoise.api.envelope import success, success_list, success_list_of_json
 from killthenoise.api.openapi import NullField, envelope, list_envelope, operation
-from killthenoise.api.pagination import PageSerializer
 from killthenoise.api.request_data import (
     get_caller,
     idempotency_key,
@@ -52,6 +53,7 @@ from killthenoise.api.request_data import (
 from killthenoise.api.slots import TenantBusy, import_slot
 from killthenoise.audit.events import Action, audited
 
+ONE_GROUP = envelope("Group", GroupSerializer())
 AUDITED = ("project_key", "issue_type")
 """What the audit keeps of the body of a creation."""
 QUICK_REPORTS = 100
@@ -81,26 +83,39 @@ class GroupListView(APIView):
     @operation(
         "listGroups",
         tag=TAG,
-        parameters=[PageSerializer],
+        parameters=[GroupListSerializer],
         response=list_envelope("GroupList", GroupSerializer(many=True)),
         links={"createJiraTicket": FIRST_GROUP, "listReports": FIRST_GROUP},
     )
-    def get(self, request: Request) -> Response:
-        """List the tenant's groups, most recently updated first, in pages."""
-        query = validated_query(PageSerializer, request)
+    def get(self, request: Request) -> HttpResponse:
+        """List the tenant's groups in pages, most recently updated first.
+
+        All filters can be combined. A cursor is of one ordering and one set of filters.
+        """
+        query = validated_query(GroupListSerializer, request)
         page, next_cursor = read_page(get_caller(request).tenant_id, **query)
-        return success_list(
-            page, "Issue groups, most recently updated first", next_cursor
-        )
+        return success_list_of_json(page, "Issue groups", next_cursor)
 
 
 class GroupView(APIView):
+    @operation(
+        "getGroup",
+        tag=TAG,
+        parameters=GROUP,
+        response=ONE_GROUP,
+        raises=[GroupNotFound],
+        links={"createJiraTicket": SAME_GROUP, "listReports": SAME_GROUP},
+    )
+    def get(self, request: Request, group_id: str) -> Response:
+        """Show one group, as in the list."""
+        return _show_group(request, group_id, "Issue group")
+
     @operation(
         "putGroup",
         tag=TAG,
         parameters=NEW_GROUP,
         request=PutGroupSerializer,
-        response=envelope("Group", GroupSerializer()),
+        response=ONE_GROUP,
         raises=[GroupNotFound, TenantBusy],
     )
     def put(self, request: Request, group_id: str) -> Response:
@@ -115,10 +130,12 @@ class GroupView(APIView):
         with _import_slot(request):
             values = validated(PutGroupSerializer, request, id=pk, tenant_id=tenant_id)
             outcome = put_group(GroupData.from_validated(values))
-        group = get_tenant_group(request, group_id)
-        context = get_sources_and_tickets([group])
-        data = GroupSerializer(group, context=context).data
-        return success(data, f"Issue group {outcome}")
+        return _show_group(request, group_id, f"Issue group {outcome}")
+
+
+def _show_group(request: Request, group_id: str, message: str) -> Response:
+    [data] = show_groups([get_tenant_group(request, group_id)])
+    return success(data, message)
 
 
 def _import_slot(request: Request) -> AbstractContextManager[None]:

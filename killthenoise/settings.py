@@ -204,6 +204,8 @@ SESSION = [
     r"-c default_transaction_isolation=read\ committed",
     # A transaction that is left open must not block requests forever.
     "-c lock_timeout=10s",
+    # Workers take longer to start than a request takes to read its rows.
+    "-c max_parallel_workers_per_gather=0",
 ]
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["CONN_MAX_AGE"] = 600  # seconds

@@ -7,6 +7,7 @@ from issues.models.recurrences import Recurrence
 from issues.models.remote_links import RemoteLink
 from issues.models.reports import Report
 from issues.models.rule_runs import RuleRun
+from issues.models.statistics import GroupSource, GroupStatistics
 from issues.models.ticket_requests import (
     MAX_DURATION_MS,
     TicketRequest,
@@ -19,6 +20,8 @@ __all__ = [
     "MAX_TITLE",
     "AIIssueGroup",
     "FollowedSite",
+    "GroupSource",
+    "GroupStatistics",
     "JobItem",
     "Recurrence",
     "RemoteLink",

@@ -4,10 +4,16 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from django.db import models
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 MAX_TITLE = 255
 """Characters; Jira's limit for a summary."""
+MAX_INTEGER = 2**31 - 1
+"""The largest integer that the database stores."""
+SEVERITY = Coalesce("severity", Value(-MAX_INTEGER - 1))
+"""The severity to order by: an unknown one is below all others."""
 
 
 class GroupQuerySet(models.QuerySet["AIIssueGroup"]):
@@ -46,7 +52,24 @@ class AIIssueGroup(models.Model):
             # The newest of a tenant, page by page.
             models.Index(
                 fields=["tenant_id", "-updated_at", "-id"], name="aiissuegroup_newest"
-            )
+            ),
+            # The other orderings and the filters of the list. See GroupStatistics too.
+            models.Index(
+                fields=["tenant_id", "-created_at", "-id"], name="aiissuegroup_created"
+            ),
+            models.Index(
+                F("tenant_id"),
+                SEVERITY.desc(),
+                F("id").desc(),
+                name="aiissuegroup_severity",
+            ),
+            *(
+                models.Index(
+                    fields=["tenant_id", field, "-updated_at", "-id"],
+                    name=f"aiissuegroup_{field}",
+                )
+                for field in ("status", "type", "team_id")
+            ),
         ]
 
     def __str__(self) -> str:

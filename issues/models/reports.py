@@ -6,8 +6,8 @@ from typing import NamedTuple, Self
 from uuid import UUID, uuid4
 
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Now, Upper
 from django.utils import timezone
 
 from issues.models.groups import AIIssueGroup
@@ -21,6 +21,14 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def jira(self) -> Self:
         """The tickets among the reports."""
         return self.filter(source=Report.JIRA)
+
+    def with_recurrence(self) -> Self:
+        """Annotate `has_recurred`: whether reports are newer than the done ticket."""
+        others = Report.objects.exclude(source=Report.JIRA)
+        newer = others.filter(
+            group=OuterRef("group"), created_at__gt=OuterRef("ticket__done_at")
+        )
+        return self.annotate(has_recurred=Exists(newer))
 
     def not_followed(self) -> Self:
         """The tickets that were created or linked here and have no Ticket row yet."""
@@ -140,6 +148,13 @@ class Report(models.Model):
                 fields=["id"],
                 condition=Q(ticket=None) & ~Q(jira_issue_id=""),
                 name="report_not_followed",
+            ),
+            # The groups of a ticket's key, as the list's search reads them.
+            models.Index(
+                Upper("external_id"),
+                F("group"),
+                condition=Q(source="jira"),
+                name="report_ticket_key",
             ),
         ]
 

@@ -1,57 +1,103 @@
 """The statement for a page of groups returns what the ORM does."""
 
+import json
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
 from django.utils import timezone
-from rest_framework.renderers import JSONRenderer
 
-from issues.group_pages import _read_quickly, _read_usually
+from issues.group_filters import ORDERINGS, Place
+from issues.group_list_sql import read_groups
+from issues.group_pages import read_usually
 from issues.models import AIIssueGroup
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
-from killthenoise.api.pagination import Cursor
 
-pytestmark = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="SQLite has the usual way only"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="SQLite has the usual way only"
+    ),
+    pytest.mark.django_db,
+]
+NOW = timezone.now().replace(microsecond=0)
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"status": "open", "type": "bug"},
+    {"severity_min": 2},
+    {"source": "slack"},
+    {"source": "slack", "has_ticket": True},
+    {"has_ticket": False},
+    {"ticket_status": "done"},
+    {"ticket_status": "gone"},
+    {"team_id": "core"},
+    {"recurred": True},
+    {"recurred": False, "q": "case"},
+    {"q": "SCRUM-1"},
+    {"q": "z"},
+]
 
 
-@pytest.mark.django_db
-def test_page_of_groups_is_that_of_the_usual_way(tenant_id: UUID) -> None:
-    moment = timezone.now()
-    groups = GroupFactory.create_batch(5, tenant_id=tenant_id, tags=["a", {"b": 1}])
-    AIIssueGroup.objects.filter(pk__in=[group.pk for group in groups[:3]]).update(
-        updated_at=moment, severity=None
-    )
-    for source in ("slack", "slack", "jira", "jira", "hubspot"):
-        ReportFactory.create(group=groups[0], source=source)
-    ReportFactory.create(group=groups[1], source="jira")
-    for traits in ({"done": True}, {"gone": True}, {"assignee": "Mia Krystof"}, {}):
-        ReportFactory.create(
-            group=groups[2], source="jira", ticket=TicketFactory.create(**traits)
+@pytest.fixture
+def groups(tenant_id: UUID) -> None:
+    """Groups of two tenants, with all that a filter looks at."""
+    for n in range(24):
+        group = GroupFactory.create(
+            tenant_id=uuid4() if n % 8 == 7 else tenant_id,
+            tags=["a", {"b": 1}],
+            severity=None if n % 4 == 0 else n % 3,
+            type="bug" if n % 2 else "",
+            team_id="core" if n % 3 else "",
+            updated_at=NOW + timedelta(milliseconds=n % 5 * 500),
         )
-    ReportFactory.create(group=groups[2])  # since one ticket is done: a recurrence
-    GroupFactory.create()
-    cursor: Cursor | None = None
-    seen, shown = [], ""
+        for k in range(n % 4):
+            source = ("slack", "jira", "hubspot", "jira")[(n + k) % 4]
+            ticket = None
+            if source == "jira" and n % 5:
+                done = {"done": True} if n % 2 else {}
+                moment = {"done_at": NOW - timedelta(hours=1)} if n % 2 else {}
+                ticket = TicketFactory.create(
+                    tenant_id=group.tenant_id,
+                    key=f"SCRUM-{n}" if k == 0 else f"OTHER-{n}-{k}",
+                    checked_at=NOW,
+                    gone=n % 3 == 0,
+                    **done,
+                    **moment,
+                )
+            ReportFactory.create(
+                group=group,
+                source=source,
+                ticket=ticket,
+                external_id=ticket.key if ticket else f"C-{k}",
+                created_at=NOW - timedelta(minutes=n * k),
+            )
 
-    while True:
-        quick = _read_quickly(tenant_id, limit=2, cursor=cursor)
-        usual = _read_usually(tenant_id, limit=2, cursor=cursor)
 
-        assert render(quick[0]) == render(usual[0])
-        assert quick[1] == usual[1]
-        shown += render(quick[0])
-        seen += [group["id"] for group in quick[0]]
-        if quick[1] is None:
-            break
-        cursor = Cursor.parse(quick[1])
-    assert '"recurred":true' in shown
-    assert '"gone":true' in shown
-    assert sorted(seen) == sorted(str(group.pk) for group in groups)
+@pytest.mark.usefixtures("groups")
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_page_of_groups_is_that_of_the_usual_way(
+    tenant_id: UUID, ordering: str
+) -> None:
+    for filters in FILTERS:
+        after: Place | None = None
+        while True:
+            query = {"limit": 5, "ordering": ordering, "filters": filters}
+            quick = read_groups(tenant_id, after=after, **query)  # type: ignore[arg-type]
+            usual = read_usually(tenant_id, after=after, **query)  # type: ignore[arg-type]
+            assert parse(quick) == parse(usual), filters
+            if len(quick) < 5:
+                break
+            after = quick[-1][0]
 
 
-def render(rows: list[dict[str, Any]]) -> str:
-    return JSONRenderer().render(rows).decode()
+@pytest.mark.usefixtures("groups")
+def test_the_tests_of_each_filter_find_groups(tenant_id: UUID) -> None:
+    for filters in FILTERS[:-1]:
+        query: Any = {"limit": 99, "ordering": "severity", "filters": filters}
+        found = len(read_groups(tenant_id, after=None, **query))
+        assert 0 < found < AIIssueGroup.objects.count(), filters
+
+
+def parse(rows: list[tuple[Place, str]]) -> Any:
+    return [(place, json.loads(text)) for place, text in rows]

@@ -75,10 +75,17 @@ def test_new_ticket_is_listed_at_once_and_the_order_does_not_change(
     assert [row["id"] for row in after] == before
     listed = next(row for row in after if row["id"] == str(group.pk))
     assert {"source": "jira", "count": 1} in listed["sources"]
-    [listed_ticket] = listed["jira_tickets"]
-    assert listed_ticket["key"] == ticket["ticket_key"]
-    assert listed_ticket["url"] == ticket["ticket_url"]
-    assert listed_ticket["status"] is None
+    assert listed["jira_tickets"] == [
+        {
+            "key": ticket["ticket_key"],
+            "url": ticket["ticket_url"],
+            "title": CONTENT["title"],
+            "status_category": "",
+            **dict.fromkeys(["status", "assignee", "checked_at"]),
+            "gone": False,
+            "recurred": False,
+        }
+    ]
     [report] = get(api, f"{GROUPS}/{group.pk}/reports")["data"]
     assert report == {
         "id": str(Report.objects.get().pk),

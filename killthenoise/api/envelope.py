@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.http import HttpResponse
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from killthenoise.api.request_id import current_request_id
@@ -29,6 +31,16 @@ def success_list(
 ) -> Response:
     """Return 200 with a list, its `count`, the `next_cursor` and `more` keys."""
     return success(data, message, count=len(data), next_cursor=next_cursor, **more)
+
+
+def success_list_of_json(
+    rows: Sequence[str], message: str, next_cursor: str | None
+) -> HttpResponse:
+    """Return what `success_list` does, of rows that are JSON already."""
+    more = {"message": message, "count": len(rows), "next_cursor": next_cursor}
+    rest = JSONRenderer().render(more).decode().removeprefix("{")
+    body = f'{{"success":true,"data":[{",".join(rows)}],{rest}'
+    return HttpResponse(body, content_type="application/json")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ class TextField(serializers.CharField):
         name: str,
         clean: Callable[[str], str],
         limit: int,
+        help_text: str = "",
         error_messages: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
@@ -41,7 +42,8 @@ class TextField(serializers.CharField):
         a_name = f"{'an' if name[0] in 'aeiouA' else 'a'} {name}"
         super().__init__(
             trim_whitespace=False,  # `clean` trims, but may keep the first indent
-            help_text=f"At most {limit} characters. Control characters and spaces "
+            help_text=help_text
+            or f"At most {limit} characters. Control characters and spaces "
             "around the text are removed first.",
             error_messages={
                 "required": f"Enter {a_name}.",

@@ -29,6 +29,9 @@ def validated(
 
 def validated_query(serializer: type[Serializer], request: Request) -> dict[str, Any]:
     """Return the query's validated values. Raises ValidationError (400)."""
+    for name, values in request.query_params.lists():
+        if len(values) > 1:
+            raise ValidationError({name: [f"Send {name} once."]})
     return _validate(serializer(data=request.query_params.dict()))
 
 

@@ -114,6 +114,12 @@ OPERATIONS = {
         },
         {},
     ),
+    "listGroups": Operation(
+        "get",
+        "/api/issues/ai?status=open&ordering=-severity",
+        invalid={"severity_min": "high"},
+    ),
+    "getGroup": Operation("get", GROUP_PATH),
     "createJiraTickets": Operation(
         "post",
         "/api/issues/ai/create-jira-tickets",
@@ -129,7 +135,6 @@ OPERATIONS = {
         {},
     ),
     "getJob": Operation("get", f"/api/jobs/{JOB}"),
-    "listGroups": Operation("get", "/api/issues/ai", invalid={"limit": "0"}),
     "listReports": Operation("get", f"{GROUP_PATH}/reports", invalid={"limit": "0"}),
     "searchTickets": Operation(
         "get", f"/api/jira/search/{TENANT}?q=dark", invalid={"q": "x" * 256}

@@ -5,11 +5,13 @@ it is added here.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 from rest_framework.views import APIView
 
@@ -17,8 +19,14 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import DeliveryFactory, IntegrationFactory
+from issues.group_filters import GroupListSerializer
 from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
-from issues.tests.factories import GroupFactory, JobItemFactory, ReportFactory
+from issues.tests.factories import (
+    GroupFactory,
+    JobItemFactory,
+    ReportFactory,
+    TicketFactory,
+)
 from killthenoise.tests.api import Api
 
 TITLE, DESCRIPTION = {"title": "Stolen"}, {"description": "Stolen."}
@@ -62,6 +70,21 @@ ODD = [
     "'--",
     "x" * 500,
 ]
+
+FILTERS = {
+    "q": "SCRUM-1",
+    "status": "open",
+    "type": "bug",
+    "severity_min": "3",
+    "team_id": "core",
+    "source": "jira",
+    "has_ticket": "true",
+    "ticket_status": "done",
+    "recurred": "true",
+    "ordering": "frequency",
+}
+"""A value of each parameter of the list of groups that finds the stranger's group."""
+OLD = [timezone.now() - timedelta(days=days) for days in (1, 2)]
 
 
 class Route(NamedTuple):
@@ -113,9 +136,14 @@ def _methods(pattern: URLPattern) -> list[str]:
 def stranger(transactional_db: None) -> Ids:
     """Another tenant with an integration, a group and a ticket."""
     integration = IntegrationFactory.create()
-    group = GroupFactory.create(tenant_id=integration.tenant_id)
-    ReportFactory.create(group=group, source="jira", external_id="SCRUM-1")
-    delivery = DeliveryFactory.create(endpoint__tenant_id=group.tenant_id)
+    tenant_id = integration.tenant_id
+    group = GroupFactory.create(tenant_id=tenant_id, type="bug", team_id="core")
+    ticket = TicketFactory.create(tenant_id=tenant_id, done=True)
+    ReportFactory.create(
+        group=group, source="jira", external_id="SCRUM-1", ticket=ticket
+    )
+    ReportFactory.create(group=group)
+    delivery = DeliveryFactory.create(endpoint__tenant_id=tenant_id)
     job = JobItemFactory.create(job__tenant_id=group.tenant_id).job
     rows = (group, integration, delivery.endpoint, delivery, job)
     return Ids(str(group.tenant_id), *(str(row.pk) for row in rows))
@@ -197,3 +225,31 @@ def test_lists_contain_nothing_of_another_tenant(
             status, body = call(api, route, ours)
             assert status == 200
             assert not any(value in str(body) for value in stranger[:5])
+
+
+def test_filters_find_groups_of_their_own_tenant_only(
+    api: Api, stranger: Ids, live_server: LiveServer
+) -> None:
+    """Groups, reports and tickets of both tenants are the same but for the tenant."""
+    assert FILTERS.keys() == set(GroupListSerializer().fields) - {"limit", "cursor"}
+    other = Api(live_server.url, UUID(stranger.tenant))
+    queries = [{}, *({name: value} for name, value in FILTERS.items()), FILTERS]
+
+    for query in queries:
+        for caller, found in ((api, []), (other, [stranger.group_id])):
+            body = caller.request("GET", "/api/issues/ai", params=query).json()
+            assert [row["id"] for row in body["data"]] == found, query
+
+
+def test_cursor_of_another_tenant_leads_to_groups_of_the_own_only(
+    api: Api, tenant_id: UUID, stranger: Ids, live_server: LiveServer
+) -> None:
+    other = Api(live_server.url, UUID(stranger.tenant))
+    GroupFactory.create(tenant_id=stranger.tenant)
+    page = other.request("GET", "/api/issues/ai", params={"limit": 1}).json()
+    ours = [GroupFactory.create(tenant_id=tenant_id, updated_at=old) for old in OLD]
+
+    query = {"cursor": page["next_cursor"]}
+    body = api.request("GET", "/api/issues/ai", params=query).json()
+
+    assert [row["id"] for row in body["data"]] == [str(group.pk) for group in ours]
