@@ -254,14 +254,17 @@ def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     return found[:MAX_FOUND]
 
 
-def find_ticket(*, integration: Integration, text: str) -> FoundTicket:
+def find_ticket(
+    *, integration: Integration, text: str, other_projects: Sequence[str] = ()
+) -> FoundTicket:
     """Return the ticket of the integration's projects that the text names.
 
-    The text is the ticket's key or number, or the address of a page that shows it.
-    Raises NoProjectChosen, and TicketNotInJira if the account sees no such ticket.
+    `other_projects` are further ones that it may be in. The text is the ticket's key or
+    number, or the address of a page that shows it. Raises NoProjectChosen, and
+    TicketNotInJira if the account sees no such ticket.
     """
     named = _parse_reference(integration, text, field="ticket_key")
-    projects = list_project_keys(integration)
+    projects = [*list_project_keys(integration), *other_projects]
     if not named.key:
         raise TicketNotInJira(
             f"“{text}” does not name one ticket. Enter a key such as {projects[0]}-7 "

@@ -191,15 +191,18 @@ def _create(item: JobItem, deadline: float | None) -> CreatedTicket:
 
 
 def _write_draft(item: JobItem, group_id: UUID) -> None:
-    """Store what the request left out, so that another attempt sends the same."""
+    """Store what the request left out, so that another attempt sends the same.
+
+    If a worker that took the item earlier has stored it meanwhile, that text is kept.
+    """
     groups = AIIssueGroup.objects.for_tenant(item.job.tenant_id)
     group = groups.filter(pk=group_id).first()
     if group is None:
         raise GroupNotFound
-    item.title, item.description = draft_ticket(
-        group, title=item.title, description=item.description
-    )
-    item.save(update_fields=["title", "description"])
+    given = {"title": item.title, "description": item.description}
+    draft = draft_ticket(group, **given)
+    JobItem.objects.filter(pk=item.pk, **given).update(**draft._asdict())
+    item.refresh_from_db(fields=["title", "description"])
 
 
 def _get_caller(job: TicketJob) -> Caller:
@@ -234,9 +237,14 @@ def _record_error(item: JobItem, error: ServiceError) -> None:
 
 
 def _end(item: JobItem, audit_outcome: str, **outcome: Any) -> None:
-    """Keep the result, unless another worker has done so."""
-    this = JobItem.objects.open().filter(pk=item.pk)
-    empty = {"code": "", "message": "", "retryable": False}
+    """Keep the result, unless another worker has done so. A ticket replaces an error.
+
+    Of two workers, the one that fails may end before the one that has the ticket.
+    """
+    rows = JobItem.objects.filter(ok=False)
+    this = (rows if outcome.get("ok") else rows.open()).filter(pk=item.pk)
+    empty: dict[str, Any] = {"code": "", "message": "", "retryable": False}
+    empty |= {"ticket_key": "", "ticket_url": ""}
     if this.update(is_done=True, taken_until=None, **(empty | outcome)):
         job = item.job
         record(

@@ -27,13 +27,17 @@ def link_jira_ticket(
     It settles a request of the group whose outcome is unknown. If the ticket was
     created for the group, its own request is settled, so an unlink is remembered.
 
-    Raises TicketNotInJira if the integration's project has no such ticket that the
-    account sees, GroupNotFound, TenantBusy, what get_active_jira raises, and
-    JiraErrors.
+    Raises TicketNotInJira if the projects of the integration and of the group's
+    requests have no such ticket that the account sees, GroupNotFound, TenantBusy, what
+    get_active_jira raises, and JiraErrors.
     """
     integration = get_active_jira(tenant_id=group.tenant_id)
     with outgoing_slot(group.tenant_id):
-        found = find_ticket(integration=integration, text=ticket_key)
+        found = find_ticket(
+            integration=integration,
+            text=ticket_key,
+            other_projects=_list_requested_projects(group),
+        )
     marked = found.marked
     if marked and marked.marker.get("group_id") == str(group.pk):
         link_marked(integration, [marked], caller.actor)
@@ -42,6 +46,12 @@ def link_jira_ticket(
     title = clean_title(found.summary)
     atomically(lambda: _link(group, ticket, integration, title, caller.actor))
     return ticket
+
+
+def _list_requested_projects(group: AIIssueGroup) -> list[str]:
+    """Return the projects of the group's requests: a request may have named another."""
+    requests = TicketRequest.objects.for_tenant(group.tenant_id).filter(group=group.pk)
+    return list(requests.values_list("project_key", flat=True).distinct().order_by())
 
 
 def _get_recorded_site(

@@ -1,11 +1,14 @@
 """Which groups match a rule and have no ticket."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -18,7 +21,7 @@ ACTOR = "rule:"
 """With the rule's name behind it, the actor of the tickets that a rule creates."""
 DAY = timedelta(hours=24)
 MAX_MATCHES = 20_000
-"""Groups that are looked at in one evaluation."""
+"""Groups that match, of those that one evaluation looks at."""
 TEMPORARY = [JiraRateLimited.code, JiraUnreachable.code, JiraTicketLost.code]
 
 Rule = Mapping[str, Any]
@@ -61,7 +64,7 @@ def count_left(integration: Integration, rule: Rule) -> int:
 def find_matches(integration: Integration, rule: Rule) -> list[Match]:
     """Return the groups that match and have no ticket, the most severe first."""
     when = rule["when"]
-    groups = _without_ticket(integration.tenant_id)
+    groups = _without_ticket(integration)
     if "severity_min" in when:
         groups = groups.filter(severity__gte=when["severity_min"])
     for name in ("type", "team_id"):
@@ -70,12 +73,16 @@ def find_matches(integration: Integration, rule: Rule) -> list[Match]:
     counted = groups.annotate(n=Count("reports", filter=_counted_reports(when)))
     enough = counted.filter(n__gte=_get_reports_min(when))
     ordered = enough.order_by(F("severity").desc(nulls_last=True), "created_at", "pk")
-    rows = ordered.values_list("pk", "title", "severity", "n", "tags")[:MAX_MATCHES]
-    return [
-        Match(group_id=pk, title=title, severity=severity, reports=reports)
-        for pk, title, severity, reports, tags in rows
-        if "tag" not in when or _has_tag(tags, when["tag"])
-    ]
+    values = ordered.values_list("pk", "title", "severity", "n", "tags")
+    rows: Any = values.iterator()
+    # In a transaction, because the cursor on the server must not outlive it.
+    with transaction.atomic(), closing(rows):
+        matches = (
+            Match(group_id=pk, title=title, severity=severity, reports=reports)
+            for pk, title, severity, reports, tags in rows
+            if "tag" not in when or _has_tag(tags, when["tag"])
+        )
+        return list(islice(matches, MAX_MATCHES))
 
 
 def explain(rule: Rule, match: Match) -> str:
@@ -94,17 +101,20 @@ def explain(rule: Rule, match: Match) -> str:
     return ", ".join(reasons)
 
 
-def _without_ticket(tenant_id: UUID) -> GroupQuerySet:
+def _without_ticket(integration: Integration) -> GroupQuerySet:
     """Return the groups that no one has a ticket for, nor had one that was unlinked.
 
-    A group for which a rule failed today is left out too, unless Jira was only busy.
+    A group for which a rule failed today is left out too, unless Jira was only busy or
+    the integration was changed since.
     """
+    tenant_id = integration.tenant_id
     requests = TicketRequest.objects.for_tenant(tenant_id).filter(group=OuterRef("pk"))
     failed = requests.filter(
         state=TicketRequest.State.FAILED,
         actor__startswith=ACTOR,
         created_at__gt=Now() - DAY,
     )
+    failed = failed.filter(created_at__gt=integration.updated_at)
     return AIIssueGroup.objects.for_tenant(tenant_id).filter(
         ~Exists(requests.live()),
         ~Exists(failed.exclude(error_code__in=TEMPORARY)),

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -24,7 +25,7 @@ from integrations.jira.errors import (
     JiraOutcomeUnknown,
 )
 from integrations.models import Integration
-from integrations.pacing import lock_pace, reserve_send
+from integrations.pacing import get_wait, lock_pace, reserve_send
 from integrations.services import get_active_jira
 from issues.drafts import draft_ticket
 from issues.errors import (
@@ -56,8 +57,8 @@ RETRY_S = 60
 """Seconds after which an evaluation that had to wait is tried again."""
 ROUND_S = 60
 """Seconds after which an evaluation pauses; the next round continues it."""
-RESERVED_S = 120
-"""Seconds for which a worker reserves an integration, again with each ticket."""
+MAX_WAIT_S = 30
+"""Seconds that an evaluation waits for its turn; for longer ones it pauses."""
 MAX_FAILURES = 3
 """Groups in a row whose tickets fail, before the others wait."""
 OF_ONE_GROUP = (JiraContentTooLong, JiraFieldRejected, JiraOutcomeUnknown)
@@ -134,18 +135,29 @@ def _evaluate(integration_id: UUID) -> Counter[str]:
     """Evaluate the rules of one integration, unless another worker does."""
     token = uuid4()
     this = RuleRun.objects.filter(pk=integration_id)
-    due_at = Now() + timedelta(seconds=EVERY_S)
-    reserved = {"reserved_by": token, "reserved_until": _reservation()}
-    if not this.free().update(due_at=due_at, **reserved):
-        return Counter()
     integration = Integration.objects.defer("api_token").get(pk=integration_id)
+    if (
+        RuleRun.objects.reserved()
+        .filter(integration__tenant_id=integration.tenant_id)
+        .exists()
+    ):  # perhaps by the integration that was active before this one
+        return Counter()
+    # Settings that change from now on are evaluated in the next round.
+    reserved = this.free().update(
+        due_at=Now() + timedelta(seconds=EVERY_S),
+        evaluated_at=Now(),
+        reserved_by=token,
+        reserved_until=_reservation(),
+    )
+    if not reserved:
+        return Counter()
+    integration.refresh_from_db()
     evaluation = _Evaluation(integration, token)
     outcomes = evaluation.run()
     mine = this.filter(reserved_by=token)
     mine.update(
         reserved_by=None,
         reserved_until=None,
-        evaluated_at=Now(),
         outcomes=[asdict(outcome) for outcome in outcomes],
     )
     if evaluation.continues_in is not None:
@@ -157,7 +169,9 @@ def _evaluate(integration_id: UUID) -> Counter[str]:
 
 
 def _reservation() -> Any:
-    return Now() + timedelta(seconds=RESERVED_S)
+    """Return until when a worker reserves an integration, again with each ticket."""
+    seconds = MAX_WAIT_S + settings.LLM_TIMEOUT_S + settings.LEASE_S
+    return Now() + timedelta(seconds=seconds)
 
 
 class _Evaluation:
@@ -206,16 +220,34 @@ class _Evaluation:
         return outcome
 
     def _may_go_on(self) -> bool:
-        """Reserve the integration again; False if this evaluation has to end."""
+        """Wait for the site's turn; False if this evaluation has to end."""
         if self.problem:
             return False
         if time.monotonic() >= self._ends:
             self._stop("More follow in the next round.", again_in=0)
-            return False
-        if not self._mine.update(reserved_until=_reservation()):
+        elif not self._mine.update(reserved_until=_reservation()):
             self._stop("Another worker goes on.")
-            return False
+        elif not self._wait_for_turn():
+            self._stop("Jira is receiving too many requests.")
+        elif not self._is_unchanged():
+            self._stop("The integration was changed.", again_in=0)
+        return not self.problem
+
+    def _wait_for_turn(self) -> bool:
+        """Wait as the site's pace requires; False if that is long, as after a 429."""
+        with transaction.atomic():
+            pace = lock_pace(self._integration.base_url)
+            if get_wait(pace) > MAX_WAIT_S:
+                return False
+            wait_s = reserve_send(pace)
+        release_connection()
+        time.sleep(wait_s)
         return True
+
+    def _is_unchanged(self) -> bool:
+        """Whether the rules still stand, and the tickets still go to this site."""
+        active, read = Integration.objects.active_jira(), self._integration
+        return active.filter(pk=read.pk, updated_at=read.updated_at).exists()
 
     def _stop(self, problem: str, *, again_in: int = RETRY_S) -> None:
         self.problem, self.continues_in = problem, again_in
@@ -243,7 +275,6 @@ class _Evaluation:
         if group is None:
             raise GroupNotFound
         draft = draft_ticket(group)
-        self._wait_for_turn()
         with recording(
             Action.TICKET_CREATE,
             actor=name_actor(rule),
@@ -259,11 +290,3 @@ class _Evaluation:
                 idempotency_key=f"rule:{group_id}",
             )
             event.detail["ticket_key"] = created.ticket.key
-
-    def _wait_for_turn(self) -> None:
-        """Wait as long as the site's pace requires, after a 429 for instance."""
-        base_url = self._integration.base_url
-        with transaction.atomic():
-            wait_s = reserve_send(lock_pace(base_url))
-        release_connection()
-        time.sleep(min(wait_s, RESERVED_S / 2))

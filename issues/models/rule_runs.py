@@ -14,9 +14,17 @@ from integrations.models import Integration
 
 class RuleRunQuerySet(models.QuerySet["RuleRun"]):
     def due(self) -> Self:
-        """Those to evaluate now: their time has come, or the settings have changed."""
+        """Those to evaluate now: their time has come, or the settings have changed.
+
+        One whose worker died is due again as soon as its reservation ends.
+        """
         changed = Q(integration__updated_at__gt=F("evaluated_at"))
-        return self.free().filter(Q(due_at__lte=Now()) | changed)
+        left = Q(reserved_until__lte=Now())
+        return self.free().filter(Q(due_at__lte=Now()) | changed | left)
+
+    def reserved(self) -> Self:
+        """Those that a worker evaluates."""
+        return self.filter(reserved_until__gt=Now())
 
     def free(self) -> Self:
         """Those that nobody evaluates."""

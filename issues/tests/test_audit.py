@@ -216,3 +216,18 @@ def test_deleting_a_group_in_the_admin_records_an_event(
     assert event.action == AuditEvent.Action.ADMIN_DELETE
     assert event.tenant_id == group.tenant_id
     assert event.object_id == str(group.pk)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="no quick way")
+def test_event_whose_commit_was_not_confirmed_is_stored_once_without_an_alarm(
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with database_down("remote_link AS", for_good=False, after=True):
+        assert api.create(group).status_code == 200
+
+    assert AuditEvent.objects.filter(action="ticket.create").count() == 1
+    assert Report.objects.count() == 1
+    assert "is not stored" not in caplog.text

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error as AnyDatabaseError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 from rest_framework.request import Request
 
@@ -113,8 +113,17 @@ def _keep(event: AuditEvent) -> None:
         _log(event)
         if event._state.adding:
             event.save(force_insert=True)
-    except Exception:  # the action is done, so its response must be sent
-        logger.critical("audit event %s is not stored", event.pk, exc_info=True)
+    except Exception as exc:  # the action is done, so its response must be sent
+        if not (isinstance(exc, IntegrityError) and _is_stored(event)):
+            logger.critical("audit event %s is not stored", event.pk, exc_info=True)
+
+
+def _is_stored(event: AuditEvent) -> bool:
+    """Whether a transaction stored it whose commit was not confirmed."""
+    try:
+        return AuditEvent.objects.filter(pk=event.pk).exists()
+    except AnyDatabaseError:
+        return False
 
 
 def _log(event: AuditEvent) -> None:
