@@ -10,16 +10,19 @@ from issues.models.ticket_requests import (
     TicketRequest,
     TicketRequestQuerySet,
 )
+from issues.models.tickets import FollowedSite, Ticket
 
 __all__ = [
     "MAX_DURATION_MS",
     "MAX_TITLE",
     "AIIssueGroup",
+    "FollowedSite",
     "JobItem",
     "RemoteLink",
     "Report",
     "RuleRun",
     "Sweep",
+    "Ticket",
     "TicketJob",
     "TicketRequest",
     "TicketRequestQuerySet",

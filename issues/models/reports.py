@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from issues.models.groups import AIIssueGroup
+from issues.models.tickets import Ticket
 
 TICKETS_FIRST = Case(When(source="jira", then=Value(0)), default=Value(1))
 """0 for a ticket, 1 for any other report."""
@@ -19,6 +20,10 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def jira(self) -> Self:
         """The tickets among the reports."""
         return self.filter(source=Report.JIRA)
+
+    def not_followed(self) -> Self:
+        """The tickets that were created or linked here and have no Ticket row yet."""
+        return self.filter(ticket=None).exclude(jira_issue_id="")
 
     def tickets_first(self) -> Self:
         """The tickets, then the other reports, each newest first."""
@@ -85,6 +90,15 @@ class Report(models.Model):
     jira_issue_id = models.CharField(max_length=64, blank=True, editable=False)
     # A ticket that was created or linked here; what the pipeline sends leaves it alone.
     linked = models.BooleanField(default=False, editable=False)
+    # What Jira says of the ticket; the loop that follows tickets sets it.
+    ticket = models.ForeignKey(
+        Ticket,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="reports",
+        db_index=False,  # report_of_ticket serves it
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ReportQuerySet.as_manager()
@@ -110,7 +124,19 @@ class Report(models.Model):
                 F("created_at").desc(),
                 F("id").desc(),
                 name="report_tickets_first",
-            )
+            ),
+            # The groups of a ticket.
+            models.Index(
+                fields=["ticket"],
+                condition=Q(ticket__isnull=False),
+                name="report_of_ticket",
+            ),
+            # ReportQuerySet.not_followed: nearly empty, however many reports there are.
+            models.Index(
+                fields=["id"],
+                condition=Q(ticket=None) & ~Q(jira_issue_id=""),
+                name="report_not_followed",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -53,9 +53,9 @@ class TicketRequest(models.Model):
     """One attempt to create a ticket: the claim, the audit record, the recovery log.
 
     It is written before Jira is called and settled after. In a settled row only
-    `report` and `unlinked_at` change: an unlink empties `report`, and so does deleting
-    the group. The row outlives its group and integration, so their ids are kept without
-    a database constraint.
+    `report`, `unlinked_at` and `gone_at` change: an unlink empties `report`, and so
+    does deleting the group. The row outlives its group and integration, so their ids
+    are kept without a database constraint.
     """
 
     class State(models.TextChoices):
@@ -112,6 +112,8 @@ class TicketRequest(models.Model):
     late_for = models.UUIDField(null=True, blank=True)
     # The ticket was unlinked from the group.
     unlinked_at = models.DateTimeField(null=True, blank=True)
+    # The ticket was gone from Jira once; it may be back since. See claims.
+    gone_at = models.DateTimeField(null=True, blank=True)
     # Who settled the request by hand, where Jira did not.
     settled_by = models.CharField(max_length=255, blank=True)
     # After this moment nothing is sent any more; the outcome `unknown` ends it early.

@@ -9,9 +9,11 @@ from factory.django import DjangoModelFactory
 from integrations.tests.factories import IntegrationFactory
 from issues.models import (
     AIIssueGroup,
+    FollowedSite,
     JobItem,
     RemoteLink,
     Report,
+    Ticket,
     TicketJob,
     TicketRequest,
 )
@@ -104,3 +106,37 @@ class RemoteLinkFactory(DjangoModelFactory[RemoteLink]):
         model = RemoteLink
 
     request = factory.SubFactory(TicketRequestFactory, created=True)
+
+
+class TicketFactory(DjangoModelFactory[Ticket]):
+    class Meta:
+        model = Ticket
+
+    class Params:
+        done = factory.Trait(
+            status="Done",
+            status_category="done",
+            done_at=factory.LazyFunction(timezone.now),
+        )
+        gone = factory.Trait(
+            missing_since=factory.LazyFunction(timezone.now),
+            gone_at=factory.LazyFunction(timezone.now),
+        )
+
+    tenant_id = factory.Faker("uuid4", cast_to=None)
+    base_url = "https://example.atlassian.net"
+    jira_issue_id = factory.Sequence("{}".format)
+    key = factory.Sequence("SCRUM-{}".format)
+    url = factory.LazyAttribute(lambda ticket: f"{ticket.base_url}/browse/{ticket.key}")
+    title = "The export fails"
+    status = "To Do"
+    status_category = "new"
+    checked_at = factory.LazyFunction(timezone.now)
+
+
+class FollowedSiteFactory(DjangoModelFactory[FollowedSite]):
+    class Meta:
+        model = FollowedSite
+
+    tenant_id = factory.Faker("uuid4", cast_to=None)
+    base_url = "https://example.atlassian.net"
