@@ -251,6 +251,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "killthenoise.audit",
+    "killthenoise.staff",
     "integrations",
     "issues",
     "killthenoise",

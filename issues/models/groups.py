@@ -46,7 +46,9 @@ class AIIssueGroup(models.Model):
             # The newest of a tenant, page by page.
             models.Index(
                 fields=["tenant_id", "-updated_at", "-id"], name="aiissuegroup_newest"
-            )
+            ),
+            # The newest of all tenants, in the admin.
+            models.Index(fields=["-updated_at", "-id"], name="aiissuegroup_updated"),
         ]
 
     def __str__(self) -> str:

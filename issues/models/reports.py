@@ -137,6 +137,9 @@ class Report(models.Model):
                 condition=Q(ticket=None) & ~Q(jira_issue_id=""),
                 name="report_not_followed",
             ),
+            # The newest of all tenants, and the search for an id, in the admin.
+            models.Index(fields=["-created_at", "-id"], name="report_newest"),
+            models.Index(fields=["external_id"], name="report_external_id"),
         ]
 
     def __str__(self) -> str:
