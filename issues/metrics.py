@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import Error as AnyDatabaseError
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min
 from django.db.models.functions import Coalesce, Now
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -59,14 +59,14 @@ def _requests() -> Iterable[Metric]:
 
 
 def _remote_links() -> Iterable[Metric]:
-    given_up = Q(attempts__gte=RemoteLink.MAX_ATTEMPTS)
+    seen = {
+        "waiting": RemoteLink.objects.due().count(),
+        "given_up": RemoteLink.objects.given_up().count(),
+    }
     number = GaugeMetricFamily(
         "killthenoise_remote_links",
-        "Links that Jira does not have yet.",
+        "Links to compare with Jira now, and those that failed too often.",
         labels=["state"],
-    )
-    seen = RemoteLink.objects.aggregate(
-        waiting=Count("pk", filter=~given_up), given_up=Count("pk", filter=given_up)
     )
     for state, count in seen.items():
         number.add_metric([state], count)

@@ -262,6 +262,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "killthenoise.audit",
+    "killthenoise.staff",
     "integrations",
     "integrations.outgoing_webhooks",
     "issues",

@@ -49,6 +49,10 @@ def list_issue_types(
     return _page(request, _types_as_json(state), "issueTypes", limit=200)
 
 
+TYPES = {"components": "array", "labels": "array", "priority": "priority"}
+"""Jira's types of the fields whose value is no string."""
+
+
 def list_fields(
     state: State, account: Account, request: Request, project: str, type_id: str
 ) -> Response:
@@ -67,7 +71,7 @@ def list_fields(
             "name": name,
             "required": field in ("project", "summary", "issuetype", *named.required),
             "hasDefaultValue": False,
-            "schema": {"type": "string"},
+            "schema": {"type": TYPES.get(field, "string")},
         }
         | ({"allowedValues": allowed[field]} if field in allowed else {})
         for field, name in FIELDS.items()

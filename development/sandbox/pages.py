@@ -5,13 +5,13 @@ from html import escape
 from itertools import islice
 from typing import Any
 
-from development.sandbox.adf_html import render_adf, render_link
 from development.sandbox.html_page import render_page, render_table, render_terms
 from development.sandbox.http import Request, Response
 from development.sandbox.page_forms import handle_form, render_forms
 from development.sandbox.receiver import PATH
 from development.sandbox.state import PROJECTS, State, Ticket
 from development.sandbox.validation import FIELDS
+from integrations.jira.text.adf_html import render_adf, render_link
 
 MAX_LISTED = 200
 SHOWN_ELSEWHERE = {"project", "summary", "description", "issuetype"}

@@ -64,7 +64,8 @@ class Field:
     """A field of a create screen.
 
     `allowed` holds the values to choose from, as Jira shows them; None if the field
-    takes any value of its type, or one of more than MAX_ALLOWED.
+    takes any value of its type, or one of more than MAX_ALLOWED. `kind` is Jira's type
+    of the value, such as string, number, option, or array for a list.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Field:
     required: bool
     has_default: bool
     allowed: tuple[Mapping[str, Any], ...] | None
+    kind: str = ""
 
 
 class Metadata:
@@ -277,6 +279,7 @@ def _parse_field(one: Mapping[str, Any]) -> Field:
         required=one.get("required") is True,
         has_default=one.get("hasDefaultValue") is True,
         allowed=_objects(allowed) if allowed and is_choice else None,
+        kind=str(as_object(one.get("schema")).get("type") or "")[:MAX_NAME],
     )
 
 

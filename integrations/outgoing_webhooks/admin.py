@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -17,13 +17,16 @@ from integrations.outgoing_webhooks.models import (
     WebhookEndpoint,
 )
 from integrations.outgoing_webhooks.url import normalize_webhook_url
-from killthenoise.audit.admin import AuditedAdmin
+from killthenoise.admin.base import AuditedAdmin, TenantForm, facts_of
+from killthenoise.admin.filters import SinceFilter, TenantFilter
+from killthenoise.admin.formats import short_id, time_tag
+from killthenoise.api.authentication import parse_uuid
 from killthenoise.audit.events import Action, record
 
 SHOWN_ONCE = "The secret of {}, shown this once: {}"
 
 
-class EndpointForm(forms.ModelForm):
+class EndpointForm(TenantForm):
     events = forms.MultipleChoiceField(
         choices=[(event, Event(event).label) for event in EVENTS],
         widget=forms.CheckboxSelectMultiple,
@@ -41,31 +44,40 @@ class EndpointForm(forms.ModelForm):
 def _audit(
     request: HttpRequest, action: Action, endpoint: WebhookEndpoint, about: Model
 ) -> None:
-    record(
-        action,
-        actor=f"admin:{request.user.get_username()}",
-        tenant_id=endpoint.tenant_id,
-        object_type=about._meta.label_lower,
-        object_id=str(about.pk),
-        client_ip=request.META.get("REMOTE_ADDR") or None,
-    )
+    facts = facts_of(request, about) | {"tenant_id": endpoint.tenant_id}
+    record(action, **facts)
 
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(AuditedAdmin):
     form = EndpointForm
     actions = ["replace_secret"]
-    list_display = ["url", "is_active", "failing_since", "error_message"]
-    list_display += ["given_up_at", "tenant_id"]
-    list_filter = ["is_active", "failing_since", "given_up_at"]
-    search_fields = ["id", "url", "tenant_id"]
-    search_help_text = "ID, URL, tenant ID"
+    list_display = ["url", "is_active", "failing", "error_message", "tenant"]
+    list_filter = ["is_active", TenantFilter]
+    search_fields = ["url"]
+    search_help_text = "ID or a part of the URL"
     ordering = ["-created_at"]
+    empty_text = "No webhook. Add one here or with POST /api/webhooks/{tenant}."
     readonly_fields = ["failures", "failing_since", "error_message", "given_up_at"]
     readonly_fields += ["created_at", "updated_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         return super().get_queryset(request).defer("secret")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        pk = parse_uuid(search_term.strip())
+        found = Q(pk=pk) if pk else Q(url__icontains=search_term.strip())
+        return queryset.filter(found), False
+
+    @admin.display(description="Failing since")
+    def failing(self, endpoint: WebhookEndpoint) -> str:
+        return time_tag(endpoint.failing_since)
+
+    @admin.display(description="Tenant")
+    def tenant(self, endpoint: WebhookEndpoint) -> str:
+        return short_id(endpoint.tenant_id)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Keep the tenant, whose events the deliveries tell."""
@@ -93,21 +105,39 @@ class WebhookEndpointAdmin(AuditedAdmin):
             _audit(request, Action.WEBHOOK_SECRET, endpoint, endpoint)
 
 
+class DeliveryAgeFilter(SinceFilter):
+    title = "sent in the last"
+
+
+class DeliveryTenantFilter(TenantFilter):
+    field = "endpoint__tenant_id"
+
+
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(AuditedAdmin):
     """Read-only, but a delivery may be sent again, and goes with its webhook."""
 
+    tenant_path = "endpoint__tenant_id"
     actions = ["deliver_again"]
-    list_display = ["created_at", "event", "state", "attempts", "response_status"]
-    list_display += ["error_message", "url", "tenant_id"]
-    list_filter = ["state", "event", "created_at"]
+    list_display = ["time", "event", "state", "attempts", "response_status"]
+    list_display += ["error_message", "url", "tenant"]
+    list_filter = ["state", "event", DeliveryAgeFilter, DeliveryTenantFilter]
     list_select_related = ["endpoint"]
-    search_fields = ["id", "endpoint__id", "endpoint__url", "endpoint__tenant_id"]
-    search_help_text = "ID, ID or URL of the webhook, tenant ID"
+    search_fields = ["id"]
+    search_help_text = "ID of the delivery or of its webhook"
     ordering = ["-created_at"]
+    empty_text = "Nothing was sent yet."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
         return super().get_queryset(request).defer("endpoint__secret")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if text := search_term.strip():
+            pk = parse_uuid(text)
+            return queryset.filter(Q(pk=pk) | Q(endpoint=pk)), False
+        return queryset, False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -122,13 +152,17 @@ class WebhookDeliveryAdmin(AuditedAdmin):
     def has_redeliver_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("webhooks.change_webhookendpoint"))
 
-    @admin.display(description="URL", ordering="endpoint__url")
+    @admin.display(description="Time")
+    def time(self, delivery: WebhookDelivery) -> str:
+        return time_tag(delivery.created_at)
+
+    @admin.display(description="URL")
     def url(self, delivery: WebhookDelivery) -> str:
         return delivery.endpoint.url
 
-    @admin.display(description="Tenant ID", ordering="endpoint__tenant_id")
-    def tenant_id(self, delivery: WebhookDelivery) -> str:
-        return str(delivery.endpoint.tenant_id)
+    @admin.display(description="Tenant")
+    def tenant(self, delivery: WebhookDelivery) -> str:
+        return short_id(delivery.endpoint.tenant_id)
 
     @admin.action(description="Deliver again", permissions=["redeliver"])
     def deliver_again(

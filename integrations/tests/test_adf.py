@@ -7,8 +7,8 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from development.sandbox.adf_html import render_adf
 from integrations.jira.text.adf import Node, text_to_adf
+from integrations.jira.text.adf_html import render_adf
 
 valid = fastjsonschema.compile(
     json.loads(files("adf_bridge").joinpath("data/adf-schema.json").read_text())

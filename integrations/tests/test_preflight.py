@@ -187,7 +187,7 @@ def test_admin_action_checks_the_selected_integrations(
         follow=True,
     ).content.decode()
 
-    assert "login: Logged in as Sandbox User" in page
+    assert f"tenant {integration.tenant_id} cannot create tickets." in page
     assert "“Customer” (customfield_10010)" in page
 
 

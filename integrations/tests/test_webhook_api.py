@@ -297,7 +297,7 @@ def test_admin_lists_deliveries_and_sends_one_again(
     )
     listed = reverse("admin:webhooks_webhookdelivery_changelist")
     change = reverse("admin:webhooks_webhookdelivery_change", args=[delivery.pk])
-    found = admin_client.get(listed, {"q": str(tenant_id)})
+    found = admin_client.get(listed, {"tenant": str(tenant_id)})
     assert "Status 500." in found.content.decode()
     assert admin_client.post(change, {"state": "pending"}).status_code == 403
 

@@ -70,6 +70,8 @@ class AIIssueGroup(models.Model):
                 )
                 for field in ("status", "type", "team_id")
             ),
+            # The newest of all tenants, in the admin.
+            models.Index(fields=["-updated_at", "-id"], name="aiissuegroup_updated"),
         ]
 
     def __str__(self) -> str:

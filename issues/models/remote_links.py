@@ -19,6 +19,10 @@ class RemoteLinkQuerySet(models.QuerySet["RemoteLink"]):
         open_links = self.filter(attempts__lt=RemoteLink.MAX_ATTEMPTS)
         return open_links.filter(due_at__lte=Now()).order_by("due_at")
 
+    def given_up(self) -> Self:
+        """Those that failed too often. Their ticket or group must change first."""
+        return self.filter(attempts__gte=RemoteLink.MAX_ATTEMPTS)
+
     def with_group(self) -> Self:
         """Add whether the link is `wanted`, and the group's title and status."""
         report = Report.objects.jira().filter(
@@ -112,7 +116,13 @@ class RemoteLink(models.Model):
         ]
         indexes = [
             # What a round looks for.
-            models.Index(fields=["due_at"], name="remotelink_due")
+            models.Index(fields=["due_at"], name="remotelink_due"),
+            # Those that were given up, which are few.
+            models.Index(
+                fields=["due_at"],
+                condition=Q(attempts__gte=10),
+                name="remotelink_given_up",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -156,6 +156,9 @@ class Report(models.Model):
                 condition=Q(source="jira"),
                 name="report_ticket_key",
             ),
+            # The newest of all tenants, and the search for an id, in the admin.
+            models.Index(fields=["-created_at", "-id"], name="report_newest"),
+            models.Index(fields=["external_id"], name="report_external_id"),
         ]
 
     def __str__(self) -> str:

@@ -182,6 +182,33 @@ class TicketRequest(models.Model):
                 condition=Q(state="created"),
                 name="ticketrequest_jira_issue",
             ),
+            # The audit's list of a tenant, of what failed, and of what failed how.
+            models.Index(
+                fields=["tenant_id", "-created_at"], name="ticketrequest_tenant"
+            ),
+            models.Index(
+                fields=["-created_at"],
+                condition=Q(state="failed"),
+                name="ticketrequest_failed",
+            ),
+            models.Index(
+                fields=["error_code", "-created_at"],
+                condition=~Q(error_code=""),
+                name="ticketrequest_code",
+            ),
+            # All that the overview reads, so that it need not read the rows.
+            models.Index(
+                fields=[
+                    "finished_at",
+                    "tenant_id",
+                    "state",
+                    "error_code",
+                    "jira_status",
+                    "duration_ms",
+                ],
+                condition=Q(finished_at__isnull=False),
+                name="ticketrequest_finished",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -104,6 +104,16 @@ class Ticket(models.Model):
                 condition=Q(hinted_at__isnull=False),
                 name="ticket_hinted_of_site",
             ),
+            # What the overview counts, and the tickets that were done last.
+            models.Index(
+                fields=["tenant_id", "status_category", "gone_at"],
+                name="ticket_of_category",
+            ),
+            models.Index(
+                fields=["-done_at"],
+                condition=Q(done_at__isnull=False),
+                name="ticket_done",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,121 +1,109 @@
-"""Shows the audit in the admin, and records changes that are made in the admin."""
+"""Shows the audit in the admin, read-only."""
 
-from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
-from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KT
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from killthenoise.audit.events import Action, record
+from killthenoise.admin.export import ExportAdmin
+from killthenoise.admin.filters import SinceFilter, TenantFilter, TextFilter
+from killthenoise.admin.formats import actor_name, outcome_badge, short_id, time_tag
+from killthenoise.api.authentication import parse_uuid
 from killthenoise.audit.models import AuditEvent
 
 
-class AuditAdmin(admin.ModelAdmin):
-    """A read-only admin: rows cannot be added, changed or deleted."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+class OutcomeFilter(TextFilter):
+    title = "outcome"
+    parameter_name = "outcome"
 
 
-class AuditedAdmin(admin.ModelAdmin):
-    """Records each addition, change and deletion after it is committed."""
-
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        transaction.on_commit(_event(Action.ADMIN_ADD, request, obj))
-        return super().log_addition(request, obj, message)
-
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        detail = {"fields": _changed_fields(message)}
-        transaction.on_commit(_event(Action.ADMIN_CHANGE, request, obj, detail=detail))
-        return super().log_change(request, obj, message)
-
-    # log_deletions runs before the deletion, and not always in a transaction.
-    def delete_model(self, request: HttpRequest, obj: Model) -> None:
-        event = _event(Action.ADMIN_DELETE, request, obj)
-        super().delete_model(request, obj)
-        transaction.on_commit(event)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        events = [_event(Action.ADMIN_DELETE, request, obj) for obj in queryset]
-        super().delete_queryset(request, queryset)
-        for event in events:
-            transaction.on_commit(event)
-
-
-def _event(
-    action: Action, request: HttpRequest, obj: Model, **facts: Any
-) -> partial[None]:
-    """Return a function that records the event, with the id that `obj` has now."""
-    return partial(
-        record,
-        action,
-        actor=f"admin:{request.user.get_username()}",
-        tenant_id=getattr(obj, "tenant_id", None),
-        object_type=obj._meta.label_lower,
-        object_id=str(obj.pk),
-        client_ip=request.META.get("REMOTE_ADDR") or None,
-        **facts,
-    )
-
-
-def _changed_fields(message: Any) -> list[str]:
-    """Return the labels of the fields that Django's message says were changed."""
-    parts = message if isinstance(message, list) else []
-    changes = [part.get("changed", {}) for part in parts]
-    return [str(name) for change in changes for name in change.get("fields", [])]
-
-
-admin.site.unregister([User, Group])
-
-
-class SuperuserAdmin(AuditedAdmin):
-    """Only superusers may edit: whoever edits users can give any permission away."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
-
-
-@admin.register(User)
-class AuditedUserAdmin(SuperuserAdmin, UserAdmin):
-    """Django's admin, audited."""
-
-
-@admin.register(Group)
-class AuditedGroupAdmin(SuperuserAdmin, GroupAdmin):
-    """Django's admin, audited."""
+class ActorFilter(TextFilter):
+    title = "actor"
+    parameter_name = "actor"
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(AuditAdmin):
-    list_display = [
+class AuditEventAdmin(ExportAdmin):
+    list_display = ["time", "action", "result", "who", "about", "facts", "tenant"]
+    list_filter = ["action", OutcomeFilter, ActorFilter, TenantFilter, SinceFilter]
+    search_fields = ["object_id"]
+    search_help_text = "Object ID, request ID, ticket key, tenant ID or actor, as it is"
+    date_hierarchy = "created_at"
+    ordering = ["-created_at"]
+    sortable_by = ["time"]
+    empty_text = "No event. Each creation, change and login is recorded here."
+    export_fields = (
+        "id",
         "created_at",
+        "tenant_id",
+        "actor",
         "action",
         "outcome",
-        "actor",
         "object_type",
         "object_id",
         "detail",
+        "request_id",
         "client_ip",
-        "tenant_id",
-    ]
-    list_filter = ["action", "outcome", "object_type", "created_at"]
-    search_fields = ["actor", "object_id", "tenant_id", "request_id", "detail"]
-    search_help_text = "Actor, object ID, tenant ID, request ID or ticket key"
-    date_hierarchy = "created_at"
-    ordering = ["-created_at"]
+    )
+    fields = ["time", "action", "result", "actor", "about", "object_id", "facts"]
+    fields += ["tenant_id", "request_id", "client_ip", "id"]
+    readonly_fields = ["time", "result", "about", "facts", "id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Compare whole values, each of which has an index."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        events = queryset.alias(ticket=KT("detail__ticket_key"))
+        has_index = connection.vendor == "postgresql"
+        ticket = "ticket" if has_index else "detail__ticket_key"
+        same = Q(object_id=text) | Q(request_id=text) | Q(actor=text)
+        same |= Q((ticket, text.upper()))
+        if tenant_id := parse_uuid(text):
+            same |= Q(tenant_id=tenant_id)
+        return events.filter(same), False
+
+    @admin.display(description="Time", ordering="created_at")
+    def time(self, event: AuditEvent) -> str:
+        return time_tag(event.created_at)
+
+    @admin.display(description="Outcome")
+    def result(self, event: AuditEvent) -> SafeString:
+        return outcome_badge(event.outcome)
+
+    @admin.display(description="Actor")
+    def who(self, event: AuditEvent) -> str:
+        return actor_name(event.actor)
+
+    @admin.display(description="Object")
+    def about(self, event: AuditEvent) -> str:
+        """A link to the page of the object, if the admin has one."""
+        app, _, model = event.object_type.partition(".")
+        kind = {"aiissuegroup": "group", "ticketrequest": "ticket request"}.get(model)
+        text = format_html("{} {}", kind or model or "–", event.object_id[:8])
+        try:
+            url = reverse(f"admin:{app}_{model}_change", args=[event.object_id])
+        except NoReverseMatch:
+            return text
+        return format_html('<a href="{}" title="{}">{}</a>', url, event.object_id, text)
+
+    @admin.display(description="Details")
+    def facts(self, event: AuditEvent) -> str:
+        shown = {name: value for name, value in event.detail.items() if value}
+        return ", ".join(f"{name} {_text(value)}" for name, value in shown.items())
+
+    @admin.display(description="Tenant")
+    def tenant(self, event: AuditEvent) -> str:
+        return short_id(event.tenant_id)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

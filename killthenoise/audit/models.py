@@ -4,6 +4,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from django.db import models
+from django.db.models.fields.json import KT
 from django.utils import timezone
 
 
@@ -32,6 +33,7 @@ class AuditEvent(models.Model):
         TICKET_LINK = "ticket.link", "Link a ticket"
         TICKET_UNLINK = "ticket.unlink", "Unlink a ticket"
         TICKET_SETTLE = "ticket.settle", "Settle a ticket request by hand"
+        TICKET_RECOVER = "ticket.recover", "Look up a ticket request in Jira"
         TICKET_DUPLICATE = "ticket.duplicate", "Find a duplicate ticket"
         JIRA_CONNECT = "jira.connect", "Connect Jira"
         JIRA_UPDATE = "jira.update", "Change a Jira integration"
@@ -44,9 +46,12 @@ class AuditEvent(models.Model):
         WEBHOOK_PING = "webhook.ping", "Send a ping to a webhook"
         WEBHOOK_REDELIVER = "webhook.redeliver", "Send a delivery again"
         WEBHOOK_GIVE_UP = "webhook.give_up", "Switch off a webhook that fails"
+        JIRA_CHECK = "jira.check", "Check a Jira integration"
+        JIRA_TEST_TICKET = "jira.test_ticket", "Send a test ticket"
         ADMIN_ADD = "admin.add", "Add in the admin"
         ADMIN_CHANGE = "admin.change", "Change in the admin"
         ADMIN_DELETE = "admin.delete", "Delete in the admin"
+        ADMIN_EXPORT = "admin.export", "Export a list of the admin"
         ADMIN_LOGIN = "admin.login", "Log in to the admin"
         ADMIN_PASSWORD = "admin.password", "Change one's own password"
         KEYS_ROTATE = "keys.rotate", "Rotate encryption keys"
@@ -70,7 +75,20 @@ class AuditEvent(models.Model):
     class Meta:
         indexes = [
             # The admin's list, newest first.
-            models.Index(fields=["-created_at"], name="auditevent_newest")
+            models.Index(fields=["-created_at"], name="auditevent_newest"),
+            # The same list of a tenant, of an action, of a person, and of what failed.
+            models.Index(fields=["tenant_id", "-created_at"], name="auditevent_tenant"),
+            models.Index(fields=["action", "-created_at"], name="auditevent_action"),
+            models.Index(fields=["actor", "-created_at"], name="auditevent_actor"),
+            models.Index(
+                fields=["outcome", "-created_at"],
+                condition=~models.Q(outcome="ok"),
+                name="auditevent_failed",
+            ),
+            # What the admin's search compares: an object, a request, a ticket.
+            models.Index(fields=["object_id"], name="auditevent_object"),
+            models.Index(fields=["request_id"], name="auditevent_request"),
+            models.Index(KT("detail__ticket_key"), name="auditevent_ticket"),
         ]
 
     def __str__(self) -> str:

@@ -46,8 +46,8 @@ def old_rows(days: int) -> Iterator[tuple[str, QuerySet[Any]]]:
     since = Now() - timedelta(days=days)
     failed = TicketRequest.objects.filter(state=TicketRequest.State.FAILED)
     yield "failed ticket requests", failed.filter(finished_at__lt=since)
-    given_up = RemoteLink.objects.filter(attempts__gte=RemoteLink.MAX_ATTEMPTS)
-    yield "remote links that were given up", given_up.filter(due_at__lt=since)
+    given_up = RemoteLink.objects.given_up().filter(due_at__lt=since)
+    yield "remote links that were given up", given_up
     yield "expired sessions", Session.objects.filter(expire_date__lt=Now())
     for model in (AccessAttempt, AccessFailureLog, AccessLog):
         name = str(model._meta.verbose_name_plural)

@@ -55,7 +55,7 @@ def test_each_deletion_of_a_selection_is_recorded(admin_client: Client) -> None:
     pks = [Group.objects.create(name=name).pk for name in ("one", "two")]
     form = {"action": "delete_selected", "_selected_action": pks, "post": "yes"}
 
-    admin_client.post(reverse("admin:auth_group_changelist"), form)
+    admin_client.post(reverse("admin:staff_role_changelist"), form)
 
     assert not Group.objects.exists()
     events = AuditEvent.objects.all()
@@ -69,7 +69,7 @@ def test_failed_deletion_is_not_recorded(
     admin_client: Client, caplog: pytest.LogCaptureFixture, page: str
 ) -> None:
     pk = Group.objects.create(name="one").pk
-    path = reverse(f"admin:auth_group_{page}", args=[pk] if page == "delete" else [])
+    path = reverse(f"admin:staff_role_{page}", args=[pk] if page == "delete" else [])
     form = {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
 
     def refuse(execute: Any, sql: str, *args: Any) -> Any:
@@ -124,18 +124,18 @@ def test_events_cannot_be_added_changed_or_deleted(admin_client: Client) -> None
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", ["user", "group"])
+@pytest.mark.parametrize("model", ["auth_user", "staff_role"])
 def test_only_superusers_edit_users_and_groups(client: Client, model: str) -> None:
     staff = User.objects.create_user("staff", is_staff=True)
     staff.user_permissions.set(Permission.objects.all())
     client.force_login(staff)
-    row = staff if model == "user" else Group.objects.create(name="one")
+    row = staff if model == "auth_user" else Group.objects.create(name="one")
     form = {"name": "changed", "username": "changed", "is_superuser": "on"}
 
-    listed = client.get(reverse(f"admin:auth_{model}_changelist"))
-    added = client.post(reverse(f"admin:auth_{model}_add"), form)
+    listed = client.get(reverse(f"admin:{model}_changelist"))
+    added = client.post(reverse(f"admin:{model}_add"), form)
     for page in ("change", "delete"):
-        path = reverse(f"admin:auth_{model}_{page}", args=[row.pk])
+        path = reverse(f"admin:{model}_{page}", args=[row.pk])
         assert client.post(path, form | {"post": "yes"}).status_code == 403
 
     assert listed.status_code == 200

@@ -1,0 +1,88 @@
+"""A test ticket: what tickets of an integration look like in Jira."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html
+
+from integrations.accounts import request_deadline, require_usable
+from integrations.errors import NoProjectChosen
+from integrations.models import Integration
+from integrations.new_tickets import TicketContent
+from integrations.routes import get_own_target
+from integrations.services import create_issue, record_integration_works
+from killthenoise.admin.base import facts_of
+from killthenoise.admin.formats import external_link
+from killthenoise.admin.operations import recording_row
+from killthenoise.api.authentication import parse_uuid
+from killthenoise.api.slots import outgoing_slot
+from killthenoise.audit.events import Action, record_in_transaction
+from killthenoise.errors import ServiceError
+
+TITLE = "Test ticket of KillTheNoise"
+DESCRIPTION = (
+    "This ticket shows what tickets of KillTheNoise look like.\n\n"
+    "✅ It has the **labels, priority and fields** of the integration.\n\n"
+    "Nobody needs to work on it: close or delete it."
+)
+CHANGE = "admin:integrations_integration_change"
+STARTED = "started"
+
+
+def send_test_ticket_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say what would be sent, and send it when that is confirmed."""
+    integration = self.get_changeable(request, pk)
+    if request.method == "POST":
+        nonce = parse_uuid(request.POST.get("nonce", ""))
+        if nonce and _is_first(request, integration, nonce):
+            _send(request, integration)
+        else:
+            messages.warning(request, "This test ticket was asked for already.")
+        return redirect(CHANGE, pk)
+    values = {"integration": integration, "nonce": uuid4()}
+    values |= {"ticket_title": TITLE, "description": DESCRIPTION}
+    return self.show_page(request, "test_ticket.html", "Send a test ticket", values)  # type: ignore[no-any-return]
+
+
+def _is_first(request: HttpRequest, integration: Integration, nonce: UUID) -> bool:
+    """Record that it starts, under the id of the form: a second click cannot."""
+    facts = facts_of(request, integration) | {"id": nonce, "outcome": STARTED}
+    try:
+        with transaction.atomic():
+            record_in_transaction(Action.JIRA_TEST_TICKET, **facts)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _send(request: HttpRequest, integration: Integration) -> None:
+    content = TicketContent(
+        target=get_own_target(integration),
+        title=TITLE,
+        description=DESCRIPTION,
+        severity=None,
+        marker={"test_ticket": "true"},  # of no request, so the sweep leaves it alone
+    )
+    try:
+        with recording_row(request, Action.JIRA_TEST_TICKET, integration) as event:
+            require_usable(integration)
+            if not integration.project_key:
+                raise NoProjectChosen
+            with outgoing_slot(integration.tenant_id):
+                issue = create_issue(
+                    integration,
+                    content,
+                    deadline=request_deadline(),
+                    before_send=lambda: None,
+                )
+            event.detail = {"ticket_key": issue.key}
+    except ServiceError as exc:
+        messages.error(request, f"The test ticket was not confirmed. {exc}")
+        return
+    record_integration_works(integration)
+    link = external_link(issue.url, issue.key)
+    messages.success(request, format_html("The test ticket is {}.", link))

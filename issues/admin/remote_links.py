@@ -1,0 +1,74 @@
+"""The links from tickets in Jira back to their groups."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from issues.models import RemoteLink
+from killthenoise.admin.base import ReadOnlyAdmin
+from killthenoise.admin.filters import TenantFilter
+from killthenoise.admin.formats import external_link, page_link, short_id, time_tag
+from killthenoise.api.authentication import parse_uuid
+
+
+class UnsentFilter(admin.SimpleListFilter):
+    """The links that Jira does not have as they should be, after an attempt."""
+
+    title = "state"
+    parameter_name = "failed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("yes", "Failed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        return queryset.filter(attempts__gt=0) if self.value() == "yes" else queryset
+
+
+@admin.register(RemoteLink)
+class RemoteLinkAdmin(ReadOnlyAdmin):
+    """One with attempts is not yet in Jira as it should be.
+
+    An empty title says that Jira has no link.
+    """
+
+    list_display = ["attempts", "ticket", "title", "resolved", "due", "error_message"]
+    list_display += ["group_page", "tenant"]
+    list_display_links = ["attempts"]
+    list_filter = [UnsentFilter, TenantFilter]
+    search_fields = ["ticket_key"]
+    search_help_text = "Ticket key or group ID"
+    ordering = ["due_at"]
+    empty_text = "No link yet. With FRONTEND_URL, each ticket gets one to its group."
+    fields = ["ticket", "title", "resolved", "attempts", "due", "error_message"]
+    fields += ["group_page", "tenant"]
+    readonly_fields = ["ticket", "due", "group_page", "tenant"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        group_id = parse_uuid(text)
+        found = Q(group=group_id) if group_id else Q(ticket_key=text.upper())
+        return queryset.filter(found), False
+
+    @admin.display(description="Ticket")
+    def ticket(self, link: RemoteLink) -> str:
+        return external_link(link.ticket_url, link.ticket_key)
+
+    @admin.display(description="Next comparison")
+    def due(self, link: RemoteLink) -> str:
+        return time_tag(link.due_at)
+
+    @admin.display(description="Group")
+    def group_page(self, link: RemoteLink) -> SafeString:
+        title = short_id(link.group_id)
+        return page_link("issues_aiissuegroup_change", link.group_id, title)
+
+    @admin.display(description="Tenant")
+    def tenant(self, link: RemoteLink) -> str:
+        return short_id(link.tenant_id)

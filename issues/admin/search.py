@@ -1,0 +1,75 @@
+"""What the search boxes of the admin find."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from issues import search_sql
+from issues.models import Report
+from issues.search_sql import GROUPS, REQUESTS, Matches, query_id, query_words
+from killthenoise.api.authentication import parse_uuid
+
+TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
+MAX_GROUPS = 1000
+"""Groups of an external id that a search shows."""
+
+
+def search_requests(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Find a ticket's key, words of a title, or an id as it is.
+
+    The ids are those of the request, its group, tenant, integration, ticket and HTTP
+    request, Jira's trace id, and the actor.
+    """
+    if found := parse_uuid(text):
+        same = Q(pk=found) | Q(group=found) | has_id(text)
+        exact = rows.filter(same)
+        return exact if exact.exists() else rows.filter(tenant_id=found)
+    if TICKET_KEY.fullmatch(text):
+        return rows.filter(has_id(text) | has_id(text.upper()))
+    words = query_words(text)
+    if words and search_sql.is_usable():
+        return rows.filter(Matches(REQUESTS, f"{query_id(text)} | {words}"))
+    return rows.filter(has_id(text) | _has_words(REQUESTS, text))
+
+
+def has_id(text: str) -> Q:
+    """Return the condition that one of the ids, or the actor, is the text."""
+    if search_sql.is_usable():
+        return Q(Matches(REQUESTS, query_id(text)))
+    names = ("ticket_key", "request_id", "jira_issue_id", "jira_trace_id", "actor")
+    same = Q(*((name, text) for name in names), _connector=Q.OR)
+    return same | Q(integration=found) if (found := parse_uuid(text)) else same
+
+
+def _has_words(table: str, text: str) -> Q:
+    words = query_words(text)
+    if not words:
+        return Q(pk=None)
+    if search_sql.is_usable():
+        return Q(Matches(table, words))
+    return Q(*(Q(title__icontains=word) for word in text.split()))
+
+
+def search_groups(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Find words of a title, an id of the group or its tenant, or a report's id."""
+    if found := parse_uuid(text):
+        exact = rows.filter(pk=found)
+        return exact if exact.exists() else rows.filter(tenant_id=found)
+    if groups := _groups_of_report(text):
+        return rows.filter(pk__in=groups)
+    return rows.filter(_has_words(GROUPS, text))
+
+
+def _groups_of_report(text: str) -> list[UUID]:
+    """Return the groups with a report of this external id; a ticket has its key."""
+    same = Report.objects.filter(external_id__in={text, text.upper()})
+    return list(same.values_list("group_id", flat=True)[:MAX_GROUPS])
+
+
+def search_reports(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Find an external id, or the id of the report or its group."""
+    if found := parse_uuid(text):
+        return rows.filter(Q(pk=found) | Q(group=found))
+    return rows.filter(external_id__in={text, text.upper()})

@@ -1,0 +1,175 @@
+"""The story of a ticket request: what happened when, what was sent, what Jira said."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import Q
+from django.utils.safestring import SafeString, mark_safe
+
+from integrations.jira.text.adf import text_to_adf
+from integrations.jira.text.adf_html import render_adf
+from issues.models import AIIssueGroup, Ticket, TicketRequest
+from killthenoise.admin.formats import actor_name, badge, since
+from killthenoise.audit.models import AuditEvent
+
+State = TicketRequest.State
+Action = AuditEvent.Action
+MAX_EVENTS = 50
+MAX_ATTEMPTS = 20
+
+KINDS = {
+    State.PENDING: "quiet",
+    State.CREATED: "good",
+    State.FAILED: "bad",
+    State.UNKNOWN: "warn",
+}
+NEXT_STEPS = {
+    State.PENDING: "It is being sent. If its worker died, recovery looks it up in Jira "
+    "after its lease ended.",
+    State.CREATED: "",
+    State.FAILED: "No ticket was created. Correct the cause, then choose Retry.",
+    State.UNKNOWN: "Jira did not confirm the ticket: it may exist. Recovery looks it "
+    "up by itself. Choose Recover now to do so at once, or Settle by hand if Jira "
+    "cannot tell.",
+}
+UNLINKED = "The ticket was unlinked from the group. It is still in Jira."
+
+
+class Step(NamedTuple):
+    """Something that happened to a request."""
+
+    moment: datetime
+    name: str
+    text: str
+
+
+class TimedStep(NamedTuple):
+    """A step, and the time since the one before it."""
+
+    step: Step
+    after: str
+
+
+def outcome_badge(row: TicketRequest) -> SafeString:
+    """Return the state as a coloured word."""
+    return badge(KINDS[State(row.state)], row.get_state_display())
+
+
+def get_next_step(row: TicketRequest) -> str:
+    """Return what to do about the request; "" if nothing is to be done."""
+    return UNLINKED if row.unlinked_at else NEXT_STEPS[State(row.state)]
+
+
+def render_as_jira(description: str) -> SafeString:
+    """Return the description as Jira shows it. The renderer escapes all text."""
+    return mark_safe(render_adf(text_to_adf(description)))  # noqa: S308 # nosec
+
+
+def get_events(row: TicketRequest) -> list[AuditEvent]:
+    """Return the events of the same HTTP request, and those about the row."""
+    about = Q(object_id=str(row.pk))
+    if row.request_id:
+        about |= Q(request_id=row.request_id)
+    events = AuditEvent.objects.filter(about, tenant_id=row.tenant_id)
+    return list(events.order_by("created_at")[:MAX_EVENTS])
+
+
+def get_other_attempts(row: TicketRequest) -> list[TicketRequest]:
+    """Return the other requests of the group, the newest first."""
+    same = TicketRequest.objects.for_tenant(row.tenant_id).filter(group=row.group_id)
+    others = same.exclude(pk=row.pk).defer("description").order_by("-created_at")
+    return list(others[:MAX_ATTEMPTS])
+
+
+def get_group(row: TicketRequest) -> AIIssueGroup | None:
+    """Return the request's group, unless it was deleted."""
+    return (
+        AIIssueGroup.objects.for_tenant(row.tenant_id).filter(pk=row.group_id).first()
+    )
+
+
+def get_ticket(row: TicketRequest) -> Ticket | None:
+    """Return the ticket as Jira last showed it; None before the first reading."""
+    if not row.jira_issue_id:
+        return None
+    tickets = Ticket.objects.for_tenant(row.tenant_id)
+    same = tickets.filter(base_url=row.base_url, jira_issue_id=row.jira_issue_id)
+    return same.first()
+
+
+def build_timeline(
+    row: TicketRequest, events: Sequence[AuditEvent], ticket: Ticket | None
+) -> list[TimedStep]:
+    """Return what happened, in order, with the times between."""
+    steps = [*_steps_of_row(row), *_steps_of_events(events)]
+    if ticket:
+        steps += _steps_of_ticket(ticket)
+    steps.sort(key=lambda step: step.moment)
+    before = [None, *steps]
+    return [
+        TimedStep(step, since(last.moment, step.moment) if last else "")
+        for last, step in zip(before, steps, strict=False)
+    ]
+
+
+def _steps_of_row(row: TicketRequest) -> Iterator[Step]:
+    who = actor_name(row.actor)
+    yield Step(row.created_at, "Claimed", f"by {who}, and sent to {row.base_url}")
+    if row.duration_ms is not None and row.jira_status:
+        answered = row.created_at + timedelta(milliseconds=row.duration_ms)
+        answered = min(answered, row.finished_at or answered)
+        times = f" at attempt {row.attempts}" if row.attempts > 1 else ""
+        yield Step(answered, "Answered", f"by Jira with HTTP {row.jira_status}{times}")
+    elif row.state == State.UNKNOWN:
+        yield Step(row.lease_until, "No answer", "Jira did not confirm the ticket")
+    if row.finished_at:
+        yield Step(row.finished_at, *_describe_end(row))
+    if row.unlinked_at:
+        yield Step(row.unlinked_at, "Unlinked", "from the group; it is still in Jira")
+    if row.gone_at:
+        yield Step(row.gone_at, "Gone", "Jira did not show the ticket any more")
+
+
+def _describe_end(row: TicketRequest) -> tuple[str, str]:
+    if row.settled_by:
+        return "Settled", f"by hand, by {actor_name(row.settled_by)}"
+    if row.state == State.FAILED:
+        return "Failed", row.error_code
+    if row.jira_status == 201:
+        return "Recorded", f"{row.ticket_key} is linked to the group"
+    return "Recovered", f"{row.ticket_key} was found in Jira by its marker, and linked"
+
+
+def _steps_of_events(events: Sequence[AuditEvent]) -> Iterator[Step]:
+    """Leave out the creation itself: the row tells it better."""
+    for event in events:
+        if event.action != Action.TICKET_CREATE or event.outcome == event.REPLAYED:
+            text = f"{event.outcome}, by {actor_name(event.actor)}"
+            yield Step(event.created_at, event.get_action_display(), text)
+
+
+def _steps_of_ticket(ticket: Ticket) -> Iterator[Step]:
+    if ticket.checked_at:
+        yield Step(ticket.changed_at, "Status in Jira", ticket.status)
+    if ticket.done_at:
+        yield Step(ticket.done_at, "Done in Jira", ticket.status)
+    if ticket.gone_at:
+        yield Step(ticket.gone_at, "Gone from Jira", "the ticket was deleted or hidden")
+
+
+def build_story(row: TicketRequest, *, with_events: bool) -> dict[str, Any]:
+    """Return the context of the page. Events are for those who may see the audit."""
+    events = get_events(row) if with_events else []
+    ticket = get_ticket(row)
+    return {
+        "row": row,
+        "outcome": outcome_badge(row),
+        "next_step": get_next_step(row),
+        "ticket": ticket,
+        "group": get_group(row),
+        "timeline": build_timeline(row, events, ticket),
+        "rendered": render_as_jira(row.description),
+        "events": events,
+        "attempts": get_other_attempts(row),
+    }

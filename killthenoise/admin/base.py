@@ -1,0 +1,192 @@
+"""The base classes of the pages of the admin."""
+
+from functools import partial
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from killthenoise.admin.formats import list_url
+from killthenoise.admin.paging import BoundedChangeList, BoundedPaginator
+from killthenoise.api.authentication import Caller
+from killthenoise.api.request_id import current_request_id
+from killthenoise.audit.events import Action, record
+from killthenoise.staff.models import get_tenants
+
+NOT_A_FILTER = (
+    "This list has no such filter, or not with that value. It shows all rows."
+)
+NOT_A_ROW = "The selection names no row. Select rows again."
+
+
+class ScopedAdmin(admin.ModelAdmin):
+    """Lists of any length, of the tenants that the user may see."""
+
+    tenant_path: ClassVar[str] = "tenant_id"
+    """The path from a row to its tenant; "" if the rows are of no tenant."""
+    empty_text: ClassVar[str] = "Nothing here yet."
+    """What the list says without rows."""
+
+    list_per_page = 50
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by: ClassVar[Any] = ()
+    paginator = BoundedPaginator
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        tenants = get_tenants(request.user)
+        if tenants is None or not self.tenant_path:
+            return rows
+        return rows.filter(**{f"{self.tenant_path}__in": tenants})
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return BoundedChangeList
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        paginator: Any = super().get_paginator(request, *args, **kwargs)
+        paginator.is_search = bool(request.GET.get(SEARCH_VAR))
+        return paginator
+
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+        """Take only the parameters of the list's own filters."""
+        return lookup in self._filter_parameters()
+
+    def _filter_parameters(self) -> set[str]:
+        names: set[str] = set()
+        filters: Any = self.list_filter
+        for one in filters:
+            if isinstance(one, str):
+                names |= {f"{one}__exact", f"{one}__isnull"}
+            else:
+                names.add(one.parameter_name)
+        if day := self.date_hierarchy:
+            names |= {f"{day}__{part}" for part in ("year", "month", "day")}
+        return names
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        if request.method == "GET" and ERROR_FLAG in request.GET:
+            self.message_user(request, NOT_A_FILTER, messages.WARNING)
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(map(self._is_key, selected)):
+            self.message_user(request, NOT_A_ROW, messages.ERROR)
+            return redirect(request.get_full_path())
+        context = {"empty_text": self.empty_text} | (extra_context or {})
+        return super().changelist_view(request, context)
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.opts.pk.to_python(text)
+        except ValidationError:
+            return False
+        return True
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the audit events of the row, which are more than Django's own log."""
+        return redirect(list_url("audit_auditevent", q=object_id))
+
+
+class ReadOnlyAdmin(ScopedAdmin):
+    """Rows that nobody adds, changes or deletes, superusers included."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class AuditedAdmin(ScopedAdmin):
+    """Records each addition, change and deletion after it is committed."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        transaction.on_commit(_event(Action.ADMIN_ADD, request, obj))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        detail = {"fields": _changed_fields(message)}
+        transaction.on_commit(_event(Action.ADMIN_CHANGE, request, obj, detail=detail))
+        return super().log_change(request, obj, message)
+
+    # log_deletions runs before the deletion, and not always in a transaction.
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        event = _event(Action.ADMIN_DELETE, request, obj)
+        super().delete_model(request, obj)
+        transaction.on_commit(event)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        events = [_event(Action.ADMIN_DELETE, request, obj) for obj in queryset]
+        super().delete_queryset(request, queryset)
+        for event in events:
+            transaction.on_commit(event)
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Return a form that knows the tenants of the user."""
+        form = super().get_form(request, *args, **kwargs)
+        return type(form.__name__, (form,), {"tenants": get_tenants(request.user)})
+
+
+class TenantForm(forms.ModelForm):
+    """A form of a row of a tenant, which must be one that the user may see."""
+
+    tenants: ClassVar[Any] = None
+
+    def clean_tenant_id(self) -> UUID:
+        tenant_id: UUID = self.cleaned_data["tenant_id"]
+        if self.tenants is not None and tenant_id not in self.tenants:
+            raise forms.ValidationError("You may not see this tenant.")
+        return tenant_id
+
+
+def facts_of(request: HttpRequest, obj: Model) -> dict[str, Any]:
+    """Return the fields of an audit event: who, from where, and about which row."""
+    return {
+        "actor": actor_of(request),
+        "tenant_id": getattr(obj, "tenant_id", None),
+        "object_type": obj._meta.label_lower,
+        "object_id": str(obj.pk),
+        "client_ip": request.META.get("REMOTE_ADDR") or None,
+    }
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Return the member of the staff as the audit names them."""
+    return f"admin:{request.user.get_username()}"
+
+
+def caller_of(request: HttpRequest, tenant_id: UUID) -> Caller:
+    """Return the member of the staff as the caller of a service, for a tenant."""
+    return Caller(
+        tenant_id=tenant_id,
+        actor=actor_of(request),
+        client_ip=request.META.get("REMOTE_ADDR") or None,
+        request_id=current_request_id(),
+    )
+
+
+def _event(
+    action: Action, request: HttpRequest, obj: Model, **facts: Any
+) -> partial[None]:
+    """Return a function that records the event, with the id that `obj` has now."""
+    return partial(record, action, **facts_of(request, obj), **facts)
+
+
+def _changed_fields(message: Any) -> list[str]:
+    """Return the labels of the fields that Django's message says were changed."""
+    parts = message if isinstance(message, list) else []
+    changes = [part.get("changed", {}) for part in parts]
+    return [str(name) for change in changes for name in change.get("fields", [])]

@@ -1,0 +1,32 @@
+"""The roles that come with the product, and what each permits."""
+
+from typing import Any
+
+AUDITOR = (
+    "view_auditevent",
+    "view_aiissuegroup",
+    "view_remotelink",
+    "view_report",
+    "view_ticketrequest",
+)
+OPERATOR = (*AUDITOR, "change_ticketrequest")
+INTEGRATOR = (
+    "add_integration",
+    "change_integration",
+    "view_integration",
+    "add_webhookendpoint",
+    "change_webhookendpoint",
+    "view_webhookendpoint",
+    "view_webhookdelivery",
+)
+ROLES = {"auditor": AUDITOR, "operator": OPERATOR, "integrator": INTEGRATOR}
+"""Codenames of permissions by the name of the role."""
+
+
+def create_roles(apps: Any) -> None:
+    """Create the roles that do not exist, and give the permissions to all of them."""
+    groups = apps.get_model("auth", "Group").objects
+    permissions = apps.get_model("auth", "Permission").objects
+    for name, codenames in ROLES.items():
+        role, _ = groups.get_or_create(name=name)
+        role.permissions.add(*permissions.filter(codename__in=codenames))

@@ -1,0 +1,47 @@
+"use strict";
+
+// Times stand in UTC in the page. Show them in the reader's zone; the title keeps UTC.
+function localize(root) {
+  const format = new Intl.DateTimeFormat("sv-SE", {
+    year: "numeric", month: "2-digit", day: "2-digit",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+  });
+  for (const time of root.querySelectorAll("time[datetime]"))
+    time.textContent = format.format(new Date(time.dateTime));
+}
+
+// Search as you type: the results of the last text, half a second after the last key.
+function searchAsYouType(input) {
+  const results = document.getElementById(input.dataset.results);
+  let timer, request;
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      if (request) request.abort();
+      request = new AbortController();
+      const query = new URLSearchParams({ q: input.value, results: "1" });
+      try {
+        const response = await fetch(`?${query}`, { signal: request.signal });
+        if (response.ok) results.innerHTML = await response.text();
+      } catch (error) {
+        if (error.name !== "AbortError") throw error;
+      }
+    }, 500);
+  });
+}
+
+// A second click on a button that asks Jira does nothing.
+function submitOnce(form) {
+  let sent = false;
+  form.addEventListener("submit", (event) => {
+    if (sent) event.preventDefault();
+    sent = !event.submitter || event.submitter.name !== "_preview";
+  });
+  addEventListener("pageshow", () => { sent = false; });
+}
+
+localize(document);
+document.querySelectorAll("input[data-results]").forEach(searchAsYouType);
+document.querySelectorAll("#content form[method=post]").forEach((form) => {
+  if (!form.closest(".exports") && form.id !== "changelist-form") submitOnce(form);
+});
