@@ -5,7 +5,7 @@ python .ci/through_pgbouncer.py python -m pytest issues/tests/test_races.py
 
 import os
 import shutil
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 import time
