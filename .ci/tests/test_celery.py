@@ -164,7 +164,7 @@ def test_remote_link_that_is_killed_is_sent_by_the_next_worker(
 
     queue.start_worker()
     queue.send("send_due_remote_links")
-    wait_until(lambda: RemoteLink.objects.get().title, queue)
+    wait_until(lambda: bool(RemoteLink.objects.get().title), queue)
 
 
 def test_web_shows_the_depth_of_the_queue_and_the_worker_its_requests_to_jira(
