@@ -8,7 +8,6 @@ from pytest_django import Settings
 
 from issues.sites import for_each_site
 from killthenoise.background import Work, do
-from killthenoise.settings import REDIS_CACHE
 from killthenoise.turns import turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,7 +54,10 @@ def test_turn_of_other_work_and_of_no_repeated_work_does_not_matter(name: str) -
 
 
 def test_work_goes_on_without_the_cache(name: str, settings: Settings) -> None:
-    broken = REDIS_CACHE | {"LOCATION": "redis://127.0.0.1:1"}
+    broken = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": "redis://127.0.0.1:1",
+    }
     settings.CACHES = settings.CACHES | {"throttles": broken}
 
     assert work(name) == sorted(SITES)
