@@ -10,13 +10,15 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import django
 import pytest
+from django.core.management.commands import flush as flush_command
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -50,16 +52,32 @@ if "DATABASE_URL" not in os.environ:
 django.setup()
 
 
+OF_MODELS = {"django_content_type", "auth_permission"}
+"""The tables whose rows are the same in all tests."""
+
+
+def delete_all(
+    ops: DatabaseOperations, style: Any, tables: Iterable[str], **options: bool
+) -> list[str]:
+    """Return what empties the tables. Foreign keys are checked when it commits."""
+    emptied = [ops.quote_name(table) for table in tables if table not in OF_MODELS]
+    return ["; ".join(f"DELETE FROM {table}" for table in emptied)]  # noqa: S608
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """Allow tests to empty the audit table, which triggers protect.
+    """Empty the tables quickly, and the audit table too, which triggers protect.
 
     The transaction that empties the tables drops the triggers and creates them again.
+    PostgreSQL truncates all tables in 100 ms; deleting the few rows takes much less.
     """
     # Patches the class, because a thread with an event loop has its own connection.
     operations, vendor = type(connection.ops), connection.vendor
     flush = operations.execute_sql_flush
     with pytest.MonkeyPatch.context() as patch:
+        if vendor == "postgresql":
+            patch.setattr(operations, "sql_flush", delete_all)
+            patch.setattr(flush_command, "emit_post_migrate_signal", lambda *_: None)
         patch.setattr(
             operations,
             "execute_sql_flush",

@@ -143,7 +143,7 @@ def test_admin_change_names_the_fields_without_values(
     assert (event.action, event.actor) == ("admin.change", "admin:admin")
     assert event.tenant_id == row.tenant_id
     assert event.object_id == str(row.pk)
-    assert event.detail == {"fields": ["Email", "API token"]}
+    assert event.detail == {"fields": ["E-mail", "Replace the API token"]}
     assert "new@example.com" not in lines(caplog)[0]
     assert CANARY not in caplog.text
 
