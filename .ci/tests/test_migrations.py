@@ -13,6 +13,7 @@ BEFORE_1_0 = [
     "0002_rename_backlink",
     "0003_tickets_by_issue_id",
     "0004_identify_tickets",
+    "0011_remote_link_of_a_group",
 ]
 """Of a time without a release: no server ran while they did."""
 

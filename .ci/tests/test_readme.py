@@ -303,7 +303,7 @@ def test_demo_prints_the_addresses_of_readme_and_they_open(
 ) -> None:
     text = README.read_text(encoding="utf-8")
     addresses = re.findall(r"^\| (http\S+) \|", text, re.MULTILINE)
-    assert len(addresses) == 4
+    assert len(addresses) == 5
     for address in addresses:
         url = re.sub(r":(\d+)/", lambda found: f":{ports[found[1]]}/", address)
         assert url in demo.printed

@@ -38,7 +38,8 @@ def copy_links(apps, schema_editor):
 
 
 def build_link(model, request, waiting):
-    within_a_day = timezone.now() + timedelta(seconds=random.randrange(86_400))  # nosec B311
+    seconds = random.randrange(86_400)  # nosec B311
+    within_a_day = timezone.now() + timedelta(seconds=seconds)
     return model(
         tenant_id=request.tenant_id,
         group_id=request.group_id,
