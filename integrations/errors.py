@@ -135,10 +135,10 @@ class JiraIssueNotFound(ServiceError):
 
 
 class FilterNotInJira(ServiceError):
-    """Jira rejects a list that is filtered by this status or assignee."""
+    """Jira rejects a list that is filtered by this status, assignee or project."""
 
     code = "filter_not_in_jira"
-    title = "No such status or assignee"
+    title = "No such status, assignee or project"
     http_status = 400
 
     def __init__(self, **filters: str) -> None:

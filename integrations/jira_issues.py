@@ -3,8 +3,12 @@
 from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.auth_failures import recording_auth_failures
 from integrations.errors import FilterNotInJira, JiraIssueNotFound, NoProjectChosen
-from integrations.jira.errors import NothingCreated
-from integrations.jira.issue_details import IssueDetails, IssueFilter
+from integrations.jira.errors import JiraProjectInvalid, NothingCreated
+from integrations.jira.issue_details import (
+    IssueDetails,
+    IssueDetailsLookup,
+    IssueFilter,
+)
 from integrations.jira.issue_lookup import is_issue_key
 from integrations.models import Integration
 from killthenoise.api.slots import outgoing_slot
@@ -27,18 +31,31 @@ def list_issues(
         raise NoProjectChosen
     require_usable(integration)
     wanted = IssueFilter(project_key=project_key, status=status, assignee=assignee)
-    deadline, slot = request_deadline(), outgoing_slot(integration.tenant_id)
+    slot = outgoing_slot(integration.tenant_id)
     with slot, recording_auth_failures(integration):
         details = jira_client(integration).details
         try:
-            return details.list(wanted, limit=limit, deadline=deadline)
-        except NothingCreated as rejected:
-            if rejected.jira_status != 400 or not (status or assignee):
-                raise
-            # Without the filters, only the project can be at fault.
-            project_only = IssueFilter(project_key=project_key)
-            details.list(project_only, limit=1, deadline=deadline)
-            raise FilterNotInJira(status=status, assignee=assignee) from rejected
+            return _list(details, wanted, limit)
+        except JiraProjectInvalid as rejected:
+            if project:
+                raise FilterNotInJira(project=project) from rejected
+            raise
+
+
+def _list(
+    details: IssueDetailsLookup, wanted: IssueFilter, limit: int
+) -> list[IssueDetails]:
+    """List the tickets; without its filters only the project can be at fault."""
+    deadline = request_deadline()
+    try:
+        return details.list(wanted, limit=limit, deadline=deadline)
+    except NothingCreated as rejected:
+        filters = {"status": wanted.status, "assignee": wanted.assignee}
+        if rejected.jira_status != 400 or not any(filters.values()):
+            raise
+        project_only = IssueFilter(project_key=wanted.project_key)
+        details.list(project_only, limit=1, deadline=deadline)
+        raise FilterNotInJira(**filters) from rejected
 
 
 def get_issue(*, integration: Integration, key: str) -> IssueDetails:

@@ -66,7 +66,7 @@ def one_of(name: str, values: list[str], **options: Any) -> serializers.ChoiceFi
     """Return a field for one of the values, or for none."""
     error = must_be(f"{name} must be one of {', '.join(values)}.")
     return serializers.ChoiceField(
-        values, required=False, error_messages=error, **options
+        values, required=False, allow_blank=True, error_messages=error, **options
     )
 
 

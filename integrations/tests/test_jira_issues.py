@@ -125,6 +125,14 @@ def test_invalid_query_names_what_is_right(
     assert words in body["fields"][field][0]
 
 
+def test_project_that_the_request_names_and_jira_does_not_know_is_a_filter(
+    get: Any,
+) -> None:
+    body = assert_error(get(project="NONE", status="Done"), 400, "filter_not_in_jira")
+
+    assert list(body["fields"]) == ["project"]
+
+
 def test_project_that_is_gone_is_blamed_and_not_the_filter(get: Any) -> None:
     Integration.objects.update(project_key="GONE")
 
