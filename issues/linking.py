@@ -13,6 +13,7 @@ from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import JiraTicket
 from issues.settlement import settle_with_linked_ticket
+from issues.ticket_changes import record_shown
 from issues.ticket_events import queue_ticket_event
 from killthenoise.api.authentication import Caller
 from killthenoise.api.slots import outgoing_slot
@@ -44,6 +45,8 @@ def link_jira_ticket(
     site = _get_recorded_site(group, found, integration)
     ticket = JiraTicket.found(found, base_url=site)
     title = clean_title(found.summary)
+    # A claim ignores a ticket that is gone, also in the group that it is linked to now.
+    record_shown(tenant_id=group.tenant_id, base_url=site, issue_id=found.id)
     atomically(lambda: _link(group, ticket, integration, title, caller.actor))
     return ticket
 

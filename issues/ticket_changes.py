@@ -62,6 +62,15 @@ def record_missing(ticket: Ticket, now: datetime) -> bool:
     return is_gone
 
 
+def record_shown(*, tenant_id: UUID, base_url: str, issue_id: str) -> None:
+    """Record that Jira showed a ticket just now, so that it is not gone."""
+    tickets = Ticket.objects.for_tenant(tenant_id).annotate(now=Now())
+    same: Any = tickets.filter(base_url=base_url, jira_issue_id=issue_id)
+    for ticket in same.filter(missing_since__isnull=False):
+        back = {"missing_since": None, "gone_at": None, "changed_at": ticket.now}
+        _record_changes(ticket, back, ticket.now)
+
+
 def postpone(tickets: Iterable[Ticket], interval: timedelta) -> None:
     """Read the tickets again after the interval: nothing is known of them."""
     rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])

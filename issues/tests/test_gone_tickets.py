@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
 from issues.follow_schedule import CONFIRM_AFTER
+from issues.followed_tickets import follow_new_tickets
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
-from issues.tests.factories import ReportFactory, TicketFactory
+from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 from issues.tests.following_helpers import MINUTE, read_after, shown
 from issues.tests.usual_way import use_the_usual_way
 
@@ -95,6 +96,40 @@ def test_ticket_that_came_back_is_the_ticket_again(
 
     assert create(api, group) == "SCRUM-2"
     assert create(api, group) == "SCRUM-2"
+
+
+@pytest.mark.usefixtures("both_ways")
+@pytest.mark.parametrize("body", [CONTENT, OTHER])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_gone_ticket_that_a_person_links_is_back_at_once(
+    api: Api,
+    group: AIIssueGroup,
+    ticket: Ticket,
+    jira: Sandbox,
+    body: object,
+    elsewhere: bool,
+) -> None:
+    """Jira has just shown it, so the group that it is linked to has a ticket."""
+    hidden = jira.state.tickets[ticket.jira_issue_id]
+    lose(jira)
+    stranger = TicketFactory.create(
+        base_url=ticket.base_url, jira_issue_id=hidden.id, gone=True
+    )
+    jira.state.tickets[hidden.id] = hidden
+    jira.state.by_creation.append(hidden)
+    if elsewhere:
+        group = GroupFactory.create(tenant_id=group.tenant_id)
+
+    assert api.link(group, "SCRUM-1").ok
+    follow_new_tickets()
+
+    response = api.create(group, body)
+    keeps_its_text = body == CONTENT and not elsewhere
+    assert response.status_code == (200 if keeps_its_text else 409)
+    assert response.json()["data"]["ticket_key"] == "SCRUM-1"
+    assert len(jira.tickets) == 1
+    stranger.refresh_from_db()
+    assert stranger.gone_at
 
 
 def test_ticket_that_comes_back_beside_a_new_one_makes_no_room(
