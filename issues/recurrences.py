@@ -2,8 +2,8 @@
 
 Jira has no idempotency key for comments either, so each comment carries the id of its
 row. An attempt may have been sent although its worker died; the next one begins only
-when the first can send no more and Jira has processed it, and looks for the comment
-first.
+when the first can send no more and Jira has processed it. Each attempt looks for the
+comment first.
 """
 
 import logging
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Subquery
@@ -80,11 +81,26 @@ def _add_missing() -> None:
     Recurrence.objects.bulk_create(
         [
             Recurrence(
-                ticket=one, group_id=one.group_id, done_at=one.done_at, due_at=Now()
+                id=_make_id(one),
+                ticket=one,
+                group_id=one.group_id,
+                done_at=one.done_at,
+                due_at=Now(),
             )
             for one in found[:BATCH]
         ],
         ignore_conflicts=True,
+    )
+
+
+def _make_id(ticket: Ticket) -> UUID:
+    """Return an id that is the same if the rows are lost and made again.
+
+    They are lost if the ticket is unlinked or the group is deleted.
+    """
+    done_at = ticket.done_at.isoformat() if ticket.done_at else ""
+    return uuid5(
+        ticket.tenant_id, f"{ticket.base_url} {ticket.jira_issue_id} {done_at}"
     )
 
 
@@ -153,8 +169,7 @@ def _comment_once(
     deadline: float,
 ) -> None:
     issue_id, marker = row.ticket.jira_issue_id, str(row.pk)
-    is_first = row.attempts == 1
-    if is_first or not has_comment(account, issue_id, marker, deadline=deadline):
+    if not has_comment(account, issue_id, marker, deadline=deadline):
         text = write_comment(row)
         add_comment(account, issue_id, text, deadline=deadline, before_send=before_send)
 

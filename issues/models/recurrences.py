@@ -22,7 +22,8 @@ class Recurrence(models.Model):
     """New reports in the group of a ticket that was done at `done_at`.
 
     A ticket is told once each time it is done. The id is in the comment, so that an
-    attempt finds the comment of an earlier one.
+    attempt finds the comment of an earlier one. It is made from the ticket and
+    `done_at`, so that a row that is made again has the same.
     """
 
     MAX_ATTEMPTS = 10

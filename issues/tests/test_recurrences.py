@@ -17,6 +17,7 @@ from integrations.models import Integration
 from issues import recurrences
 from issues.models import AIIssueGroup, Recurrence, Ticket
 from issues.recurrences import announce_recurrences
+from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory
 from issues.tests.following_helpers import MINUTE, read_after
 
@@ -86,6 +87,27 @@ def test_ticket_is_told_once_each_time_it_is_done(
     assert len(comments(jira)) == 2
 
 
+def test_ticket_that_is_unlinked_and_linked_again_is_not_told_again(
+    api: Api,
+    group: AIIssueGroup,
+    done: Ticket,
+    integration: Integration,
+    jira: Sandbox,
+) -> None:
+    want(integration, "comment")
+    report(group)
+    announce_recurrences()
+    assert api.unlink(group, "SCRUM-1").ok
+    read_after(MINUTE * 30)
+    assert not Ticket.objects.exists()
+
+    assert api.link(group, "SCRUM-1").ok
+    read_after(MINUTE)
+
+    assert announce_recurrences() == {"told": 1}
+    assert len(comments(jira)) == 1
+
+
 @pytest.mark.parametrize("stored", [{}, {"on_recurrence": "nothing"}])
 def test_without_the_setting_nothing_happens(
     group: AIIssueGroup,
@@ -145,7 +167,7 @@ def test_next_attempt_waits_until_the_first_can_send_no_more(
 ) -> None:
     want(integration, "comment")
     report(group)
-    jira.inject("forbidden", method="*", path="*", times=None)
+    jira.inject("forbidden", method="POST", path="*", times=None)
     announce_recurrences()
     jira.faults.clear()
 
