@@ -468,6 +468,8 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"level": "ERROR"},  # `access` logs the requests
         "audit": {"level": "INFO"},  # whatever LOG_LEVEL is
+        # Below this, it logs addresses of webhooks, which may hold tokens.
+        "urllib3": {"level": "ERROR"},
     },
 }
 TEST_RUNNER = "killthenoise.test_runner.PytestRunner"

@@ -6,6 +6,7 @@ forked, because both send from a thread.
 
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -14,12 +15,16 @@ from killthenoise.error_reports import hide_in
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
+    from requests import PreparedRequest
 
 NOTHING: Any = {"mode": "off"}
 HEADERS: Any = {
     "mode": "allowlist",
     "terms": ["content-type", "content-length", "user-agent", "x-request-id"],
 }
+WEBHOOK_HEADER = "X-KillTheNoise-Delivery"
+URL_ATTRIBUTES = {"http.url", "url.full"}
+"""The former name and the present one."""
 
 
 def start() -> None:
@@ -81,10 +86,14 @@ def start_tracing(processor: "SpanProcessor") -> None:
     provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
     set_global_textmap(TraceContextTextMapPropagator())
-    for instrumentor in (
-        DjangoInstrumentor,
-        RequestsInstrumentor,
-        Psycopg2Instrumentor,
-        CeleryInstrumentor,
-    ):
+    RequestsInstrumentor().instrument(request_hook=hide_webhook_url)
+    for instrumentor in (DjangoInstrumentor, Psycopg2Instrumentor, CeleryInstrumentor):
         instrumentor().instrument()
+
+
+def hide_webhook_url(span: Any, request: "PreparedRequest") -> None:
+    """Keep only the origin of a webhook's address, which may hold a token."""
+    if WEBHOOK_HEADER in request.headers:
+        parts = urlsplit(str(request.url))
+        for name in URL_ATTRIBUTES & span.attributes.keys():
+            span.set_attribute(name, f"{parts.scheme}://{parts.netloc}/")
