@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from issues.errors import GroupNotFound
 from issues.followed_events import queue_recurrences
+from issues.locking import repeatedly
 from issues.models import AIIssueGroup, RemoteLink, Report, RuleRun, TicketRequest
 from issues.outcomes import relink
 
@@ -179,13 +180,18 @@ def put_group(data: GroupData) -> ImportOutcome:
     return outcome
 
 
-@transaction.atomic
 def import_groups(batch: Sequence[GroupData]) -> ImportResult:
     """Create or update groups with their reports: the whole batch or nothing.
 
     No two groups of the batch may have the same id. If the pipeline sends no
-    `updated_at`, it changes only when the group or one of its reports changes.
+    `updated_at`, it changes only when the group or one of its reports changes. It is
+    tried again if it meets another transaction, such as a deletion of the group.
     """
+    return repeatedly(partial(_import_groups, batch))
+
+
+@transaction.atomic
+def _import_groups(batch: Sequence[GroupData]) -> ImportResult:
     new_ids = _insert_missing_groups(batch)
     groups = _lock_groups(batch)
     _relink_tickets(groups)

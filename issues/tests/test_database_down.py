@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.errors import TicketNotRecorded
+from issues.group_import import GroupData, put_group
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.services import create_jira_ticket
 from issues.tests.api import CONTENT, Api, assert_error
@@ -118,3 +119,30 @@ def test_rolled_back_transaction_is_retried_and_the_post_is_not(
 
     assert TicketRequest.objects.filter(state="created").count() == recovers
     assert jira.count("POST", "/rest/api/3/issue") == (recovers or is_report)
+
+
+def test_import_that_meets_a_deadlock_is_repeated_as_a_whole(
+    group: AIIssueGroup,
+) -> None:
+    """Deleting a group locks its reports first, and importing it the group."""
+    failed = list[str]()
+
+    def fail(execute: Any, sql: str, *args: Any) -> Any:
+        if 'INSERT INTO "issues_report"' in sql and len(failed) < 2:
+            failed.append(sql)
+            raise OperationalError("deadlock detected") from Deadlock()
+        return execute(sql, *args)
+
+    report = {"source": "slack", "external_id": "C01-1"}
+    data = GroupData(
+        id=group.pk,
+        tenant_id=group.tenant_id,
+        fields={"title": "New title"},
+        reports=[report],
+    )
+    with connection.execute_wrapper(fail):
+        assert put_group(data) == "updated"
+
+    assert group.reports.get().external_id == "C01-1"
+    group.refresh_from_db()
+    assert group.title == "New title"
