@@ -57,9 +57,23 @@ def start_sentry(dsn: str, **options: Any) -> None:
             "stack_frame_variables": False,
         },
         before_send=lambda event, hint: hide_in(event),
+        before_breadcrumb=hide_path,
         trace_propagation_targets=[],  # nothing of Sentry goes to Jira
         **options,
     )
+
+
+def hide_path(breadcrumb: Any, hint: Any) -> Any:
+    """Keep only the origin of an address that was called: webhooks' may hold tokens."""
+    if url := (breadcrumb.get("data") or {}).pop("url", ""):
+        breadcrumb["data"] |= {"url": get_origin(url), "http.query": ""}
+    return breadcrumb
+
+
+def get_origin(url: str) -> str:
+    """Return the URL without its path, query and user."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
 
 
 def start_tracing(processor: "SpanProcessor") -> None:
@@ -94,6 +108,5 @@ def start_tracing(processor: "SpanProcessor") -> None:
 def hide_webhook_url(span: Any, request: "PreparedRequest") -> None:
     """Keep only the origin of a webhook's address, which may hold a token."""
     if WEBHOOK_HEADER in request.headers:
-        parts = urlsplit(str(request.url))
         for name in URL_ATTRIBUTES & span.attributes.keys():
-            span.set_attribute(name, f"{parts.scheme}://{parts.netloc}/")
+            span.set_attribute(name, get_origin(str(request.url)))

@@ -5,8 +5,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+import sentry_sdk
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -14,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from integrations.outgoing_webhooks.sending import send
 from integrations.tests.factories import DeliveryFactory, EndpointFactory
-from killthenoise.telemetry import hide_webhook_url
+from killthenoise import telemetry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = "t0ken-in-the-path"
@@ -69,7 +71,9 @@ def test_traces_show_only_the_origin() -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     instrumentor = RequestsInstrumentor()
-    instrumentor.instrument(tracer_provider=provider, request_hook=hide_webhook_url)
+    instrumentor.instrument(
+        tracer_provider=provider, request_hook=telemetry.hide_webhook_url
+    )
     try:
         assert deliver(GOOD) == ""
     finally:
@@ -78,3 +82,23 @@ def test_traces_show_only_the_origin() -> None:
     [span] = exporter.get_finished_spans()
     assert str((span.attributes or {})["http.url"]).startswith("http://127.0.0.1:")
     assert TOKEN not in span.to_json()
+
+
+def test_error_reports_show_only_the_origin() -> None:
+    sent: list[str] = []
+
+    class Capture(sentry_sdk.transport.Transport):
+        def capture_envelope(self, envelope: Any) -> None:
+            sent.append(envelope.serialize().decode())
+
+    telemetry.start_sentry("https://key@sentry.example.com/1", transport=Capture)
+    try:
+        assert deliver(GOOD) == ""
+        logging.getLogger("test").error("An error that is reported")
+    finally:
+        sentry_sdk.get_client().close()
+        sentry_sdk.get_global_scope().set_client(None)
+
+    [report] = sent
+    assert '"url":"http://127.0.0.1:' in report
+    assert TOKEN not in report
