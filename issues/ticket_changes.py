@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from integrations.jira.bulk_fetch import IssueState
@@ -144,10 +144,15 @@ def _record_gone_or_back(ticket: Ticket, changes: dict[str, Any]) -> None:
 
 
 def _release_requests(ticket: Ticket) -> None:
-    """Let the text of the ticket's request create another one. This is never undone."""
+    """Let the text of the ticket's request create another one. This is never undone.
+
+    A request whose group was deleted has no report; its group may be sent again.
+    """
     requests = TicketRequest.objects.for_tenant(ticket.tenant_id).created()
-    of_ticket = requests.filter(report__ticket=ticket, gone_at=None)
-    of_ticket.update(gone_at=Now())
+    same = Q(base_url=ticket.base_url, jira_issue_id=ticket.jira_issue_id)
+    of_deleted_group = same & Q(report=None, unlinked_at=None)
+    of_ticket = requests.filter(Q(report__ticket=ticket) | of_deleted_group)
+    of_ticket.filter(gone_at=None).update(gone_at=Now())
 
 
 def rename_reports(tickets: Iterable[Ticket]) -> None:

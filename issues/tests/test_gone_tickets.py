@@ -9,6 +9,7 @@ from django.utils import timezone
 from development.sandbox import Sandbox, changes
 from issues.follow_schedule import CONFIRM_AFTER
 from issues.followed_tickets import follow_new_tickets
+from issues.group_import import GroupData, put_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
@@ -33,7 +34,9 @@ def lose(jira: Sandbox, key: str = "SCRUM-1") -> None:
         read_after(CONFIRM_AFTER)
 
 
-def create(api: Api, group: AIIssueGroup, body: object = CONTENT, key: str = "") -> str:
+def create(
+    api: Api, group: AIIssueGroup | str, body: object = CONTENT, key: str = ""
+) -> str:
     headers = {"Idempotency-Key": key} if key else {}
     response = api.create(group, body, headers=headers)
     assert response.ok, response.text
@@ -235,3 +238,25 @@ def test_request_of_a_gone_ticket_keeps_its_history(
     assert request.unlinked_at is None
     assert request.gone_at
     assert shown(api)["gone"] is True
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_ticket_that_goes_while_its_group_is_deleted_makes_room_too(
+    api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
+) -> None:
+    other = GroupFactory.create(tenant_id=group.tenant_id)
+    assert api.link(other, "SCRUM-1").ok
+    read_after(MINUTE)
+    data = GroupData(
+        id=group.pk,
+        tenant_id=group.tenant_id,
+        fields={"title": group.title},
+        reports=None,
+    )
+    group.delete()
+    lose(jira)
+    put_group(data)
+    read_after(MINUTE)
+
+    assert create(api, str(data.id)) == "SCRUM-2"
+    assert create(api, str(data.id)) == "SCRUM-2"
