@@ -150,7 +150,7 @@ class TenantForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field, forms.SplitDateTimeField):
-                date, time = field.widget.widgets  # type: ignore[attr-defined]
+                date, time = field.widget.widgets
                 date.attrs["aria-label"] = f"Date, {field.label}"
                 time.attrs["aria-label"] = f"Time, {field.label}"
 
