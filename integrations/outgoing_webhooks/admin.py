@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -38,6 +39,8 @@ class EndpointForm(TenantForm):
     class Meta:
         model = WebhookEndpoint
         fields = ["tenant_id", "url", "events", "is_active"]
+        widgets = {"url": AdminTextInputWidget(attrs={"size": 80})}
+        labels = {"is_active": "Active"}
 
     def clean_url(self) -> str:
         return normalize_webhook_url(self.cleaned_data["url"])
