@@ -39,7 +39,7 @@ class EndpointForm(TenantForm):
     class Meta:
         model = WebhookEndpoint
         fields = ["tenant_id", "url", "events", "is_active"]
-        widgets = {"url": AdminTextInputWidget(attrs={"size": 80})}
+        widgets = {"url": AdminTextInputWidget(attrs={"class": "vLargeTextField"})}
         labels = {"is_active": "Active"}
 
     def clean_url(self) -> str:
