@@ -175,7 +175,7 @@ def test_admin_saves_an_integration_and_switches_the_theme(
     page.get_by_label("Project key:").fill("OPS")
     page.get_by_role("button", name="Save", exact=True).click()
 
-    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    expect(page.get_by_text("was saved.")).to_be_visible()
     page.get_by_role("button", name="Toggle theme").first.click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
