@@ -57,7 +57,7 @@ def claim(
     Raises GroupNotFound, IdempotencyKeyReused, TicketExists, NoProjectChosen, and what
     get_active_jira raises.
     """
-    request.request_hash = _hash_content(request, asked)
+    request.request_hash = hash_content(request, asked)
     if creation_sql.is_usable() and not allow_another:
         request.idempotency_key = client_key or _derive_key(request, generation=0)
         if quickly := _claim_quickly(request, asked):
@@ -179,7 +179,7 @@ def _require_no_ticket(group_id: UUID) -> None:
         )
 
 
-def _hash_content(request: TicketRequest, asked: AskedTarget) -> str:
+def hash_content(request: TicketRequest, asked: AskedTarget) -> str:
     content = [request.tenant_id, request.group_id, request.title, request.description]
     if asked != NOTHING_ASKED:
         content += [asked.project_key, asked.issue_type]

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from rest_framework.renderers import JSONRenderer
 
 from issues import group_list_sql, group_search
-from issues.group_filters import GONE, Filters, Place
+from issues.group_conditions import derive_condition
+from issues.group_filters import Filters, Place
 from issues.group_search import is_bounded
 from issues.models import AIIssueGroup, Report
 from issues.models.groups import SEVERITY
@@ -82,34 +83,8 @@ def filter_groups(
         ]
         groups = groups.filter(pk__in=recent)
     for name, value in filters.items():
-        groups = groups.filter(_get_condition(name, value))
+        groups = groups.filter(derive_condition(name, value))
     return groups
-
-
-def _get_condition(name: str, value: Any) -> Any:
-    tickets: Any = _REPORTS.jira()
-    match name:
-        case "q":
-            text = Q(title__icontains=value) | Q(summary__icontains=value)
-            return text | Exists(tickets.filter(external_id__iexact=value))
-        case "severity_min":
-            return Q(severity__gte=value)
-        case "source":
-            return Exists(_REPORTS.filter(source=value))
-        case "has_ticket":
-            return Exists(tickets) if value else ~Exists(tickets)
-        case "ticket_status":
-            is_gone = value == GONE
-            status = {} if is_gone else {"ticket__status_category": value}
-            gone = {"ticket__gone_at__isnull": not is_gone}
-            return Exists(tickets.filter(ticket__isnull=False, **gone, **status))
-        case "recurred":
-            recurred = Exists(tickets.with_recurrence().filter(has_recurred=True))
-            return recurred if value else ~recurred
-    return Q((name, value))  # a column of the group
-
-
-_REPORTS = Report.objects.filter(group=OuterRef("pk"))
 
 
 def show_groups(groups: Sequence[AIIssueGroup]) -> list[dict[str, Any]]:

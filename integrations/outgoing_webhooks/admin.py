@@ -4,9 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from integrations.outgoing_webhooks import services
 from integrations.outgoing_webhooks.errors import WebhookSwitchedOff
@@ -19,10 +21,11 @@ from integrations.outgoing_webhooks.models import (
 from integrations.outgoing_webhooks.url import normalize_webhook_url
 from killthenoise.admin.base import AuditedAdmin, TenantForm, facts_of
 from killthenoise.admin.filters import SinceFilter, TenantFilter
-from killthenoise.admin.formats import short_id, time_tag
+from killthenoise.admin.formats import badge, list_url, short_id, time_tag
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.audit.events import Action, record
 
+KINDS = {"pending": "quiet", "delivered": "good", "failed": "bad"}
 SHOWN_ONCE = "The secret of {}, shown this once: {}"
 
 
@@ -36,6 +39,8 @@ class EndpointForm(TenantForm):
     class Meta:
         model = WebhookEndpoint
         fields = ["tenant_id", "url", "events", "is_active"]
+        widgets = {"url": AdminTextInputWidget(attrs={"class": "vLargeTextField"})}
+        labels = {"is_active": "Active"}
 
     def clean_url(self) -> str:
         return normalize_webhook_url(self.cleaned_data["url"])
@@ -52,14 +57,15 @@ def _audit(
 class WebhookEndpointAdmin(AuditedAdmin):
     form = EndpointForm
     actions = ["replace_secret"]
-    list_display = ["url", "is_active", "failing", "error_message", "tenant"]
+    list_display = ["url", "is_active", "failing", "error_message", "deliveries"]
+    list_display += ["tenant"]
     list_filter = ["is_active", TenantFilter]
     search_fields = ["url"]
     search_help_text = "ID or a part of the URL"
     ordering = ["-created_at"]
     empty_text = "No webhook. Add one here or with POST /api/webhooks/{tenant}."
-    readonly_fields = ["failures", "failing_since", "error_message", "given_up_at"]
-    readonly_fields += ["created_at", "updated_at"]
+    readonly_fields = ["failures", "failing", "error_message", "given_up", "created"]
+    readonly_fields += ["updated"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         return super().get_queryset(request).defer("secret")
@@ -74,6 +80,23 @@ class WebhookEndpointAdmin(AuditedAdmin):
     @admin.display(description="Failing since")
     def failing(self, endpoint: WebhookEndpoint) -> str:
         return time_tag(endpoint.failing_since)
+
+    @admin.display(description="Given up")
+    def given_up(self, endpoint: WebhookEndpoint) -> str:
+        return time_tag(endpoint.given_up_at)
+
+    @admin.display(description="Created")
+    def created(self, endpoint: WebhookEndpoint) -> str:
+        return time_tag(endpoint.created_at)
+
+    @admin.display(description="Updated")
+    def updated(self, endpoint: WebhookEndpoint) -> str:
+        return time_tag(endpoint.updated_at)
+
+    @admin.display(description="Deliveries")
+    def deliveries(self, endpoint: WebhookEndpoint) -> SafeString:
+        address = list_url("webhooks_webhookdelivery", q=endpoint.pk)
+        return format_html('<a href="{}">show</a>', address)
 
     @admin.display(description="Tenant")
     def tenant(self, endpoint: WebhookEndpoint) -> str:
@@ -119,8 +142,10 @@ class WebhookDeliveryAdmin(AuditedAdmin):
 
     tenant_path = "endpoint__tenant_id"
     actions = ["deliver_again"]
-    list_display = ["time", "event", "state", "attempts", "response_status"]
+    list_display = ["time", "event", "outcome", "attempts", "response_status"]
     list_display += ["error_message", "url", "tenant"]
+    fields = ["event", "outcome", "attempts", "response_status", "error_message"]
+    fields += ["endpoint", "key", "data", "occurred", "time", "delivered"]
     list_filter = ["state", "event", DeliveryAgeFilter, DeliveryTenantFilter]
     list_select_related = ["endpoint"]
     search_fields = ["id"]
@@ -155,6 +180,18 @@ class WebhookDeliveryAdmin(AuditedAdmin):
     @admin.display(description="Time")
     def time(self, delivery: WebhookDelivery) -> str:
         return time_tag(delivery.created_at)
+
+    @admin.display(description="State")
+    def outcome(self, delivery: WebhookDelivery) -> SafeString:
+        return badge(KINDS[delivery.state], delivery.get_state_display())
+
+    @admin.display(description="Occurred")
+    def occurred(self, delivery: WebhookDelivery) -> str:
+        return time_tag(delivery.occurred_at)
+
+    @admin.display(description="Delivered")
+    def delivered(self, delivery: WebhookDelivery) -> str:
+        return time_tag(delivery.delivered_at)
 
     @admin.display(description="URL")
     def url(self, delivery: WebhookDelivery) -> str:

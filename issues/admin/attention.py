@@ -43,12 +43,17 @@ def paused_integrations(tenants: Tenants) -> IntegrationQuerySet:
 
 
 def find_doubled_groups(tenants: Tenants) -> list[UUID]:
-    """Return the groups that were reported as doubled and still have two tickets."""
+    """Return the groups that were reported as doubled and still have two tickets.
+
+    A ticket that is gone from Jira does not count.
+    """
     events = AuditEvent.objects.filter(action=AuditEvent.Action.TICKET_DUPLICATE)
     if tenants is not None:
         events = events.filter(tenant_id__in=tenants)
     newest = events.order_by("-created_at").values_list("object_id", flat=True)
     groups = {UUID(one) for one in newest[:MAX_EVENTS]}
-    linked = TicketRequest.objects.created().filter(group__in=groups, unlinked_at=None)
+    linked = TicketRequest.objects.created().filter(
+        group__in=groups, unlinked_at=None, report__ticket__gone_at=None
+    )
     tickets = Counter(linked.values_list("group_id", flat=True))
     return [group for group, count in tickets.items() if count > 1]

@@ -1,18 +1,27 @@
 """The filters of the lists of requests and groups."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from integrations.jira.errors import CREATION_ERRORS
 from issues.admin.attention import needs_attention
 from issues.admin.search import has_id
-from issues.models import Report
+from issues.group_conditions import get_condition
+from issues.group_filters import GONE, TICKET_STATUSES
+from issues.models import Ticket
 from issues.recovery import LOST
 from issues.settlement import NOT_CREATED
-from killthenoise.admin.filters import TextFilter, UUIDFilter
+from killthenoise.admin.filters import (
+    TenantFilter,
+    TextFilter,
+    UUIDFilter,
+    require_uuid,
+)
 from killthenoise.staff.models import get_tenants
 
 CODES = sorted({error.code for error in CREATION_ERRORS} | {LOST, NOT_CREATED})
@@ -94,21 +103,63 @@ class SourceFilter(TextFilter):
     parameter_name = "source"
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        return queryset.filter(_has_report(source=value.lower()))
+        return queryset.filter(get_condition("source", value.lower()))
 
 
-class HasTicketFilter(admin.SimpleListFilter):
-    title = "ticket"
-    parameter_name = "has_ticket"
+class GroupConditionFilter(admin.SimpleListFilter):
+    """A filter of the API with a few values."""
+
+    values: ClassVar[dict[str, tuple[str, Any]]]
+    """The label of each value, and the value as the condition takes it."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [("true", "Has one"), ("false", "Has none")]
+        return [(name, label) for name, (label, _) in self.values.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        linked = _has_report(source=Report.JIRA)
-        wanted = {"true": linked, "false": ~linked}.get(self.value() or "")
-        return queryset if wanted is None else queryset.filter(wanted)
+        if (name := self.value() or "") not in self.values:
+            return queryset
+        _, value = self.values[name]
+        return queryset.filter(get_condition(self.parameter_name or "", value))
 
 
-def _has_report(**values: Any) -> Exists:
-    return Exists(Report.objects.filter(group=OuterRef("pk"), **values))
+class HasTicketFilter(GroupConditionFilter):
+    title = "ticket"
+    parameter_name = "has_ticket"
+    values: ClassVar = {"true": ("Has one", True), "false": ("Has none", False)}
+
+
+class TicketStatusFilter(GroupConditionFilter):
+    title = "ticket status"
+    parameter_name = "ticket_status"
+    values: ClassVar = {
+        name: (Ticket.Category(name).label if name != GONE else "Gone from Jira", name)
+        for name in TICKET_STATUSES
+    }
+
+
+class RecurredFilter(GroupConditionFilter):
+    """The groups with a report that is newer than the end of their ticket."""
+
+    title = "recurred"
+    parameter_name = "recurred"
+    values: ClassVar = {
+        "true": ("Yes: reports since it was done", True),
+        "false": ("No", False),
+    }
+
+
+def is_by_tickets(parameters: Mapping[str, Any]) -> bool:
+    """Whether GroupStatistics has an index of the groups that a filter finds."""
+    is_true = "true" in (parameters.get("has_ticket"), parameters.get("recurred"))
+    by_flag = is_true or "ticket_status" in parameters
+    return by_flag and connection.vendor == "postgresql"
+
+
+class GroupTenantFilter(TenantFilter):
+    """Names the tenant to the table whose index has the other filter, too."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        rows = super().queryset(request, queryset)
+        if self.value() and is_by_tickets(request.GET):
+            return rows.filter(statistics__tenant_id=require_uuid(self.value() or ""))
+        return rows

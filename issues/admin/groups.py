@@ -12,11 +12,15 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from issues.admin.filters import (
+    GroupTenantFilter,
     HasTicketFilter,
+    RecurredFilter,
     SeverityFilter,
     SourceFilter,
     StatusFilter,
     TeamFilter,
+    TicketStatusFilter,
+    is_by_tickets,
 )
 from issues.admin.group_tickets import GroupTickets
 from issues.admin.search import search_groups
@@ -25,7 +29,7 @@ from issues.models import AIIssueGroup, RemoteLink, Report
 from issues.serializers import PutGroupSerializer
 from killthenoise.admin.base import AuditedAdmin, TenantForm
 from killthenoise.admin.fields import JSONField
-from killthenoise.admin.filters import SinceFilter, TenantFilter
+from killthenoise.admin.filters import SinceFilter
 from killthenoise.admin.formats import external_link, short_id, time_tag
 from killthenoise.admin.paging import BoundedChangeList
 
@@ -33,7 +37,11 @@ CANNOT_DELETE = (
     "This group cannot be deleted, because its reports, including links to Jira "
     "tickets, would be deleted with it."
 )
-TIMES = {"created_at", "updated_at"}
+STORED_ORDER = {
+    sign + name: f"{sign}statistics__{stored}"
+    for name, stored in (("updated_at", "updated_at"), ("pk", "group"))
+    for sign in ("-", "")
+}
 REPORTS_PER_PAGE = 20
 MAX_TICKETS = 50
 
@@ -56,13 +64,6 @@ class GroupForm(TenantForm):
             "ai_type_reasoning": "AI type reasoning",
             "team_id": "Team ID",
         }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in TIMES & self.fields.keys():
-            date, time = self.fields[name].widget.widgets
-            date.attrs["aria-label"] = f"Date, {self.fields[name].label}"
-            time.attrs["aria-label"] = f"Time, {self.fields[name].label}"
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -89,13 +90,21 @@ class UpdatedFilter(SinceFilter):
 class GroupChangeList(BoundedChangeList):
     """Reads what the rows of the page show of their reports, in two queries."""
 
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:
+        """Order by the table whose index has the filter; the times are the same."""
+        ordering = super().get_ordering(request, queryset)
+        if is_by_tickets(self.params):
+            return [STORED_ORDER.get(name, name) for name in ordering]
+        return ordering
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         reports = Report.objects.filter(group__in=[row.pk for row in self.result_list])
         counted = reports.values_list("group_id").annotate(Count("pk")).order_by()
         counts = dict(counted)
         tickets: dict[Any, list[Report]] = {}
-        for ticket in reports.jira().select_related("ticket").order_by("-created_at"):
+        linked = reports.jira().with_recurrence().select_related("ticket")
+        for ticket in linked.order_by("-created_at"):
             tickets.setdefault(ticket.group_id, []).append(ticket)
         for row in self.result_list:
             row.frequency = counts.get(row.pk, 0)
@@ -108,8 +117,9 @@ class AIIssueGroupAdmin(GroupTickets, AuditedAdmin):
     list_display = ["title", "type", "severity", "status", "frequency", "tickets"]
     list_display += ["time", "tenant"]
     list_display_links = ["title"]
-    list_filter = [HasTicketFilter, "type", SeverityFilter, UpdatedFilter, TenantFilter]
-    list_filter += [StatusFilter, TeamFilter, SourceFilter]
+    list_filter = [HasTicketFilter, TicketStatusFilter, RecurredFilter, "type"]
+    list_filter += [SeverityFilter, UpdatedFilter, GroupTenantFilter, StatusFilter]
+    list_filter += [TeamFilter, SourceFilter]
     search_fields = ["title"]
     search_help_text = (
         "Words of the title, the key of a ticket, another external ID, group ID or "
@@ -193,7 +203,11 @@ class AIIssueGroupAdmin(GroupTickets, AuditedAdmin):
         return short_id(group.tenant_id)
 
 
-def _ticket_text(report: Report) -> SafeString:
-    status = report.ticket.status if report.ticket else ""
+def _ticket_text(report: Any) -> SafeString:
+    seen = report.ticket
+    status = seen.status if seen else ""
+    states = ["gone"] if seen and seen.gone_at else []
+    states += ["recurred"] if report.has_recurred else []
     link = external_link(report.url, report.external_id)
-    return format_html_join(" ", "{}", [(link,), (status,)] if status else [(link,)])
+    parts = [link, *filter(None, [status, ", ".join(states)])]
+    return format_html_join(" ", "{}", [(part,) for part in parts])

@@ -7,7 +7,9 @@ ServiceErrors of its service.
 from django.http import HttpRequest
 
 from integrations.accounts import request_deadline
+from integrations.routes import NOTHING_ASKED, AskedTarget
 from issues import linking
+from issues.asked_target import find_asked
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover
 from issues.services import create_jira_ticket
@@ -40,11 +42,20 @@ def recover_now(request: HttpRequest, row: TicketRequest) -> Outcome:
 
 
 def retry(request: HttpRequest, row: TicketRequest) -> Outcome:
-    """Ask for the same ticket again, like another press of Create."""
+    """Ask for the same ticket again, like another press of Create.
+
+    It names the project and issue type that the request named. If that is not known,
+    it names none.
+    """
     if row.state != State.FAILED:
         return Outcome(False, f"not retried, because it did not fail: {row.state}.")
-    group = get_group(row)
-    return create(request, group, title=row.title, description=row.description)
+    return create(
+        request,
+        get_group(row),
+        title=row.title,
+        description=row.description,
+        asked=find_asked(row) or NOTHING_ASKED,
+    )
 
 
 def create(
@@ -55,6 +66,7 @@ def create(
     description: str,
     idempotency_key: str = "",
     allow_another: bool = False,
+    asked: AskedTarget = NOTHING_ASKED,
 ) -> Outcome:
     """Create the group's ticket, as the API does."""
     with recording_row(request, Action.TICKET_CREATE, group) as event:
@@ -66,6 +78,8 @@ def create(
             description=description,
             idempotency_key=idempotency_key,
             allow_another=allow_another,
+            project_key=asked.project_key,
+            issue_type=asked.issue_type,
         )
         if created.replayed:
             event.detail["ticket_key"] = created.ticket.key

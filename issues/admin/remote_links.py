@@ -10,7 +10,13 @@ from django.utils.safestring import SafeString
 from issues.models import RemoteLink
 from killthenoise.admin.base import ReadOnlyAdmin
 from killthenoise.admin.filters import TenantFilter
-from killthenoise.admin.formats import external_link, page_link, short_id, time_tag
+from killthenoise.admin.formats import (
+    badge,
+    external_link,
+    page_link,
+    short_id,
+    time_tag,
+)
 from killthenoise.api.authentication import parse_uuid
 
 
@@ -29,22 +35,27 @@ class UnsentFilter(admin.SimpleListFilter):
 
 @admin.register(RemoteLink)
 class RemoteLinkAdmin(ReadOnlyAdmin):
-    """One with attempts is not yet in Jira as it should be.
+    """An empty title says that Jira has no link."""
 
-    An empty title says that Jira has no link.
-    """
-
-    list_display = ["attempts", "ticket", "title", "resolved", "due", "error_message"]
+    list_display = ["state", "ticket", "title", "resolved", "due", "error_message"]
     list_display += ["group_page", "tenant"]
-    list_display_links = ["attempts"]
+    list_display_links = ["state"]
     list_filter = [UnsentFilter, TenantFilter]
     search_fields = ["ticket_key"]
     search_help_text = "Ticket key or group ID"
     ordering = ["due_at"]
     empty_text = "No link yet. With FRONTEND_URL, each ticket gets one to its group."
-    fields = ["ticket", "title", "resolved", "attempts", "due", "error_message"]
+    fields = [
+        "state",
+        "ticket",
+        "title",
+        "resolved",
+        "attempts",
+        "due",
+        "error_message",
+    ]
     fields += ["group_page", "tenant"]
-    readonly_fields = ["ticket", "due", "group_page", "tenant"]
+    readonly_fields = ["state", "ticket", "due", "group_page", "tenant"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -55,6 +66,15 @@ class RemoteLinkAdmin(ReadOnlyAdmin):
         group_id = parse_uuid(text)
         found = Q(group=group_id) if group_id else Q(ticket_key=text.upper())
         return queryset.filter(found), False
+
+    @admin.display(description="State")
+    def state(self, link: RemoteLink) -> SafeString:
+        """A link with attempts is not yet in Jira as it should be."""
+        if link.attempts >= RemoteLink.MAX_ATTEMPTS:
+            return badge("bad", "Given up")
+        if link.attempts:
+            return badge("warn", "Failed, is retried")
+        return badge("good", "In Jira") if link.title else badge("quiet", "Not sent")
 
     @admin.display(description="Ticket")
     def ticket(self, link: RemoteLink) -> str:

@@ -9,7 +9,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from integrations.jira.text.adf import text_to_adf
 from integrations.jira.text.adf_html import render_adf
-from issues.models import AIIssueGroup, Ticket, TicketRequest
+from issues.admin.ticket_now import TicketNow, find_remote_link, read_ticket
+from issues.asked_target import find_asked
+from issues.models import AIIssueGroup, TicketRequest
 from killthenoise.admin.formats import actor_name, badge, since
 from killthenoise.audit.models import AuditEvent
 
@@ -89,22 +91,13 @@ def get_group(row: TicketRequest) -> AIIssueGroup | None:
     )
 
 
-def get_ticket(row: TicketRequest) -> Ticket | None:
-    """Return the ticket as Jira last showed it; None before the first reading."""
-    if not row.jira_issue_id:
-        return None
-    tickets = Ticket.objects.for_tenant(row.tenant_id)
-    same = tickets.filter(base_url=row.base_url, jira_issue_id=row.jira_issue_id)
-    return same.first()
-
-
 def build_timeline(
-    row: TicketRequest, events: Sequence[AuditEvent], ticket: Ticket | None
+    row: TicketRequest, events: Sequence[AuditEvent], seen: TicketNow | None
 ) -> list[TimedStep]:
     """Return what happened, in order, with the times between."""
     steps = [*_steps_of_row(row), *_steps_of_events(events)]
-    if ticket:
-        steps += _steps_of_ticket(ticket)
+    if seen:
+        steps += [Step(*step) for step in seen.list_steps()]
     steps.sort(key=lambda step: step.moment)
     before = [None, *steps]
     return [
@@ -149,26 +142,19 @@ def _steps_of_events(events: Sequence[AuditEvent]) -> Iterator[Step]:
             yield Step(event.created_at, event.get_action_display(), text)
 
 
-def _steps_of_ticket(ticket: Ticket) -> Iterator[Step]:
-    if ticket.checked_at:
-        yield Step(ticket.changed_at, "Status in Jira", ticket.status)
-    if ticket.done_at:
-        yield Step(ticket.done_at, "Done in Jira", ticket.status)
-    if ticket.gone_at:
-        yield Step(ticket.gone_at, "Gone from Jira", "the ticket was deleted or hidden")
-
-
 def build_story(row: TicketRequest, *, with_events: bool) -> dict[str, Any]:
     """Return the context of the page. Events are for those who may see the audit."""
     events = get_events(row) if with_events else []
-    ticket = get_ticket(row)
+    seen = read_ticket(row)
     return {
         "row": row,
         "outcome": outcome_badge(row),
         "next_step": get_next_step(row),
-        "ticket": ticket,
+        "seen": seen,
+        "remote_link": find_remote_link(row),
+        "asked": find_asked(row),
         "group": get_group(row),
-        "timeline": build_timeline(row, events, ticket),
+        "timeline": build_timeline(row, events, seen),
         "rendered": render_as_jira(row.description),
         "events": events,
         "attempts": get_other_attempts(row),

@@ -5,6 +5,8 @@ from django.db.models import Q
 
 from issues.models.groups import AIIssueGroup
 
+FLAGS = ("new", "indeterminate", "done", "gone", "recurred")
+
 
 class GroupStatistics(models.Model):
     """One row for each group, so that the list can be filtered and ordered by index.
@@ -52,7 +54,23 @@ class GroupStatistics(models.Model):
                     condition=Q((f"has_{flag}", True)),
                     name=f"groupstatistics_{flag}",
                 )
-                for flag in ("new", "indeterminate", "done", "gone", "recurred")
+                for flag in FLAGS
+            ),
+            # The newest of all tenants, in the admin.
+            *(
+                models.Index(
+                    fields=["-updated_at", "-group"],
+                    condition=Q((f"has_{flag}", True)),
+                    name=f"newest_with_{flag}",
+                )
+                for flag in (
+                    "ticket",
+                    "new",
+                    "indeterminate",
+                    "done",
+                    "gone",
+                    "recurred",
+                )
             ),
         ]
 

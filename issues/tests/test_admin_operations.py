@@ -108,6 +108,34 @@ def test_retry_of_a_failed_request_creates_one_ticket(
     ]
 
 
+@pytest.mark.parametrize(
+    "named",
+    [{"project_key": "OPS", "issue_type": "Bug"}, {"issue_type": "Bug"}, {}],
+)
+def test_retry_names_what_the_request_named(
+    operator: Client,
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+    named: dict[str, str],
+) -> None:
+    jira.inject("forbidden")
+    api.create(group, {"title": "Export", "description": "Fails"} | named)
+    Integration.objects.update(issue_type="Story")
+    failed = TicketRequest.objects.get()
+
+    path = reverse("admin:issues_ticketrequest_change", args=[failed.pk])
+    page = operator.get(path).content.decode()
+    act(operator, failed, "retry")
+
+    [ticket] = jira.tickets
+    expected = {"project_key": "SCRUM", "issue_type": "Story"} | named
+    assert ticket.fields["project"]["key"] == expected["project_key"]
+    assert ticket.fields["issuetype"]["name"] == expected["issue_type"]
+    assert ("again, as the request did." in page) is bool(named)
+
+
 def test_only_failed_requests_are_retried(operator: Client, jira: Sandbox) -> None:
     created = TicketRequestFactory.create(created=True)
 

@@ -14,6 +14,7 @@ from integrations.tests.factories import IntegrationFactory
 from issues.models import TicketRequest
 from issues.tests.factories import (
     GroupFactory,
+    RemoteLinkFactory,
     ReportFactory,
     TicketFactory,
     TicketRequestFactory,
@@ -81,10 +82,57 @@ def test_timeline_has_the_steps_in_order_with_the_times_between(
         ("Claimed", ""),
         ("Answered", "1.5 s"),
         ("Recorded", "500 ms"),
-        ("Status in Jira", "59 min 58 s"),
-        ("Done in Jira", "0 ms"),
+        ("Done in Jira", "59 min 58 s"),
         ("Unlinked", "30 min 0 s"),
     ]
+
+
+def test_story_tells_what_became_of_the_ticket_and_of_its_link(
+    admin_client: Client,
+) -> None:
+    integration = IntegrationFactory.create(base_url="https://example.atlassian.net")
+    group = GroupFactory.create(tenant_id=integration.tenant_id)
+    done_at = timezone.now() - timedelta(hours=3)
+    ticket = TicketFactory.create(
+        tenant_id=group.tenant_id, done=True, done_at=done_at, former_keys=["OPS-3"]
+    )
+    report = ReportFactory.create(group=group, source="jira", ticket=ticket)
+    ReportFactory.create(group=group)
+    request = TicketRequestFactory.create(group=group, created=True, report=report)
+    link = RemoteLinkFactory.create(
+        tenant_id=group.tenant_id, group_id=group.pk, title="The export fails"
+    )
+    RemoteLinkFactory.create(title="A stranger's")
+
+    page = story(admin_client, request)
+
+    for text in ("Recurred", "1 report since it was done", "OPS-3", "Done in Jira"):
+        assert text in page
+    assert "shown in Jira as “The export fails”" in page
+    assert reverse("admin:issues_remotelink_change", args=[link.pk]) in page
+    assert (
+        reverse("admin:integrations_integration_change", args=[integration.pk]) in page
+    )
+    assert "A stranger's" not in page
+
+
+def test_story_says_that_the_ticket_is_gone(admin_client: Client) -> None:
+    request = TicketRequestFactory.create(created=True)
+    seen = {"base_url": request.base_url, "jira_issue_id": request.jira_issue_id}
+    TicketFactory.create(**seen, status="Stranger's status")
+    assert "Stranger's status" not in story(admin_client, request)
+
+    TicketFactory.create(**seen, tenant_id=request.tenant_id, gone=True)
+
+    assert 'badge-bad">Gone from Jira' in story(admin_client, request)
+
+
+def test_story_says_if_it_is_not_known_what_the_request_named(
+    admin_client: Client,
+) -> None:
+    request = TicketRequestFactory.create(failed=True, request_hash="0" * 64)
+
+    assert "It is not known whether the request named" in story(admin_client, request)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +284,12 @@ def test_requests_are_filtered_by_actor_integration_and_code(
     [
         ("has_ticket=true", True),
         ("has_ticket=false", False),
+        ("ticket_status=done", True),
+        ("ticket_status=new", False),
+        ("ticket_status=gone", False),
+        ("recurred=true", True),
+        ("recurred=false", False),
+        ("ticket_status=done&recurred=true&source=jira&o=", True),
         ("severity_min=5", True),
         ("status=closed", True),
         ("team_id=team-9", True),
@@ -256,14 +310,19 @@ def test_groups_are_filtered_as_in_the_api(
         type="bug",
         team_id="team-9",
     )
-    ReportFactory.create(group=group, source="jira", external_id="SCRUM-7")
+    ended = timezone.now() - timedelta(hours=1)
+    ticket = TicketFactory.create(tenant_id=group.tenant_id, done=True, done_at=ended)
+    ReportFactory.create(
+        group=group, source="jira", external_id="SCRUM-7", ticket=ticket
+    )
+    ReportFactory.create(group=group, source="hubspot")
     other = GroupFactory.create(title="Other", severity=1)
     path = reverse("admin:issues_aiissuegroup_changelist")
 
     listed = list(admin_client.get(f"{path}?{query}").context["cl"].queryset)
 
     assert (group in listed) is found
-    assert (other in listed) is (query == "has_ticket=false")
+    assert (other in listed) is query.endswith("=false")
 
 
 def test_reports_of_a_group_are_paged(admin_client: Client) -> None:

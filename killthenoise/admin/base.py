@@ -145,6 +145,15 @@ class TenantForm(forms.ModelForm):
 
     tenants: ClassVar[Any] = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Label the two inputs of each time."""
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.SplitDateTimeField):
+                date, time = field.widget.widgets
+                date.attrs["aria-label"] = f"Date, {field.label}"
+                time.attrs["aria-label"] = f"Time, {field.label}"
+
     def clean_tenant_id(self) -> UUID:
         tenant_id: UUID = self.cleaned_data["tenant_id"]
         if self.tenants is not None and tenant_id not in self.tenants:

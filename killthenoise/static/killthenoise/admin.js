@@ -14,7 +14,7 @@ function localize(root) {
 function searchAsYouType(input) {
   const results = document.getElementById(input.dataset.results);
   let timer, request;
-  input.addEventListener("input", () => {
+  const search = () => {
     clearTimeout(timer);
     timer = setTimeout(async () => {
       if (request) request.abort();
@@ -27,7 +27,10 @@ function searchAsYouType(input) {
         if (error.name !== "AbortError") throw error;
       }
     }, 500);
-  });
+  };
+  input.addEventListener("input", search);
+  // What was typed before this script ran.
+  if (input.value !== input.defaultValue) search();
 }
 
 // A second click on a button that asks Jira does nothing.
