@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from issues.models import FollowedSite, Ticket
+
+COUNTED = 10_000
+"""Tickets up to which they are counted; of more, PostgreSQL has an estimate."""
 
 
 def ticket_metrics() -> Iterable[Metric]:
@@ -22,7 +26,7 @@ def ticket_metrics() -> Iterable[Metric]:
         "Tickets that are followed, and those of them that are gone from Jira.",
         labels=["state"],
     )
-    tickets.add_metric(["followed"], Ticket.objects.count())
+    tickets.add_metric(["followed"], _get_number())
     tickets.add_metric(["gone"], Ticket.objects.gone().count())
     yield tickets
     failing = ~Q(error_message="")
@@ -43,6 +47,21 @@ def ticket_metrics() -> Iterable[Metric]:
         "do not fail.",
         value=_get_lateness(),
     )
+
+
+def _get_number() -> float:
+    """Count the tickets, or estimate them: counting a million takes 50 ms and more."""
+    number = Ticket.objects.all()[: COUNTED + 1].count()
+    if number <= COUNTED:
+        return number
+    if connection.vendor != "postgresql":
+        return Ticket.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)",
+            [Ticket._meta.db_table],
+        )
+        return max(float(cursor.fetchone()[0]), number)
 
 
 def _get_lateness() -> float:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 import requests
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client import generate_latest
@@ -184,6 +185,16 @@ def test_database_gives_followed_tickets_and_how_late_their_reading_is() -> None
     assert (seen[number, "state=followed"], seen[number, "state=gone"]) == (3, 1)
     assert (seen[sites, "state=ok"], seen[sites, "state=failing"]) == (1, 1)
     assert 3600 <= seen["killthenoise_oldest_ticket_due_seconds", ""] < 4000
+
+
+@pytest.mark.django_db
+def test_many_tickets_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("issues.ticket_metrics.COUNTED", 1)
+    TicketFactory.create_batch(5)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+    assert now()["killthenoise_tickets", "state=followed"] == 5
 
 
 @pytest.mark.django_db
