@@ -7,15 +7,11 @@ other. `follow_schedule` says when a ticket is due.
 """
 
 import logging
-import math
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import Error as AnyDatabaseError
@@ -81,31 +77,14 @@ def follow_due() -> int:
 def follow_tickets() -> None:
     """Read what gets due, for LOOP_S. Visits that are under way then end by themselves.
 
-    Many may run at the same time, and the next may follow at once.
+    Many may run at the same time, and the next may follow at once. A process that is
+    told to stop waits for its visits.
     """
-    _follow(stopping, ends=time.monotonic() + LOOP_S, wait=False)
-
-
-@contextmanager
-def following() -> Iterator[None]:
-    """Follow tickets in threads of their own, while the block runs."""
-    stop = threading.Event()
-    loop = partial(_follow, stop, ends=math.inf, wait=True)
-    thread = threading.Thread(target=loop, name="following")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _follow(stop: threading.Event, *, ends: float, wait: bool) -> None:
-    """Start visits until `stop` is set or `ends` is reached; then wait for the last."""
+    ends = time.monotonic() + LOOP_S
     running: set[Future[int]] = set()
     pool = ThreadPoolExecutor(THREADS, "following")
     pause = 0.0
-    while not stop.wait(pause) and time.monotonic() < ends:
+    while not stopping.wait(pause) and time.monotonic() < ends:
         running = {visit for visit in running if not visit.done()}
         try:
             running |= _start_visits(pool, THREADS - len(running))
@@ -116,7 +95,7 @@ def _follow(stop: threading.Event, *, ends: float, wait: bool) -> None:
             pause = AFTER_FAILURE_S
         finally:
             connections.close_all()
-    pool.shutdown(wait=wait)
+    pool.shutdown(wait=stopping.is_set())
 
 
 def _start_visits(pool: ThreadPoolExecutor, free: int) -> set[Future[int]]:

@@ -14,12 +14,14 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from issues.models import RemoteLink, Sweep, TicketRequest
+from integrations.outgoing_webhooks.metrics import webhook_metrics
+from issues.models import JobItem, RemoteLink, Sweep, TicketRequest
+from issues.ticket_metrics import ticket_metrics
 from killthenoise.api.database import release_connection
 
 
 class OpenWork(Collector):
-    """Ticket requests that are not settled, remote links to add, and sweeps."""
+    """Ticket requests that are not settled, and what background work has to do."""
 
     def describe(self) -> Iterable[Metric]:
         return []  # what `collect` finds; without this, registering would ask for it
@@ -29,7 +31,8 @@ class OpenWork(Collector):
         up = GaugeMetricFamily("killthenoise_database_up", "Whether it answers.")
         found: list[Metric] = []
         try:
-            found = [*_requests(), *_remote_links(), _sweeps()]
+            found = [*_requests(), *_remote_links(), _sweeps(), *_job_items()]
+            found += [*ticket_metrics(), *webhook_metrics()]
         except AnyDatabaseError:
             up.add_metric([], 0)
         else:
@@ -84,6 +87,23 @@ def _sweeps() -> Metric:
     )
     oldest.add_metric([], _seconds(seen["age"]))
     return oldest
+
+
+def _job_items() -> Iterable[Metric]:
+    """Yield how many items of jobs wait, and for how long the one that is due longest.
+
+    An item that is tried again later is not due before.
+    """
+    waiting = JobItem.objects.open().order_by()
+    seen = waiting.aggregate(number=Count("pk"), age=Now() - Min("due_at"))
+    yield GaugeMetricFamily(
+        "killthenoise_job_items", "Tickets to create for jobs.", value=seen["number"]
+    )
+    yield GaugeMetricFamily(
+        "killthenoise_oldest_job_item_seconds",
+        "How long the one that is due longest has waited.",
+        value=max(_seconds(seen["age"]), 0),
+    )
 
 
 def _seconds(age: timedelta | None) -> float:

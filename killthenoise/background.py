@@ -10,9 +10,11 @@ due again.
 """
 
 import logging
+import signal
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -24,6 +26,9 @@ from killthenoise import missing_tables
 from killthenoise.api.database import release_connection
 
 Function = Callable[[], Counter[str] | None]
+
+STOP_S = 10
+"""Seconds in which a round may end after a stop. One that is cut off is due again."""
 
 stopping = threading.Event()
 """Set when this process is told to end. Work that goes on for long looks at it."""
@@ -58,6 +63,33 @@ def all_work() -> list[Work]:
     """Return what the apps list in their `tasks.py`."""
     autodiscover_modules("tasks")
     return list(_repeated.values())
+
+
+def stop_on_signals() -> None:
+    """Let SIGTERM and Ctrl-C end `run_until_stopped`."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+
+
+def run_until_stopped(works: Iterable[Work]) -> None:
+    """Do each of them at its interval, in a thread of its own, until `stopping`."""
+    loops = [
+        threading.Thread(target=_do_until_stopped, args=[work], daemon=True)
+        for work in works
+    ]
+    for loop in loops:
+        loop.start()
+    stopping.wait()
+    ends = time.monotonic() + STOP_S
+    for loop in loops:
+        loop.join(max(ends - time.monotonic(), 0))
+
+
+def _do_until_stopped(work: Work) -> None:
+    while not stopping.is_set():
+        began = time.monotonic()
+        do(work)
+        stopping.wait(max(began + work.every_s - time.monotonic(), 0))
 
 
 def do(work: Work) -> None:

@@ -1,24 +1,16 @@
-"""The loop that delivers: each endpoint in a thread, so that none waits for another."""
+"""Starts deliveries: each endpoint in a thread, so that none waits for another."""
 
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import cache
 
-from django.db import Error as AnyDatabaseError
 from django.db import connections
 
 from integrations.outgoing_webhooks.delivery import deliver, take_due_endpoints
 from integrations.outgoing_webhooks.models import WebhookEndpoint
 from integrations.outgoing_webhooks.sending import THREADS
-
-TICK_S = 1
-"""Seconds between two looks for what is due."""
-AFTER_FAILURE_S = 5
-"""Seconds until the next look if the database fails."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,35 +72,3 @@ def wait_for_deliveries() -> None:
     """Wait for what this process has started."""
     for lane in _get_lanes():
         lane.wait()
-
-
-@contextmanager
-def delivering(announce: Callable[[], None]) -> Iterator[None]:
-    """Deliver every second while the block runs.
-
-    `announce` queues what happened since it was called last.
-    """
-    stop = threading.Event()
-    thread = threading.Thread(target=_deliver_until, args=[stop, announce])
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        wait_for_deliveries()
-
-
-def _deliver_until(stop: threading.Event, announce: Callable[[], None]) -> None:
-    pause = 0.0
-    while not stop.wait(pause):
-        pause = TICK_S
-        try:
-            announce()
-            start_deliveries()
-        except Exception as exc:
-            expected = isinstance(exc, AnyDatabaseError)
-            logger.warning("webhooks wait: %s", exc, exc_info=not expected)
-            pause = AFTER_FAILURE_S
-        finally:
-            connections.close_all()

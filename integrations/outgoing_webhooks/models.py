@@ -161,6 +161,12 @@ class WebhookDelivery(models.Model):
                 condition=Q(state="pending"),
                 name="webhookdelivery_pending",
             ),
+            # Those of endpoints that were given up, which are few.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="failed"),
+                name="webhookdelivery_failed",
+            ),
             # The deliveries of an endpoint, page by page.
             models.Index(
                 fields=["endpoint", "-created_at", "-id"],

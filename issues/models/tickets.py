@@ -23,6 +23,10 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         """Those that changed according to a webhook, the longest waiting first."""
         return self.filter(hinted_at__isnull=False).order_by("hinted_at")
 
+    def gone(self) -> Self:
+        """Those that were deleted in Jira, or moved out of sight."""
+        return self.filter(gone_at__isnull=False)
+
     def due(self, *, within: timedelta = timedelta()) -> Self:
         """Those whose next reading is due, the longest waiting first."""
         return self.filter(due_at__lte=Now() + within).order_by("due_at")
@@ -113,6 +117,12 @@ class Ticket(models.Model):
                 fields=["-done_at"],
                 condition=Q(done_at__isnull=False),
                 name="ticket_done",
+            ),
+            # Those that are gone, which are few.
+            models.Index(
+                fields=["gone_at"],
+                condition=Q(gone_at__isnull=False),
+                name="ticket_gone",
             ),
         ]
 

@@ -11,11 +11,12 @@ from pytest_django.live_server_helper import LiveServer
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues.following import following
+from issues.following import follow_tickets
 from issues.models import AIIssueGroup, FollowedSite, Ticket
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
 from issues.tests.following_helpers import BULK, shown
+from killthenoise.tests.background import repeating
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="the tests' SQLite is of one thread"
@@ -36,7 +37,7 @@ def test_change_on_the_ticket_page_is_shown_after_the_webhook(
     path = f"/api/jira/integrations/{integration.tenant_id}/{integration.pk}"
     hook = api.request("POST", f"{path}/webhook-secret").json()["data"]
     requests.post(f"{jira.url}/_sandbox/webhooks", json=hook, timeout=30)
-    with following():
+    with repeating(follow_tickets):
         page = api.create(group).json()["data"]["ticket_url"]
         wait_until(lambda: shown(api)["status"] == "To Do")
         requests.post(page, data={"status": "Done"}, timeout=30)
@@ -62,7 +63,7 @@ def test_site_that_never_responds_delays_no_other(
         other_api = Api(live_server.url, other.tenant_id)
         api.create(group)
         jira.inject("no_response", path=BULK, times=None)
-        with following():
+        with repeating(follow_tickets):
             wait_until(lambda: jira.count("POST", BULK))
             other_api.create(GroupFactory.create(tenant_id=other.tenant_id))
             wait_until(lambda: shown(other_api)["status"] == "To Do")

@@ -20,7 +20,6 @@ from integrations.models import Integration
 from integrations.services import can_browse, get_jira_account
 from issues import outcomes
 from issues.locking import lock_group
-from issues.management.commands.reconcile_tickets import Command
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import RECOVERY_S, recover_due
 from issues.sweep import sweep_due
@@ -29,6 +28,7 @@ from issues.tests.factories import TicketRequestFactory
 from issues.tests.fake_jira import ProcessKilled
 from issues.tests.recovery_helpers import CREATE, SEARCH, age_requests
 from killthenoise.audit.models import AuditEvent
+from killthenoise.background import Work, do
 from killthenoise.tests.test_connection_pool import forget_pool
 
 PassTime = Callable[[int], None]
@@ -271,7 +271,8 @@ def test_database_error_in_recovery_does_not_keep_the_sweep_from_running(
 
     monkeypatch.setattr("issues.recovery.get_jira_account", fail)
     for _ in range(3):
-        Command().work_if_possible()
+        for function in (recover_due, sweep_due):
+            do(Work(function.__name__, function, every_s=1))
 
     unknown_request.refresh_from_db()
     assert TicketRequest.objects.created().count() == 1

@@ -13,7 +13,7 @@ from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
 from integrations import integration_events
 from integrations.models import Integration
-from integrations.outgoing_webhooks.loop import delivering, wait_for_deliveries
+from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
@@ -34,6 +34,7 @@ from issues.ticket_events import (
     announce_slow_events,
     deliver_webhooks,
 )
+from killthenoise.tests.background import repeating
 
 
 @pytest.fixture(autouse=True)
@@ -345,7 +346,7 @@ def test_many_loops_tell_each_ticket_once(
 ) -> None:
     api.create(group)
 
-    with delivering(announce_created_tickets), delivering(announce_created_tickets):
+    with repeating(deliver_webhooks, threads=2):
         for _ in range(5):
             announce_created_tickets()
 

@@ -5,13 +5,14 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 import requests
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client import generate_latest
@@ -22,12 +23,16 @@ from pytest_django import Settings
 from development.processes import Processes, free_port
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from integrations.tests.factories import DeliveryFactory, EndpointFactory
 from issues.models import RemoteLink
 from issues.tests.api import Api
 from issues.tests.database_failures import database_down
 from issues.tests.factories import (
+    FollowedSiteFactory,
     GroupFactory,
+    JobItemFactory,
     RemoteLinkFactory,
+    TicketFactory,
     TicketRequestFactory,
 )
 from issues.tests.test_server_killed import database_url, wait_until
@@ -47,6 +52,10 @@ def read(text: str) -> Samples:
         for family in text_string_to_metric_families(text)
         for one in family.samples
     }
+
+
+def hours_ago(hours: int) -> datetime:
+    return timezone.now() - timedelta(hours=hours)
 
 
 def now() -> Samples:
@@ -158,6 +167,73 @@ def test_database_gives_open_requests_remote_links_and_sweeps() -> None:
     assert seen["killthenoise_remote_links", "state=given_up"] == 1
     assert seen["killthenoise_remote_links", "state=waiting"] == 0
     assert seen["killthenoise_oldest_sweep_seconds", ""] == 0
+
+
+@pytest.mark.django_db
+def test_database_gives_followed_tickets_and_how_late_their_reading_is() -> None:
+    """Tickets of a site that fails are late for a reason, so they do not count."""
+    site = FollowedSiteFactory.create()
+    of_site = {"tenant_id": site.tenant_id, "base_url": site.base_url}
+    TicketFactory.create(**of_site, due_at=hours_ago(1))
+    TicketFactory.create(**of_site, gone=True)
+    failing = FollowedSiteFactory.create(error_message="Jira did not answer.")
+    TicketFactory.create(tenant_id=failing.tenant_id, due_at=hours_ago(2))
+
+    seen = now()
+
+    number, sites = "killthenoise_tickets", "killthenoise_followed_sites"
+    assert (seen[number, "state=followed"], seen[number, "state=gone"]) == (3, 1)
+    assert (seen[sites, "state=ok"], seen[sites, "state=failing"]) == (1, 1)
+    assert 3600 <= seen["killthenoise_oldest_ticket_due_seconds", ""] < 4000
+
+
+@pytest.mark.django_db
+def test_many_tickets_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("issues.ticket_metrics.COUNTED", 1)
+    TicketFactory.create_batch(5)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+    assert now()["killthenoise_tickets", "state=followed"] == 5
+
+
+@pytest.mark.django_db
+def test_database_gives_webhooks_that_wait_and_those_that_failed() -> None:
+    endpoint = EndpointFactory.create()
+    given_up = EndpointFactory.create(is_active=False, given_up_at=timezone.now())
+    failing = EndpointFactory.create(failures=1, failing_since=timezone.now())
+    DeliveryFactory.create(endpoint=endpoint, created_at=hours_ago(1))
+    DeliveryFactory.create(endpoint=failing, created_at=hours_ago(2))
+    DeliveryFactory.create(endpoint=given_up, state="failed")
+
+    seen = now()
+
+    number = "killthenoise_webhook_deliveries"
+    endpoints = "killthenoise_webhook_endpoints"
+    assert (seen[number, "state=waiting"], seen[number, "state=failed"]) == (2, 1)
+    assert seen[endpoints, "state=failing"] == seen[endpoints, "state=given_up"] == 1
+    assert 3600 <= seen["killthenoise_oldest_webhook_delivery_seconds", ""] < 4000
+
+
+@pytest.mark.django_db
+def test_database_gives_the_items_of_jobs_that_wait() -> None:
+    JobItemFactory.create(due_at=hours_ago(3))
+    JobItemFactory.create(is_done=False, due_at=hours_ago(1))
+    JobItemFactory.create(is_done=False, due_at=hours_ago(-1))
+
+    seen = now()
+
+    assert seen["killthenoise_job_items", ""] == 2
+    assert 3600 <= seen["killthenoise_oldest_job_item_seconds", ""] < 4000
+
+
+@pytest.mark.django_db
+def test_nothing_that_waits_is_late_on_an_empty_server() -> None:
+    JobItemFactory.create(is_done=False, due_at=hours_ago(-1))
+
+    late = {value for (name, _), value in now().items() if "_oldest_" in name}
+
+    assert late == {0}
 
 
 @pytest.mark.django_db

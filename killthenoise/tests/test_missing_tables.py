@@ -11,9 +11,10 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from issues.management.commands import reconcile_tickets
 from issues.models import AIIssueGroup, TicketRequest
+from issues.recovery import recover_due
 from killthenoise import missing_tables
+from killthenoise.background import Work, do
 from killthenoise.tests.api import assert_error
 
 TABLE = AIIssueGroup._meta.db_table
@@ -60,7 +61,7 @@ def test_repeated_reconciliation_says_to_migrate(
     table = TicketRequest._meta.db_table
     rename("renamed", table)
 
-    reconcile_tickets.Command().work_if_possible()
+    do(Work("recover_due", recover_due, every_s=1))
 
     rename(table, "renamed")
     assert f"recover_due waits for the database: {missing_tables.MESSAGE}" in (

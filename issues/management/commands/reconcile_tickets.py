@@ -1,22 +1,23 @@
-"""The background work, once or repeatedly: recovery, sweep, following and telling."""
+"""All background work once, or repeatedly; and a sweep that reaches far back."""
 
 import re
-import signal
-import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integrations.outgoing_webhooks.loop import delivering
-from issues.following import follow_due, follow_tickets, following
+from issues.following import follow_due, follow_tickets
 from issues.recovery import recover_due
 from issues.sweep import sweep_due, sweep_since
-from issues.ticket_events import announce_created_tickets, deliver_webhooks
-from killthenoise.background import Work, all_work, do, in_words
+from issues.ticket_events import deliver_webhooks
+from killthenoise.background import (
+    all_work,
+    in_words,
+    run_until_stopped,
+    stop_on_signals,
+)
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_DAYS = 366
@@ -46,10 +47,11 @@ def age(text: str) -> timedelta:
 
 class Command(BaseCommand):
     help = (
-        "Link the tickets of open ticket requests, and tickets in Jira that are not "
-        "recorded. Settle the requests whose ticket does not exist. Add links from "
-        "tickets back to their groups. Follow what becomes of tickets. Deliver "
-        "webhooks. Many may run at the same time."
+        "Do all background work once: link the tickets of open ticket requests, and "
+        "tickets in Jira that are not recorded; settle the requests whose ticket does "
+        "not exist; follow tickets; add links back to groups; deliver webhooks; create "
+        "the tickets of jobs and rules; notice what recurs. Many may run at the same "
+        "time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -57,7 +59,8 @@ class Command(BaseCommand):
             "--every",
             type=seconds,
             metavar="SECONDS",
-            help="Repeat, with pauses of SECONDS, until Ctrl-C.",
+            help="Repeat until Ctrl-C as `manage.py work` does, each part every "
+            "SECONDS at the latest.",
         )
         parser.add_argument(
             "--since",
@@ -73,28 +76,18 @@ class Command(BaseCommand):
         if options["every"] is None:
             self.stdout.write(describe(reconcile()))
             return
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        telling = delivering(announce_created_tickets)
-        with suppress(KeyboardInterrupt), following(), telling:
-            while True:
-                self.work_if_possible()
-                time.sleep(options["every"])
-
-    def work_if_possible(self) -> None:
-        """Do everything that is due, even if a task fails."""
-        for work in works():
-            do(work)
-
-
-def works() -> list[Work]:
-    """Return what is done one after the other; the rest has threads of its own."""
-    continuous = (follow_tickets, deliver_webhooks)
-    return [work for work in all_work() if work.function not in continuous]
+        stop_on_signals()
+        run_until_stopped(
+            work._replace(every_s=min(work.every_s, options["every"]))
+            for work in all_work()
+        )
 
 
 def reconcile() -> Counter[str]:
     """Do everything that is due, once; return the counts of outcomes."""
-    counts = {work.name: work.function() or Counter() for work in works()}
+    at_the_end = (follow_tickets, deliver_webhooks)
+    works = [work for work in all_work() if work.function not in at_the_end]
+    counts = {work.name: work.function() or Counter() for work in works}
     follow_due()
     deliver_webhooks()
     linked = Counter(linked=counts[sweep_due.__name__]["linked"])
