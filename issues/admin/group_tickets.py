@@ -17,10 +17,12 @@ from issues.admin import operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira
 from issues.descriptions import generate_description
+from issues.internal_keys import internal_key
 from issues.models import MAX_TITLE, AIIssueGroup, Report
 from issues.routing import read_facts
 from issues.serializers import MAX_DESCRIPTION, CreateJiraTicketSerializer
 from killthenoise.admin.operations import Outcome, run_each
+from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.text import clean_title
 from killthenoise.errors import ServiceError
 
@@ -63,7 +65,7 @@ class GroupTickets(admin.ModelAdmin):
         else:
             values, errors = _draft(request, group), {}
         context = {
-            "values": {"key": f"admin-{uuid4()}"} | values,
+            "values": {"key": uuid4()} | values,
             "errors": errors,
             "tickets": tickets,
             **_get_target(group),
@@ -162,6 +164,7 @@ def _validate(values: dict[str, Any]) -> dict[str, list[str]]:
 def _create(request: HttpRequest, group: AIIssueGroup, values: dict[str, Any]) -> bool:
     """Create the ticket and tell. Another one has the key of the form's page."""
     another = "allow_another" in values
+    page = parse_uuid(values.get("key", "")) if another else None
 
     def create(request: HttpRequest, group: AIIssueGroup) -> Outcome:
         return operations.create(
@@ -170,7 +173,7 @@ def _create(request: HttpRequest, group: AIIssueGroup, values: dict[str, Any]) -
             title=values["title"],
             description=values["description"],
             allow_another=another,
-            idempotency_key=values.get("key", "")[:255] if another else "",
+            idempotency_key=internal_key("admin", page) if page else "",
         )
 
     [outcome] = run_each(request, create, [group])
