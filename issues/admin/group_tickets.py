@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from integrations.models import Integration
 from integrations.routes import AskedTarget, choose_target
 from integrations.services import search_tickets
-from issues.admin import operations
+from issues.admin import group_jobs, operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira
 from issues.descriptions import generate_description
@@ -32,7 +32,10 @@ CHANGE = "admin:issues_aiissuegroup_change"
 
 
 class GroupTickets(admin.ModelAdmin):
-    """Adds the pages to the admin of groups."""
+    """Adds the pages, and an action for many groups, to the admin of groups."""
+
+    actions = ["create_tickets"]
+    create_tickets = group_jobs.create_tickets
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(OPERATE)
