@@ -26,6 +26,7 @@ from integrations.models import Integration
 from integrations.pacing import get_wait, lock_pace, reserve_send
 from issues.drafts import draft_ticket
 from issues.errors import GroupNotFound
+from issues.internal_keys import internal_key
 from issues.locking import atomically
 from issues.models import AIIssueGroup, JobItem, TicketJob
 from issues.models.jobs import JobItemQuerySet
@@ -183,7 +184,7 @@ def _create(item: JobItem, deadline: float | None) -> CreatedTicket:
         title=item.title,
         description=item.description,
         caller=_get_caller(item.job),
-        idempotency_key=f"job:{item.pk}",
+        idempotency_key=internal_key("job", item.pk),
         project_key=item.project_key,
         issue_type=item.issue_type,
         deadline=deadline,

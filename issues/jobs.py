@@ -62,15 +62,21 @@ class Progress:
 
 
 def start_job(
-    *, items: Sequence[Mapping[str, Any]], caller: Caller, idempotency_key: str = ""
+    *,
+    items: Sequence[Mapping[str, Any]],
+    caller: Caller,
+    idempotency_key: str = "",
+    by_actor: bool = False,
 ) -> TicketJob:
     """Store the job, or return the one of the same request, to be continued.
 
-    The items of a stored job that have no ticket are tried again. Raises
-    IdempotencyKeyReused if the key was used with other items.
+    With `by_actor`, the same request of somebody else is another job. The items of a
+    stored job that have no ticket are tried again. Raises IdempotencyKeyReused if the
+    key was used with other items.
     """
-    content = json.dumps([str(caller.tenant_id), items], sort_keys=True)
-    request_hash = hashlib.sha256(content.encode()).hexdigest()
+    content = [str(caller.tenant_id), items, *([caller.actor] if by_actor else [])]
+    request = json.dumps(content, sort_keys=True)
+    request_hash = hashlib.sha256(request.encode()).hexdigest()
     key = idempotency_key or _derive_key(caller.tenant_id, request_hash)
     job = _find(caller.tenant_id, key) or _insert(
         TicketJob(
@@ -103,9 +109,16 @@ def read_progress(job: TicketJob) -> Progress:
     """Return what has become of the items, in the order asked."""
     items = list(job.items.defer("title", "description").order_by("position"))
     done = [item for item in items if item.is_done]
-    started = done or any(item.taken_until for item in items)
-    state = "done" if len(done) == len(items) else "running" if started else "queued"
+    state = name_state(items)
     return Progress(job.pk, state, len(items), len(done), [_show(one) for one in done])
+
+
+def name_state(items: Sequence[JobItem]) -> str:
+    """Return the state of a job with these items: queued, running or done."""
+    if all(item.is_done for item in items):
+        return "done"
+    started = any(item.is_done or item.taken_until for item in items)
+    return "running" if started else "queued"
 
 
 def _derive_key(tenant_id: UUID, request_hash: str) -> str:

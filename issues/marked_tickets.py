@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from integrations.jira.issue_lookup import MarkedIssue
 from integrations.models import Integration
+from issues.internal_keys import internal_key
 from issues.models import MAX_TITLE, AIIssueGroup, TicketRequest
 from issues.outcomes import JiraTicket, record_created
 from killthenoise.api.authentication import parse_uuid
@@ -79,7 +80,7 @@ def _rebuild_request(
         tenant_id=account.tenant_id,
         group=groups[group_id],
         integration=account,
-        idempotency_key=f"sweep:{request_id}",
+        idempotency_key=internal_key("sweep", request_id),
         title=clean_title(issue.summary)[:MAX_TITLE],
         base_url=account.base_url,
         project_key=issue.key.rpartition("-")[0],

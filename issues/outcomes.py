@@ -14,6 +14,7 @@ from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
 from integrations.outgoing_webhooks.models import Event
 from issues import creation_sql
 from issues.errors import TicketNotRecorded
+from issues.internal_keys import internal_key
 from issues.locking import atomically, lock_group, lock_request, repeatedly
 from issues.models import (
     MAX_DURATION_MS,
@@ -228,7 +229,7 @@ def _insert_late(
     late = row or request
     same_key = TicketRequest.objects.for_tenant(late.tenant_id).live()
     if same_key.filter(idempotency_key=late.idempotency_key).exists():
-        late.idempotency_key = f"late:{uuid4()}"
+        late.idempotency_key = internal_key("late", uuid4())
     if row:
         late.pk, late.late_for = uuid4(), request.pk
     late.settled_by, late.unlinked_at, late.finished_at = "", None, Now()

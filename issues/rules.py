@@ -34,6 +34,7 @@ from issues.errors import (
     TicketExists,
     TicketInProgress,
 )
+from issues.internal_keys import internal_key
 from issues.models import AIIssueGroup, RuleRun
 from issues.rule_matching import (
     Match,
@@ -287,6 +288,6 @@ class _Evaluation:
                 title=draft.title,
                 description=draft.description,
                 caller=Caller(tenant_id, name_actor(rule), None, ""),
-                idempotency_key=f"rule:{group_id}",
+                idempotency_key=internal_key("rule", group_id),
             )
             event.detail["ticket_key"] = created.ticket.key

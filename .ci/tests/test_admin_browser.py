@@ -23,6 +23,7 @@ from issues.models import TicketRequest
 from issues.tests.conftest import api, group, unknown_request  # noqa: F401 (fixtures)
 from issues.tests.factories import (
     GroupFactory,
+    JobItemFactory,
     ReportFactory,
     TicketFactory,
     TicketRequestFactory,
@@ -32,6 +33,7 @@ from killthenoise.staff.models import TenantLimit
 from killthenoise.staff.roles import create_roles
 
 IMAGES = settings.BASE_DIR / "docs" / "images"
+RULE = {"name": "severe", "when": {"severity_min": 3}, "daily_cap": 3, "dry_run": False}
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 SERIOUS = """async () => (await axe.run()).violations
   .filter(found => ["serious", "critical"].includes(found.impact))
@@ -246,6 +248,12 @@ def pages(
     """The path of each page by a name, on a database that has something on each."""
     request, group = history[0].pk, history[0].group_id
     event = AuditEvent.objects.latest("created_at").pk
+    job = JobItemFactory.create(
+        job__tenant_id=integration.tenant_id, group_id=group
+    ).job
+    JobItemFactory.create(job=job, ok=False, ticket_key="", message="Jira said no.")
+    integration.settings = {"rules": [RULE]}
+    integration.save()
     groups, requests = "issues/aiissuegroup/", "issues/ticketrequest/"
     integrations = f"integrations/integration/{integration.pk}"
     return {
@@ -262,6 +270,10 @@ def pages(
         "link": f"{groups}{group}/link/?q=",
         "reports": "issues/report/",
         "remote links": "issues/remotelink/",
+        "jobs": "issues/ticketjob/",
+        "job": f"issues/ticketjob/{job.pk}/change/",
+        "all rules": "issues/rulerun/",
+        "rules": f"issues/rulerun/{integration.pk}/change/",
         "events": "audit/auditevent/",
         "event": f"audit/auditevent/{event}/change/",
         "integrations": "integrations/integration/",

@@ -1,5 +1,5 @@
-"""The admin pages of groups, reports, ticket requests and remote links."""
+"""The admin pages of groups, reports, ticket requests, jobs, rules and links."""
 
-from issues.admin import groups, remote_links, reports, ticket_requests
+from issues.admin import groups, jobs, remote_links, reports, rules, ticket_requests
 
-__all__ = ["groups", "remote_links", "reports", "ticket_requests"]
+__all__ = ["groups", "jobs", "remote_links", "reports", "rules", "ticket_requests"]

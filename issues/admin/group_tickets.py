@@ -13,14 +13,16 @@ from django.urls import URLPattern, path
 from integrations.models import Integration
 from integrations.routes import AskedTarget, choose_target
 from integrations.services import search_tickets
-from issues.admin import operations
+from issues.admin import group_jobs, operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira
 from issues.descriptions import generate_description
+from issues.internal_keys import internal_key
 from issues.models import MAX_TITLE, AIIssueGroup, Report
 from issues.routing import read_facts
 from issues.serializers import MAX_DESCRIPTION, CreateJiraTicketSerializer
 from killthenoise.admin.operations import Outcome, run_each
+from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.text import clean_title
 from killthenoise.errors import ServiceError
 
@@ -30,7 +32,10 @@ CHANGE = "admin:issues_aiissuegroup_change"
 
 
 class GroupTickets(admin.ModelAdmin):
-    """Adds the pages to the admin of groups."""
+    """Adds the pages, and an action for many groups, to the admin of groups."""
+
+    actions = ["create_tickets"]
+    create_tickets = group_jobs.create_tickets
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(OPERATE)
@@ -63,7 +68,7 @@ class GroupTickets(admin.ModelAdmin):
         else:
             values, errors = _draft(request, group), {}
         context = {
-            "values": {"key": f"admin-{uuid4()}"} | values,
+            "values": {"key": uuid4()} | values,
             "errors": errors,
             "tickets": tickets,
             **_get_target(group),
@@ -162,6 +167,7 @@ def _validate(values: dict[str, Any]) -> dict[str, list[str]]:
 def _create(request: HttpRequest, group: AIIssueGroup, values: dict[str, Any]) -> bool:
     """Create the ticket and tell. Another one has the key of the form's page."""
     another = "allow_another" in values
+    page = parse_uuid(values.get("key", "")) if another else None
 
     def create(request: HttpRequest, group: AIIssueGroup) -> Outcome:
         return operations.create(
@@ -170,7 +176,7 @@ def _create(request: HttpRequest, group: AIIssueGroup, values: dict[str, Any]) -
             title=values["title"],
             description=values["description"],
             allow_another=another,
-            idempotency_key=values.get("key", "")[:255] if another else "",
+            idempotency_key=internal_key("admin", page) if page else "",
         )
 
     [outcome] = run_each(request, create, [group])

@@ -4,7 +4,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -15,6 +15,10 @@ class TicketJobQuerySet(models.QuerySet["TicketJob"]):
     def for_tenant(self, tenant_id: UUID) -> Self:
         """Only this tenant's jobs."""
         return self.filter(tenant_id=tenant_id)
+
+    def finished(self) -> Self:
+        """Those whose items all have a result."""
+        return self.exclude(Exists(JobItem.objects.open().filter(job=OuterRef("pk"))))
 
 
 class TicketJob(models.Model):
@@ -36,6 +40,10 @@ class TicketJob(models.Model):
             models.UniqueConstraint(
                 fields=["tenant_id", "idempotency_key"], name="ticketjob_one_per_key"
             )
+        ]
+        indexes = [
+            # The admin's list, newest first, and what retention deletes.
+            models.Index(fields=["-created_at", "-id"], name="ticketjob_newest")
         ]
 
     def __str__(self) -> str:

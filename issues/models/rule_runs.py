@@ -54,5 +54,9 @@ class RuleRun(models.Model):
 
     objects = RuleRunQuerySet.as_manager()
 
+    class Meta:
+        verbose_name = "set of rules"
+        verbose_name_plural = "rules"
+
     def __str__(self) -> str:
         return f"rules of {self.integration_id}"

@@ -6,8 +6,12 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from issues.models import RemoteLink, TicketRequest
-from issues.tests.factories import RemoteLinkFactory, TicketRequestFactory
+from issues.models import JobItem, RemoteLink, TicketJob, TicketRequest
+from issues.tests.factories import (
+    JobItemFactory,
+    RemoteLinkFactory,
+    TicketRequestFactory,
+)
 from killthenoise.audit.events import Action, record
 from killthenoise.audit.models import AuditEvent
 
@@ -47,3 +51,16 @@ def test_young_rows_stay_whatever_is_asked_for() -> None:
     call_command("prune", "--days=0")
 
     assert TicketRequest.objects.filter(state="failed").count() == 1
+
+
+def test_old_jobs_go_once_all_their_items_have_a_result() -> None:
+    finished = JobItemFactory.create(job__created_at=OLD).job
+    JobItemFactory.create(job=finished, ok=False, ticket_key="", ticket_url="")
+    half = JobItemFactory.create(job__created_at=OLD).job
+    JobItemFactory.create(job=half, is_done=False, ok=False)
+    young = JobItemFactory.create().job
+
+    call_command("prune")
+
+    assert set(TicketJob.objects.all()) == {half, young}
+    assert JobItem.objects.count() == 3

@@ -7,6 +7,8 @@ AUDITOR = (
     "view_aiissuegroup",
     "view_remotelink",
     "view_report",
+    "view_rulerun",
+    "view_ticketjob",
     "view_ticketrequest",
 )
 OPERATOR = (*AUDITOR, "change_ticketrequest")
@@ -14,6 +16,7 @@ INTEGRATOR = (
     "add_integration",
     "change_integration",
     "view_integration",
+    "view_rulerun",
     "add_webhookendpoint",
     "change_webhookendpoint",
     "view_webhookendpoint",

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from issues.models import RemoteLink, TicketRequest
+from issues.models import RemoteLink, TicketJob, TicketRequest
 
 BATCH = 1000
 """Rows of one transaction, so that none takes long."""
@@ -21,9 +21,9 @@ MIN_DAYS = 30
 
 class Command(BaseCommand):
     help = (
-        "Delete failed ticket requests and remote links that were given up, logins and "
-        "expired sessions, once they are old. Audit events, and ticket requests that "
-        "created a ticket or are not settled, are never deleted."
+        "Delete failed ticket requests, finished jobs, remote links that were given "
+        "up, logins and expired sessions, once they are old. Audit events, and ticket "
+        "requests that created a ticket or are not settled, are never deleted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,6 +46,8 @@ def old_rows(days: int) -> Iterator[tuple[str, QuerySet[Any]]]:
     since = Now() - timedelta(days=days)
     failed = TicketRequest.objects.filter(state=TicketRequest.State.FAILED)
     yield "failed ticket requests", failed.filter(finished_at__lt=since)
+    finished = TicketJob.objects.finished().filter(created_at__lt=since)
+    yield "finished jobs, with their items", finished
     given_up = RemoteLink.objects.given_up().filter(due_at__lt=since)
     yield "remote links that were given up", given_up
     yield "expired sessions", Session.objects.filter(expire_date__lt=Now())

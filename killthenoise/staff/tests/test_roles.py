@@ -16,6 +16,8 @@ LISTS = {
     "issues_aiissuegroup": {"auditor", "operator"},
     "issues_report": {"auditor", "operator"},
     "issues_remotelink": {"auditor", "operator"},
+    "issues_ticketjob": {"auditor", "operator"},
+    "issues_rulerun": {"auditor", "operator", "integrator"},
     "audit_auditevent": {"auditor", "operator"},
     "integrations_integration": {"integrator"},
     "webhooks_webhookendpoint": {"integrator"},

@@ -11,9 +11,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from integrations.models import Integration
 from integrations.tests.factories import DeliveryFactory, IntegrationFactory
-from issues.models import AIIssueGroup
+from issues.models import AIIssueGroup, RuleRun, TicketJob
 from issues.tests.factories import (
     GroupFactory,
+    JobItemFactory,
     RemoteLinkFactory,
     ReportFactory,
     TicketRequestFactory,
@@ -22,8 +23,11 @@ from killthenoise.audit.models import AuditEvent
 from killthenoise.staff.models import TenantLimit
 
 FOREIGN = "A foreign secret"
+RULE = {"name": FOREIGN, "when": {}, "daily_cap": 9, "dry_run": False}
 SITE_PAGES = {"index", "app_list", "jsi18n", "autocomplete", "view_on_site"}
 LOGIN_PAGES = {"login", "logout", "password_change", "password_change_done"}
+FILTERED = ["issues_ticketrequest", "issues_aiissuegroup", "issues_report"]
+FILTERED += ["issues_ticketjob", "issues_rulerun"]
 OWN = {"auth_user", "staff_role", "axes_accessattempt", "axes_accesslog"}
 """Models whose rows are of no tenant."""
 
@@ -63,6 +67,16 @@ def foreign(db: None) -> dict[str, str]:
         last_sync_status="error",
         auth_failures=99,
     )
+    integration.settings = {"rules": [RULE]}
+    integration.save()
+    GroupFactory.create(title=FOREIGN, tenant_id=group.tenant_id)  # the rule matches
+    RuleRun.objects.create(
+        integration=integration,
+        outcomes=[{"name": FOREIGN, "created": 0, "waiting": 1, "message": FOREIGN}],
+    )
+    item = JobItemFactory.create(
+        job__tenant_id=group.tenant_id, group_id=group.pk, message=FOREIGN
+    )
     event = AuditEvent.objects.create(
         action="ticket.link",
         actor=FOREIGN,
@@ -74,6 +88,8 @@ def foreign(db: None) -> dict[str, str]:
         "issues_report": str(report.pk),
         "issues_ticketrequest": str(request.pk),
         "issues_remotelink": str(link.pk),
+        "issues_ticketjob": str(item.job_id),
+        "issues_rulerun": str(integration.pk),
         "integrations_integration": str(integration.pk),
         "audit_auditevent": str(event.pk),
         "webhooks_webhookendpoint": str(delivery.endpoint_id),
@@ -155,7 +171,7 @@ def test_filters_by_another_tenant_find_nothing(
     limited: Client, foreign: dict[str, str]
 ) -> None:
     for query in (f"q={foreign['tenant']}", f"tenant={foreign['tenant']}"):
-        for model in ("issues_ticketrequest", "issues_aiissuegroup", "issues_report"):
+        for model in FILTERED:
             page = limited.get(reverse(f"admin:{model}_changelist") + "?" + query)
             assert page.context["cl"].result_count == 0
 
@@ -172,7 +188,22 @@ def test_selected_rows_of_another_tenant_are_left_alone(
 
     limited.post(reverse("admin:issues_ticketrequest_changelist"), action)
 
-    assert AIIssueGroup.objects.get().reports.count() == 1
+    group = AIIssueGroup.objects.get(pk=foreign["issues_aiissuegroup"])
+    assert group.reports.count() == 1
+
+
+def test_no_job_is_started_for_groups_of_another_tenant(
+    limited: Client, foreign: dict[str, str], tenant_id: UUID
+) -> None:
+    own = str(GroupFactory.create(tenant_id=tenant_id).pk)
+    selected = [own, foreign["issues_aiissuegroup"]]
+    action = {"action": "create_tickets", "_selected_action": selected, "index": 0}
+
+    limited.post(reverse("admin:issues_aiissuegroup_changelist"), action)
+
+    job = TicketJob.objects.get(tenant_id=tenant_id)
+    assert list(job.items.values_list("group_id", flat=True)) == [own]
+    assert TicketJob.objects.count() == 2  # with the fixture's
 
 
 def test_own_rows_are_shown(limited: Client, tenant_id: UUID) -> None:

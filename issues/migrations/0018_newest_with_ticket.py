@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('issues', '0015_given_up_remote_links'),
+        ('issues', '0017_internal_keys'),
     ]
 
     operations = [
