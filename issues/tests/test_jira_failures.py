@@ -232,6 +232,7 @@ def test_log_lines_of_failing_requests_never_contain_the_token(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")
     for fault in ("unauthorized", "forbidden", "redirect", "rate_limited", "html"):
         jira.inject(fault, **({"retry_after": 600} if fault == "rate_limited" else {}))
         api.create(group)
