@@ -89,7 +89,12 @@ def text(
 ) -> TextField:
     """Return a field for text, which may be left out."""
     return TextField(
-        name=name, clean=clean, limit=limit, help_text=help_text, required=False
+        name=name,
+        clean=clean,
+        limit=limit,
+        help_text=help_text,
+        required=False,
+        allow_blank=True,
     )
 
 
@@ -173,7 +178,8 @@ class GroupListSerializer(serializers.Serializer[dict[str, Any]]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the limit, the ordering, the filters and the place of the page."""
         limit, ordering = attrs.pop("limit"), attrs.pop("ordering")
-        cursor, filters = attrs.pop("cursor", ""), attrs
+        cursor = attrs.pop("cursor", "")
+        filters = {name: value for name, value in attrs.items() if value != ""}
         after = self._parse_cursor(cursor, ordering, filters) if cursor else None
         return {
             "limit": limit,
