@@ -80,7 +80,8 @@ def _sweep(*, round_s: float, own: bool) -> Counter[str]:
 
 def _add_missing_sweeps() -> None:
     accounts = Integration.objects.jira().filter(sweep=None).defer("api_token")
-    new = [Sweep(integration=account) for account in accounts]
+    now: Any = Now()  # SQLite's ends with milliseconds, so ours may be later
+    new = [Sweep(integration=account, due_at=now) for account in accounts]
     Sweep.objects.bulk_create(new, ignore_conflicts=True)
 
 
