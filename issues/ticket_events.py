@@ -32,7 +32,6 @@ def queue_ticket_event(
     *,
     tenant_id: UUID,
     group_ids: Iterable[UUID],
-    occurred_at: datetime | None = None,
     **data: Any,
 ) -> None:
     """Queue an event in the transaction under way."""
@@ -40,7 +39,7 @@ def queue_ticket_event(
         tenant_id=tenant_id,
         event=event,
         data={**data, "group_ids": list(map(str, group_ids))},
-        occurred_at=occurred_at or timezone.now(),
+        occurred_at=timezone.now(),
     )
     queue_events([new])
 
