@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from integrations.connections.site_url import MAX_LENGTH
 from integrations.encrypted_field import EncryptedTextField
-from integrations.site_url import MAX_LENGTH
 
 validate_project_key = RegexValidator(
     r"\A[A-Z][A-Z0-9_]*\Z",
@@ -59,7 +59,7 @@ class Integration(models.Model):
     api_token = EncryptedTextField(blank=True, bound_to=["tenant_id", "base_url"])
     # Atlassian's id of the site, which stays when the site is renamed.
     cloud_id = models.UUIDField(null=True, editable=False)
-    # Set if the token works only on Atlassian's gateway; see integrations.login.
+    # Set if the token works only on Atlassian's gateway; see connections.login.
     uses_gateway = models.BooleanField(default=False, editable=False)
     project_key = models.CharField(
         max_length=100, blank=True, validators=[validate_project_key]
@@ -73,7 +73,7 @@ class Integration(models.Model):
         max_length=20, choices=SyncStatus, default=SyncStatus.NEVER, blank=True
     )
     sync_error_message = models.TextField(blank=True)
-    # Rejected logins in a row; see integrations.auth_failures.
+    # Rejected logins in a row; see connections.auth_failures.
     auth_failures = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -145,7 +145,7 @@ class WebhookSecret(models.Model):
 
 
 class SitePace(models.Model):
-    """How fast background work may send tickets to a site; see integrations.pacing."""
+    """How fast background work may send tickets to a site; see tickets.pacing."""
 
     FASTEST_MS = 20
 

@@ -12,13 +12,14 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from integrations.models import Integration
-from integrations.routes import (
+from integrations.services import (
     NOTHING_ASKED,
     AskedTarget,
     TicketTarget,
     choose_target,
+    get_active_jira,
+    is_ready,
 )
-from integrations.services import get_active_jira, is_ready
 from issues import creation_sql
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
 from issues.locking import atomically, lock_group, repeatedly

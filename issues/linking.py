@@ -3,10 +3,13 @@
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from integrations.jira.issue_lookup import FoundTicket
 from integrations.models import Integration
-from integrations.outgoing_webhooks.models import Event
-from integrations.services import find_ticket, get_active_jira
+from integrations.services import (
+    Event,
+    FoundTicket,
+    find_ticket,
+    get_active_jira,
+)
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.following.changes import record_shown
 from issues.locking import atomically, lock_group

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from integrations.jira.issue_lookup import MarkedIssue
 from integrations.models import Integration
+from integrations.services import (
+    MarkedIssue,
+)
 from issues.internal_keys import internal_key
 from issues.models import MAX_TITLE, AIIssueGroup, TicketRequest
 from issues.outcomes import JiraTicket, record_created

@@ -14,7 +14,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from integrations.outgoing_webhooks.metrics import webhook_metrics
+from integrations.services import (
+    webhook_metrics,
+)
 from issues.following.metrics import ticket_metrics
 from issues.models import JobItem, RemoteLink, Sweep, TicketRequest
 from killthenoise.api.database import release_connection

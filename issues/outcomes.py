@@ -8,10 +8,13 @@ from uuid import uuid4
 from django.db import Error as AnyDatabaseError
 from django.db.models.functions import Now
 
-from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
-from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
-from integrations.outgoing_webhooks.models import Event
+from integrations.services import (
+    CreatedIssue,
+    Event,
+    FoundTicket,
+    MarkedIssue,
+)
 from issues import creation_sql
 from issues.errors import TicketNotRecorded
 from issues.internal_keys import internal_key

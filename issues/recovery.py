@@ -18,9 +18,14 @@ from django.db.models.functions import Now
 
 from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraBadResponse, JiraError, JiraProjectInvalid
-from integrations.jira.issue_lookup import MarkedIssue, MarkedSearch
 from integrations.models import Integration
-from integrations.services import can_browse, get_jira_account, search_marked_issues
+from integrations.services import (
+    MarkedIssue,
+    MarkedSearch,
+    can_browse,
+    get_jira_account,
+    search_marked_issues,
+)
 from issues.errors import TicketNotRecorded
 from issues.locking import atomically
 from issues.models import TicketRequest

@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
-from integrations.accounts import request_deadline
 from integrations.errors import AccountUnusable
 from integrations.jira.errors import (
     JiraError,
@@ -27,9 +26,10 @@ from integrations.jira.errors import (
     error_from_code,
 )
 from integrations.models import Integration
-from integrations.new_tickets import TicketContent
-from integrations.routes import AskedTarget, TicketTarget
 from integrations.services import (
+    AskedTarget,
+    TicketContent,
+    TicketTarget,
     create_issue,
     get_jira_account,
     record_integration_works,
@@ -42,6 +42,7 @@ from issues.recovery import recover
 from killthenoise.api import log_context
 from killthenoise.api.authentication import Caller
 from killthenoise.api.database import release_connection
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
 from killthenoise.audit.models import AuditEvent
 

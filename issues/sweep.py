@@ -17,12 +17,14 @@ from django.conf import settings
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Least, Now
 
-from integrations.accounts import require_usable
 from integrations.errors import AccountUnusable, IntegrationDisconnected
 from integrations.jira.errors import JiraError
-from integrations.jira.issue_lookup import MarkedSearch
 from integrations.models import Integration
-from integrations.services import search_marked_issues
+from integrations.services import (
+    MarkedSearch,
+    require_usable,
+    search_marked_issues,
+)
 from issues.errors import TicketNotRecorded
 from issues.marked_tickets import link_marked
 from issues.models import Sweep

@@ -14,11 +14,14 @@ from uuid import UUID
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.integration_events import announce_expiring_tokens
-from integrations.outgoing_webhooks.delivery import delete_old_deliveries
-from integrations.outgoing_webhooks.loop import start_deliveries
-from integrations.outgoing_webhooks.models import Event
-from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
+from integrations.services import (
+    Event,
+    NewEvent,
+    announce_expiring_tokens,
+    delete_old_deliveries,
+    queue_events,
+    start_deliveries,
+)
 from issues.locking import atomically
 from issues.models import TicketRequest
 

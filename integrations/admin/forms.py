@@ -11,16 +11,16 @@ from django.utils.html import format_html
 from rest_framework.exceptions import ValidationError
 from rest_framework.settings import api_settings
 
-from integrations.accounts import request_deadline
-from integrations.connections import INPUT_FIELDS
-from integrations.integration_settings import IntegrationSettingsSerializer
+from integrations.checks.preflight import Preflight, run_preflight
+from integrations.connections.services import INPUT_FIELDS
+from integrations.connections.site_url import NOT_A_SITE, normalize_site_url
 from integrations.jira.secret import Secret
 from integrations.models import Integration
-from integrations.preflight import Preflight, run_preflight
-from integrations.site_url import NOT_A_SITE, normalize_site_url
+from integrations.settings.serializers import IntegrationSettingsSerializer
 from killthenoise.admin.base import TenantForm
 from killthenoise.admin.fields import JSONField
 from killthenoise.api.errors import framework_error_response
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import TenantBusy, outgoing_slot
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}

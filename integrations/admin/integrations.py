@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from integrations.admin import send_test_ticket, settings_page
 from integrations.admin.checks import check
 from integrations.admin.forms import CHECKED, IntegrationForm
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
 from killthenoise.admin.base import AuditedAdmin
 from killthenoise.admin.filters import TenantFilter
 from killthenoise.admin.formats import badge, short_id, time_tag

@@ -9,16 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 
-from integrations.accounts import request_deadline, require_usable
+from integrations.connections.accounts import require_usable
 from integrations.errors import NoProjectChosen
 from integrations.models import Integration
-from integrations.new_tickets import TicketContent
-from integrations.routes import get_own_target
 from integrations.services import create_issue, record_integration_works
+from integrations.settings.routes import get_own_target
+from integrations.tickets.creation import TicketContent
 from killthenoise.admin.base import facts_of
 from killthenoise.admin.formats import external_link
 from killthenoise.admin.operations import recording_row
 from killthenoise.api.authentication import parse_uuid
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action, record_in_transaction
 from killthenoise.errors import ServiceError

@@ -9,15 +9,19 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
-from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.admin.forms import describe_errors
-from integrations.connections import update_integration
-from integrations.integration_settings import IntegrationSettingsSerializer
-from integrations.issue_types import get_issue_type
+from integrations.connections.accounts import (
+    jira_client,
+    require_usable,
+)
+from integrations.connections.services import update_integration
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.metadata import Field
 from integrations.models import Integration
+from integrations.settings.serializers import IntegrationSettingsSerializer
+from integrations.tickets.issue_types import get_issue_type
 from killthenoise.admin.operations import recording_row
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action
 from killthenoise.errors import ServiceError

@@ -5,8 +5,8 @@ import re
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from integrations.connections.site_url import is_host_name, parse_origin
 from integrations.outgoing_webhooks.models import MAX_URL
-from integrations.site_url import is_host_name, parse_origin
 
 NOT_AN_ADDRESS = (
     "Enter an https address with a host name, such as https://example.com/webhook, of "

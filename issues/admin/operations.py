@@ -6,8 +6,10 @@ ServiceErrors of its service.
 
 from django.http import HttpRequest
 
-from integrations.accounts import request_deadline
-from integrations.routes import NOTHING_ASKED, AskedTarget
+from integrations.services import (
+    NOTHING_ASKED,
+    AskedTarget,
+)
 from issues import linking
 from issues.admin.asked_target import find_asked
 from issues.models import AIIssueGroup, TicketRequest
@@ -16,6 +18,7 @@ from issues.services import create_jira_ticket
 from issues.settlement import CannotSettle, settle_ticket_request
 from killthenoise.admin.base import actor_of, caller_of
 from killthenoise.admin.operations import Outcome, recording_row
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action
 

@@ -17,8 +17,10 @@ from django.db import IntegrityError
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from integrations.jira.bulk_fetch import IssueState
-from integrations.outgoing_webhooks.outbox import NewEvent
+from integrations.services import (
+    IssueState,
+    NewEvent,
+)
 from issues.following.events import find_events, queue_for_groups
 from issues.following.schedule import CONFIRM_AFTER, get_interval
 from issues.locking import atomically, lock_group

@@ -11,8 +11,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.outgoing_webhooks.models import Event
-from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
+from integrations.services import (
+    Event,
+    NewEvent,
+    queue_events,
+)
 from issues.models import Report, Ticket
 
 RECENT = timedelta(days=29)

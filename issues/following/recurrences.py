@@ -22,11 +22,11 @@ from django.db.models.functions import Now
 from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.models import Integration
-from integrations.services import get_jira_account
-from integrations.ticket_updates import (
+from integrations.services import (
     COMMENT,
     REOPEN,
     add_comment,
+    get_jira_account,
     has_comment,
     reopen_ticket,
 )

@@ -20,9 +20,13 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from integrations.errors import AccountUnusable, JiraAccountGone
-from integrations.jira.client import WebLink
 from integrations.jira.errors import JiraError, JiraProjectInvalid
-from integrations.services import add_remote_link, get_jira_account, remove_remote_link
+from integrations.services import (
+    WebLink,
+    add_remote_link,
+    get_jira_account,
+    remove_remote_link,
+)
 from issues.models import RemoteLink
 from issues.sites import for_each_site
 

@@ -8,13 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.accounts import request_deadline
-from integrations.extra_fields import extra_fields
 from integrations.openapi import USING_JIRA
-from integrations.routes import AskedTarget, choose_target
 from integrations.serializers import ProjectAndTypeSerializer
-from integrations.services import get_active_jira
-from integrations.target_checks import check_target
+from integrations.services import (
+    AskedTarget,
+    check_target,
+    choose_target,
+    extra_fields,
+    get_active_jira,
+)
 from issues.errors import GroupNotFound
 from issues.groups.descriptions import fill_template
 from issues.models import MAX_TITLE, AIIssueGroup
@@ -23,6 +25,7 @@ from issues.routing import read_facts, require_project
 from issues.views import get_tenant_group
 from killthenoise.api.envelope import success
 from killthenoise.api.openapi import envelope, operation
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.request_data import validated_query
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.text import clean_title

@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.accounts import request_deadline
 from issues.errors import IdempotencyKeyReused, JobNotFound
 from issues.jobs.services import (
     MAX_ITEMS,
@@ -25,6 +24,7 @@ from issues.openapi import IDEMPOTENCY_KEY, TAG
 from killthenoise.api.envelope import accepted, success
 from killthenoise.api.fields import ShortListField
 from killthenoise.api.openapi import envelope, operation, path_id
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.request_data import get_caller, idempotency_key, validated
 from killthenoise.api.slots import TenantBusy, outgoing_slot
 

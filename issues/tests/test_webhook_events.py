@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
-from integrations import integration_events
+from integrations.connections import events as integration_events
 from integrations.models import Integration
 from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint

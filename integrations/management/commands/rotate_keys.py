@@ -6,12 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from integrations.errors import SecretUnreadable
-from integrations.token_rotation import (
+from integrations.connections.token_rotation import (
     RotationResult,
     count_secrets,
     rotate_secrets,
 )
+from integrations.errors import SecretUnreadable
 from killthenoise.audit.events import Action, recording
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from integrations.extra_fields import extra_fields
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.metadata import Field
+from integrations.settings.extra_fields import extra_fields
 
 MAX_PROBLEMS = 20
 """Sentences about the fields in the settings."""

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from django.core.cache import cache
 
-from integrations.accounts import jira_client
+from integrations.connections.accounts import jira_client
 from integrations.jira.metadata import IssueType, find_issue_type
 from integrations.models import Integration
 

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from integrations.accounts import jira_client
-from integrations.auth_failures import record_auth_failure
-from integrations.extra_fields import extra_fields
-from integrations.field_checks import find_unfilled_fields, find_unusable_fields
-from integrations.issue_types import get_issue_type, list_issue_types, read_cached
+from integrations.checks.fields import find_unfilled_fields, find_unusable_fields
+from integrations.connections.accounts import jira_client
+from integrations.connections.auth_failures import record_auth_failure
 from integrations.jira.client import get_parent
 from integrations.jira.creation_rules import MAX_NAMED
 from integrations.jira.errors import (
@@ -25,7 +23,13 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Field
 from integrations.jira.project_rule import project_invalid
 from integrations.models import Integration
-from integrations.routes import TicketTarget
+from integrations.settings.extra_fields import extra_fields
+from integrations.settings.routes import TicketTarget
+from integrations.tickets.issue_types import (
+    get_issue_type,
+    list_issue_types,
+    read_cached,
+)
 
 
 class CheckFailed(Exception):

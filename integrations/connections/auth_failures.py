@@ -17,8 +17,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from integrations.connections.events import queue_pause
 from integrations.errors import IntegrationPaused
-from integrations.integration_events import queue_pause
 from integrations.jira.errors import JiraAuthFailed
 from integrations.models import Integration
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 Status = Integration.SyncStatus
 
 
-def record_success(integration: Integration) -> None:
+def record_integration_works(integration: Integration) -> None:
     """Record that Jira accepts the credentials, if the row does not say so already."""
     if integration.last_sync_status != Status.SUCCESS or integration.auth_failures:
         record_login(integration)

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from integrations.models import validate_project_key
-from integrations.ticket_settings import (
+from integrations.settings.ticket_fields import (
     FieldsField,
     LabelsField,
     SettingsSerializer,
@@ -14,7 +14,7 @@ from integrations.ticket_settings import (
     validate_fields,
     validate_labels,
 )
-from integrations.ticket_updates import COMMENT, NOTHING, REOPEN
+from integrations.tickets.updates import COMMENT, NOTHING, REOPEN
 from killthenoise.api.fields import (
     ShortListField,
     StrictBooleanField,

@@ -6,25 +6,29 @@ Nothing is created: each check only reads from Jira.
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
-from integrations.accounts import jira_client, request_deadline, require_usable
-from integrations.auth_failures import (
-    record_auth_failure,
-    record_login,
-    record_problem,
-)
-from integrations.errors import SiteNotAllowed
-from integrations.jira.errors import JiraAuthFailed, JiraError, JiraProjectInvalid
-from integrations.jira.metadata import Account
-from integrations.login import log_in
-from integrations.models import Integration
-from integrations.routes import get_own_target, list_route_targets
-from integrations.target_checks import (
+from integrations.checks.targets import (
     CODES,
     GOES_ON,
     CheckFailed,
     Problem,
     TargetChecker,
 )
+from integrations.connections.accounts import (
+    jira_client,
+    require_usable,
+)
+from integrations.connections.auth_failures import (
+    record_auth_failure,
+    record_login,
+    record_problem,
+)
+from integrations.connections.login import log_in
+from integrations.errors import SiteNotAllowed
+from integrations.jira.errors import JiraAuthFailed, JiraError, JiraProjectInvalid
+from integrations.jira.metadata import Account
+from integrations.models import Integration
+from integrations.settings.routes import get_own_target, list_route_targets
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.errors import ServiceError
 

@@ -1,7 +1,10 @@
 """Lists the tickets of a tenant's Jira, as Jira shows them now."""
 
-from integrations.accounts import jira_client, request_deadline, require_usable
-from integrations.auth_failures import recording_auth_failures
+from integrations.connections.accounts import (
+    jira_client,
+    require_usable,
+)
+from integrations.connections.auth_failures import recording_auth_failures
 from integrations.errors import FilterNotInJira, JiraIssueNotFound, NoProjectChosen
 from integrations.jira.errors import JiraProjectInvalid, NothingCreated
 from integrations.jira.issue_details import (
@@ -11,6 +14,7 @@ from integrations.jira.issue_details import (
 )
 from integrations.jira.issue_lookup import is_issue_key
 from integrations.models import Integration
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 
 

@@ -16,12 +16,16 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from integrations.accounts import get_integration, jira_client, request_deadline
-from integrations.auth_failures import record_auth_failure, record_login
+from integrations.checks.preflight import Preflight, run_preflight
+from integrations.connections.accounts import (
+    get_integration,
+    jira_client,
+)
+from integrations.connections.auth_failures import record_auth_failure, record_login
+from integrations.connections.webhook_secrets import erase_webhook_secrets
 from integrations.errors import REFUSALS
 from integrations.models import Integration
-from integrations.preflight import Preflight, run_preflight
-from integrations.webhooks import erase_webhook_secrets
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 
 INPUT_FIELDS = {
