@@ -22,9 +22,10 @@ from integrations.services import (
 )
 from issues import creation_sql
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, repeatedly
 from issues.models import Report, TicketRequest
-from issues.outcomes import JiraTicket, relink
+from issues.outcomes import relink
 from issues.routing import facts_of, read_facts, require_project
 
 State = TicketRequest.State

@@ -4,18 +4,13 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from integrations.models import Integration
-from integrations.services import (
-    Event,
-    FoundTicket,
-    find_ticket,
-    get_active_jira,
-)
+from integrations.services import Event, FoundTicket, find_ticket, get_active_jira
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.following.changes import record_shown
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group
 from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
-from issues.outcomes import JiraTicket
 from issues.settlement import settle_with_linked_ticket
 from issues.ticket_events import queue_ticket_event
 from killthenoise.api.authentication import Caller

@@ -7,12 +7,11 @@ from uuid import UUID
 from django.db.models import Q
 
 from integrations.models import Integration
-from integrations.services import (
-    MarkedIssue,
-)
+from integrations.services import MarkedIssue
 from issues.internal_keys import internal_key
+from issues.jira_ticket import JiraTicket
 from issues.models import MAX_TITLE, AIIssueGroup, TicketRequest
-from issues.outcomes import JiraTicket, record_created
+from issues.outcomes import record_created
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.text import clean_title
 

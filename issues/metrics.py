@@ -14,9 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from integrations.services import (
-    webhook_metrics,
-)
+from integrations.services import webhook_metrics
 from issues.following.metrics import ticket_metrics
 from issues.models import JobItem, RemoteLink, Sweep, TicketRequest
 from killthenoise.api.database import release_connection

@@ -1,23 +1,18 @@
 """The outcomes of ticket requests: every write that settles one."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 from django.db import Error as AnyDatabaseError
 from django.db.models.functions import Now
 
 from integrations.jira.errors import JiraError, MayExist
-from integrations.services import (
-    CreatedIssue,
-    Event,
-    FoundTicket,
-    MarkedIssue,
-)
+from integrations.services import Event
 from issues import creation_sql
 from issues.errors import TicketNotRecorded
 from issues.internal_keys import internal_key
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, lock_request, repeatedly
 from issues.models import (
     MAX_DURATION_MS,
@@ -33,37 +28,6 @@ from killthenoise.audit.models import AuditEvent
 
 logger = logging.getLogger(__name__)
 State = TicketRequest.State
-
-
-@dataclass(frozen=True, kw_only=True)
-class JiraTicket:
-    """A ticket on a site. `issue_id` never changes; `key` changes with a move."""
-
-    base_url: str
-    issue_id: str
-    key: str
-    url: str
-
-    @classmethod
-    def found(
-        cls, issue: CreatedIssue | FoundTicket | MarkedIssue, *, base_url: str
-    ) -> Self:
-        """Return a ticket that Jira created or showed."""
-        return cls(base_url=base_url, issue_id=issue.id, key=issue.key, url=issue.url)
-
-    @classmethod
-    def of(cls, request: TicketRequest) -> Self:
-        """Return the ticket of a created request."""
-        return cls(
-            base_url=request.base_url,
-            issue_id=request.jira_issue_id,
-            key=request.ticket_key,
-            url=request.ticket_url,
-        )
-
-    def as_data(self) -> dict[str, str]:
-        """Return the `data` of the API's response."""
-        return {"ticket_key": self.key, "ticket_url": self.url}
 
 
 def record_created(

@@ -27,10 +27,11 @@ from integrations.services import (
     search_marked_issues,
 )
 from issues.errors import TicketNotRecorded
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically
 from issues.models import TicketRequest
 from issues.models.ticket_requests import TicketRequestQuerySet
-from issues.outcomes import JiraTicket, record_created, record_not_created
+from issues.outcomes import record_created, record_not_created
 from issues.sites import for_each_site
 
 BATCH = 100

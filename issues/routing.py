@@ -6,11 +6,7 @@ from uuid import UUID
 
 from integrations.errors import NoProjectChosen
 from integrations.models import Integration
-from integrations.services import (
-    GroupFacts,
-    TicketTarget,
-    has_routes,
-)
+from integrations.services import GroupFacts, TicketTarget, has_routes
 from issues.models import AIIssueGroup, Report
 
 

@@ -36,8 +36,9 @@ from integrations.services import (
 )
 from issues.claims import Claim, claim
 from issues.errors import TicketInProgress
+from issues.jira_ticket import JiraTicket
 from issues.models import TicketRequest
-from issues.outcomes import JiraTicket, record_created, record_error
+from issues.outcomes import record_created, record_error
 from issues.recovery import recover
 from killthenoise.api import log_context
 from killthenoise.api.authentication import Caller

@@ -7,15 +7,10 @@ from django.conf import settings
 
 from integrations.errors import JiraAccountGone
 from integrations.services import get_jira_account, get_ticket
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, lock_request
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.outcomes import (
-    JiraTicket,
-    created_outcome,
-    link_report,
-    record_not_created,
-    settle,
-)
+from issues.outcomes import created_outcome, link_report, record_not_created, settle
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action, recording
 

@@ -20,11 +20,7 @@ from django.db.models.functions import Coalesce, Least, Now
 from integrations.errors import AccountUnusable, IntegrationDisconnected
 from integrations.jira.errors import JiraError
 from integrations.models import Integration
-from integrations.services import (
-    MarkedSearch,
-    require_usable,
-    search_marked_issues,
-)
+from integrations.services import MarkedSearch, require_usable, search_marked_issues
 from issues.errors import TicketNotRecorded
 from issues.marked_tickets import link_marked
 from issues.models import Sweep

@@ -15,6 +15,7 @@ from issues import linking, services
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.groups.descriptions import generate_description
 from issues.groups.filters import GroupListSerializer
+from issues.groups.import_serializers import PutGroupSerializer
 from issues.groups.importing import GroupData, put_group
 from issues.groups.pages import read_page, show_groups
 from issues.groups.report_pages import ReportPageSerializer, read_reports
@@ -37,7 +38,6 @@ from issues.serializers import (
     GenerateDescriptionSerializer,
     GroupSerializer,
     LinkJiraTicketSerializer,
-    PutGroupSerializer,
     ReportSerializer,
     TicketSerializer,
 )

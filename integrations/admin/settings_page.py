@@ -10,10 +10,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from integrations.admin.forms import describe_errors
-from integrations.connections.accounts import (
-    jira_client,
-    require_usable,
-)
+from integrations.connections.accounts import jira_client, require_usable
 from integrations.connections.services import update_integration
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.metadata import Field

@@ -13,10 +13,7 @@ from integrations.checks.targets import (
     Problem,
     TargetChecker,
 )
-from integrations.connections.accounts import (
-    jira_client,
-    require_usable,
-)
+from integrations.connections.accounts import jira_client, require_usable
 from integrations.connections.auth_failures import (
     record_auth_failure,
     record_login,

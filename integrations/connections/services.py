@@ -17,10 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.checks.preflight import Preflight, run_preflight
-from integrations.connections.accounts import (
-    get_integration,
-    jira_client,
-)
+from integrations.connections.accounts import get_integration, jira_client
 from integrations.connections.auth_failures import record_auth_failure, record_login
 from integrations.connections.webhook_secrets import erase_webhook_secrets
 from integrations.errors import REFUSALS

@@ -1,9 +1,6 @@
 """Lists the tickets of a tenant's Jira, as Jira shows them now."""
 
-from integrations.connections.accounts import (
-    jira_client,
-    require_usable,
-)
+from integrations.connections.accounts import jira_client, require_usable
 from integrations.connections.auth_failures import recording_auth_failures
 from integrations.errors import FilterNotInJira, JiraIssueNotFound, NoProjectChosen
 from integrations.jira.errors import JiraProjectInvalid, NothingCreated

@@ -6,9 +6,7 @@ request named, so it tells which of the two the request named.
 
 from itertools import product
 
-from integrations.services import (
-    AskedTarget,
-)
+from integrations.services import AskedTarget
 from issues.claims import hash_content
 from issues.models import TicketRequest
 

@@ -11,11 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from integrations.models import Integration
-from integrations.services import (
-    AskedTarget,
-    choose_target,
-    search_tickets,
-)
+from integrations.services import AskedTarget, choose_target, search_tickets
 from issues.admin import group_jobs, operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira

@@ -24,9 +24,9 @@ from issues.admin.filters import (
 )
 from issues.admin.group_tickets import GroupTickets
 from issues.admin.search import search_groups
+from issues.groups.import_serializers import PutGroupSerializer
 from issues.groups.importing import GROUP_FIELDS
 from issues.models import AIIssueGroup, RemoteLink, Report
-from issues.serializers import PutGroupSerializer
 from killthenoise.admin.base import AuditedAdmin, TenantForm
 from killthenoise.admin.fields import JSONField
 from killthenoise.admin.filters import SinceFilter

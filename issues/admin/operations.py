@@ -6,10 +6,7 @@ ServiceErrors of its service.
 
 from django.http import HttpRequest
 
-from integrations.services import (
-    NOTHING_ASKED,
-    AskedTarget,
-)
+from integrations.services import NOTHING_ASKED, AskedTarget
 from issues import linking
 from issues.admin.asked_target import find_asked
 from issues.models import AIIssueGroup, TicketRequest

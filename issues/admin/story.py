@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 from django.utils.safestring import SafeString, mark_safe
 
-from integrations.services import (
-    render_adf,
-    text_to_adf,
-)
+from integrations.services import render_adf, text_to_adf
 from issues.admin.asked_target import find_asked
 from issues.admin.ticket_now import TicketNow, find_remote_link, read_ticket
 from issues.models import AIIssueGroup, TicketRequest

@@ -17,10 +17,7 @@ from django.db import IntegrityError
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from integrations.services import (
-    IssueState,
-    NewEvent,
-)
+from integrations.services import IssueState, NewEvent
 from issues.following.events import find_events, queue_for_groups
 from issues.following.schedule import CONFIRM_AFTER, get_interval
 from issues.locking import atomically, lock_group

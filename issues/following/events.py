@@ -11,11 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.services import (
-    Event,
-    NewEvent,
-    queue_events,
-)
+from integrations.services import Event, NewEvent, queue_events
 from issues.models import Report, Ticket
 
 RECENT = timedelta(days=29)

@@ -22,12 +22,7 @@ from django.db.models.functions import Now
 from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.models import Integration
-from integrations.services import (
-    MAX_IDS,
-    can_browse,
-    fetch_tickets,
-    get_jira_account,
-)
+from integrations.services import MAX_IDS, can_browse, fetch_tickets, get_jira_account
 from issues.following.changes import (
     postpone,
     record_found,

@@ -16,9 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.models import Integration
-from integrations.services import (
-    find_signer,
-)
+from integrations.services import find_signer
 from issues.models import FollowedSite, Ticket
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.parsers import TooManyContainers, read_json

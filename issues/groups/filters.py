@@ -12,9 +12,9 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from issues.groups.import_serializers import clean_source
 from issues.models import AIIssueGroup, Ticket
 from issues.models.groups import MAX_INTEGER
-from issues.serializers import clean_source
 from killthenoise.api.fields import TextField, must_be
 from killthenoise.api.pagination import (
     INVALID_CURSOR,

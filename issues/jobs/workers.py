@@ -23,11 +23,7 @@ from django.utils import timezone
 
 from integrations.jira.errors import JiraRateLimited
 from integrations.models import Integration
-from integrations.services import (
-    get_wait,
-    lock_pace,
-    reserve_send,
-)
+from integrations.services import get_wait, lock_pace, reserve_send
 from issues.errors import GroupNotFound
 from issues.groups.drafts import draft_ticket
 from issues.internal_keys import internal_key

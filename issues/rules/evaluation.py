@@ -25,12 +25,7 @@ from integrations.jira.errors import (
     JiraOutcomeUnknown,
 )
 from integrations.models import Integration
-from integrations.services import (
-    get_active_jira,
-    get_wait,
-    lock_pace,
-    reserve_send,
-)
+from integrations.services import get_active_jira, get_wait, lock_pace, reserve_send
 from issues.errors import (
     GroupNotFound,
     IdempotencyKeyReused,

@@ -22,11 +22,7 @@ from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
-from issues.tests.factories import (
-    GroupFactory,
-    ReportFactory,
-    TicketRequestFactory,
-)
+from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
 from issues.tests.following_helpers import MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
 from issues.ticket_events import (

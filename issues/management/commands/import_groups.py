@@ -16,13 +16,13 @@ from django.db import reset_queries
 from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
+from issues.groups.import_serializers import ImportGroupSerializer
 from issues.groups.importing import (
     GroupData,
     ImportOutcome,
     ImportResult,
     import_groups,
 )
-from issues.serializers import ImportGroupSerializer
 from killthenoise import missing_tables
 from killthenoise.api.errors import framework_error_response
 from killthenoise.api.parsers import MAX_BODY_BYTES, TooManyContainers, read_json
