@@ -1,5 +1,7 @@
 """The API of a tenant's outgoing webhooks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rest_framework.request import Request
@@ -36,12 +38,22 @@ from killthenoise.api.openapi import NullField, envelope, list_envelope, operati
 from killthenoise.api.pagination import paginate
 from killthenoise.api.request_data import get_caller, validated, validated_query
 from killthenoise.audit.events import Action, audited
+from killthenoise.audit.models import AuditEvent
 
 
 def get_tenant_endpoint(request: Request, endpoint_id: str) -> WebhookEndpoint:
     """Return the caller's endpoint. Raises WebhookNotFound for any other id."""
     tenant_id = get_caller(request).tenant_id
     return services.get_endpoint(tenant_id=tenant_id, endpoint_id=endpoint_id)
+
+
+@contextmanager
+def audited_endpoint(
+    request: Request, action: Action, endpoint_id: str
+) -> Iterator[tuple[WebhookEndpoint, AuditEvent]]:
+    """Yield the caller's endpoint, and the audit event of what is done with it."""
+    with audited(request, action, WebhookEndpoint, endpoint_id) as event:
+        yield get_tenant_endpoint(request, endpoint_id), event
 
 
 def data_with_secret(created: services.EndpointWithSecret) -> dict[str, Any]:
@@ -116,9 +128,8 @@ class WebhookView(APIView):
         A webhook that failed is then tried at once. One that is switched off gets no
         event that happens in the meantime.
         """
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_UPDATE, *about) as event:
-            endpoint = get_tenant_endpoint(request, endpoint_id)
+        action = Action.WEBHOOK_UPDATE
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, event):
             changes = validated(UpdateWebhookSerializer, request)
             event.detail["fields"] = sorted(changes)
             services.update_endpoint(endpoint, changes)
@@ -133,9 +144,9 @@ class WebhookView(APIView):
     )
     def delete(self, request: Request, tenant: str, endpoint_id: str) -> Response:
         """Delete a webhook with its deliveries."""
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_DELETE, *about):
-            get_tenant_endpoint(request, endpoint_id).delete()
+        action = Action.WEBHOOK_DELETE
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, _):
+            endpoint.delete()
         return success(None, "Webhook deleted")
 
 
@@ -153,9 +164,8 @@ class WebhookSecretView(APIView):
         All requests from now on are signed with the new secret, also those that repeat
         an earlier one.
         """
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_SECRET, *about):
-            endpoint = get_tenant_endpoint(request, endpoint_id)
+        action = Action.WEBHOOK_SECRET
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, _):
             secret = services.set_new_secret(endpoint)
         data = data_with_secret(services.EndpointWithSecret(endpoint, secret))
         return success(data, "Store the new secret now; it is not shown again")
@@ -171,9 +181,9 @@ class WebhookPingView(APIView):
     )
     def post(self, request: Request, tenant: str, endpoint_id: str) -> Response:
         """Send a test event, `ping`, to a webhook, after what is already waiting."""
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_PING, *about):
-            delivery = services.ping(get_tenant_endpoint(request, endpoint_id))
+        action = Action.WEBHOOK_PING
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, _):
+            delivery = services.ping(endpoint)
         return success(DeliverySerializer(delivery).data, "The ping is sent soon")
 
 
@@ -212,9 +222,9 @@ class RedeliverView(APIView):
         self, request: Request, tenant: str, endpoint_id: str, delivery_id: str
     ) -> Response:
         """Send a delivery again, whatever became of it. Its id stays the same."""
-        about = WebhookDelivery, delivery_id
-        with audited(request, Action.WEBHOOK_REDELIVER, *about):
-            delivery: WebhookDelivery = services.redeliver(
+        action = Action.WEBHOOK_REDELIVER
+        with audited(request, action, WebhookDelivery, delivery_id):
+            delivery = services.redeliver(
                 endpoint=get_tenant_endpoint(request, endpoint_id),
                 delivery_id=delivery_id,
             )
