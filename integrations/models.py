@@ -35,7 +35,7 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         return self.jira().filter(is_active=True)
 
     def newest_first(self) -> Self:
-        """The active one first, then by last update. Tokens are loaded when needed."""
+        """The active one first, then by last update. Tokens are loaded on first use."""
         return self.defer("api_token").order_by("-is_active", "-updated_at")
 
 
@@ -66,7 +66,7 @@ class Integration(models.Model):
     )
     issue_type = models.CharField(max_length=100, default="Task")
     settings = models.JSONField(default=dict, blank=True)
-    # As the tenant entered it: Jira does not tell.
+    # As the tenant entered it: Jira's API does not return it.
     token_expires_at = models.DateTimeField(null=True, blank=True)
     last_synced_at = models.DateTimeField(null=True, blank=True)
     last_sync_status = models.CharField(
@@ -96,11 +96,11 @@ class Integration(models.Model):
 
     @property
     def is_paused(self) -> bool:
-        """Whether Jira rejected the credentials so often that they are not sent."""
+        """Whether Jira rejected the credentials too often to send them again."""
         return self.auth_failures >= settings.JIRA_AUTH_FAILURES_MAX
 
     def reset_status(self) -> None:
-        """Clear what is known of the old credentials, without saving."""
+        """Clear the status of the old credentials, without saving."""
         self.cloud_id = None
         self.uses_gateway = False
         self.auth_failures = 0

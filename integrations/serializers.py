@@ -1,4 +1,4 @@
-"""The project and issue type of new tickets, which several requests may name."""
+"""The project and issue type of new tickets, which several requests accept."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from killthenoise.api.text import clean_title
 
 
 def clean_key(text: str) -> str:
-    """Return the key of a project in capitals, as in Jira."""
+    """Return the key of a project in upper case, as in Jira."""
     return clean_title(text).upper()
 
 
 class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
-    """The project and issue type of new tickets. Each may be left out."""
+    """The project and issue type of new tickets. Both are optional."""
 
     project_key = TextField(
         name="project key",

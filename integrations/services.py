@@ -1,4 +1,4 @@
-"""What `issues` calls of a tenant's Jira. Each name is explained where it is defined.
+"""The functions and types that `issues` uses. Each is documented where it is defined.
 
 A function that calls Jira takes a `deadline` in `time.monotonic()` seconds, raises
 JiraErrors, and records rejected credentials on the integration.

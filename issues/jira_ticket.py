@@ -1,4 +1,4 @@
-"""A ticket in Jira, from whatever source it is known."""
+"""A ticket in Jira, whether it was created, found or recorded."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -9,7 +9,7 @@ from issues.models import TicketRequest
 
 @dataclass(frozen=True, kw_only=True)
 class JiraTicket:
-    """A ticket on a site. `issue_id` never changes; `key` changes with a move."""
+    """A ticket on a site. `issue_id` never changes, `key` changes after a move."""
 
     base_url: str
     issue_id: str

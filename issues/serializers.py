@@ -16,7 +16,7 @@ MAX_DESCRIPTION = 32_767
 
 
 class CreateJiraTicketSerializer(ProjectAndTypeSerializer):
-    """What a person asks for; unknown keys are ignored.
+    """The requested ticket. Unknown keys are ignored.
 
     `project_key` and `issue_type` override the routes and those of the integration.
     """
@@ -101,24 +101,28 @@ class JiraTicketSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The status's name; null before the first reading."
     )
     status_category = serializers.ChoiceField(
-        choices=Ticket.Category.choices, help_text='"" if it is not known.'
+        choices=Ticket.Category.choices, help_text='"" if unknown.'
     )
     assignee = serializers.CharField(allow_null=True)
     checked_at = serializers.DateTimeField(
         allow_null=True, help_text="When Jira last showed the ticket."
     )
-    gone = serializers.BooleanField(help_text="Whether Jira has it no more.")
+    gone = serializers.BooleanField(help_text="Whether Jira no longer has the ticket.")
     recurred = serializers.BooleanField(
-        help_text="Whether a report of the group is newer than the ticket's end."
+        help_text=(
+            "Whether the group has a report that is newer than the time when the "
+            "ticket was done."
+        )
     )
 
 
 def describe_ticket(
     report: Report, *, newest_feedback: datetime | None
 ) -> dict[str, Any]:
-    """Return what the API says of a ticket. groups.list_sql says the same in SQL.
+    """Return how the API shows a ticket.
 
-    `newest_feedback` is the time of the group's newest report that is no ticket.
+    groups.list_sql does the same in SQL. `newest_feedback` is the time of the group's
+    newest report that is not a ticket.
     """
     seen = report.ticket or Ticket(
         key=report.external_id, url=report.url, title=report.title

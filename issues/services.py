@@ -2,8 +2,8 @@
 
 Jira has no idempotency key, so we keep one: a TicketRequest is claimed and committed,
 Jira is called with no transaction open, and the outcome is recorded. A ticket that may
-exist is never requested again: it is looked up. docs/exactly-once.md has the states and
-the argument.
+exist is never requested again: it is looked up. docs/exactly-once.md describes the
+states and the proof.
 """
 
 import time
@@ -49,7 +49,7 @@ from killthenoise.audit.models import AuditEvent
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
 LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that no one sets and that runs on while the machine is suspended."""
+"""A clock that nobody sets and that also runs while the machine is suspended."""
 STILL_UNKNOWN = (
     "Jira did not confirm the ticket and does not show it yet. It may exist: do not "
     "create it by hand. Press Create again in a few seconds; that finds it."
@@ -120,10 +120,11 @@ def create_jira_ticket(
 
 @contextmanager
 def _slot_for(request: TicketRequest) -> Iterator[None]:
-    """Hold a slot. This comes before the claim, so a refused request leaves no row.
+    """Hold a slot.
 
-    Raises TicketInProgress if there is none and the group's ticket is being created,
-    else TenantBusy.
+    This happens before the claim, so a refused request leaves no row. If no slot is
+    free, raises TicketInProgress if the group's ticket is being created, or else
+    TenantBusy.
     """
     with ExitStack() as stack:
         try:
@@ -232,7 +233,9 @@ def _settle_open_request(
         if _is_busy(open_request):
             return
         open_request.refresh_from_db()  # another recovery may have ended just now
-    except TicketRequest.DoesNotExist as exc:  # lost; its worker recreates it
+    except (
+        TicketRequest.DoesNotExist
+    ) as exc:  # the row was lost; its worker recreates it
         raise TicketInProgress from exc
     same = open_request.request_hash == request.request_hash
     if open_request.is_open:

@@ -49,7 +49,7 @@ _doing: ContextVar[str] = ContextVar("doing", default="")
 
 
 def current_work() -> str:
-    """Return the name of the repeated work that this thread does, "" for none."""
+    """Return the name of the repeated work that this thread does, or "" for none."""
     return _doing.get()
 
 
@@ -112,6 +112,6 @@ def do(work: Work) -> None:
 
 
 def in_words(counts: Counter[str]) -> str:
-    """Return counts such as `3 created, 1 unknown`, "" if there are none."""
+    """Return counts such as `3 created, 1 unknown`, or "" if there are none."""
     parts = [f"{number} {name}" for name, number in sorted(counts.items()) if number]
     return ", ".join(parts)

@@ -44,7 +44,7 @@ def serve_metrics(bind: str) -> None:
 
 
 def _own_port(environ: dict[str, Any]) -> int:
-    """Return the port to which the client connected, 0 for a Unix socket.
+    """Return the port to which the client connected, or 0 for a Unix socket.
 
     With a Unix socket gunicorn takes SERVER_PORT from the Host header.
     """

@@ -35,14 +35,14 @@ STARTED = "started"
 
 
 def send_test_ticket_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Say what would be sent, and send it when that is confirmed."""
+    """Show what would be sent, and send it after a confirmation."""
     integration = self.get_changeable(request, pk)
     if request.method == "POST":
         nonce = parse_uuid(request.POST.get("nonce", ""))
         if nonce and _is_first(request, integration, nonce):
             _send(request, integration)
         else:
-            messages.warning(request, "This test ticket was asked for already.")
+            messages.warning(request, "This test ticket was already requested.")
         return redirect(CHANGE, pk)
     values = {"integration": integration, "nonce": uuid4()}
     values |= {"ticket_title": TITLE, "description": DESCRIPTION}
@@ -50,7 +50,7 @@ def send_test_ticket_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResp
 
 
 def _is_first(request: HttpRequest, integration: Integration, nonce: UUID) -> bool:
-    """Record that it starts, under the id of the form: a second click cannot."""
+    """Record the start under the form's id, so that a second click does nothing."""
     facts = facts_of(request, integration) | {"id": nonce, "outcome": STARTED}
     try:
         with transaction.atomic():
@@ -66,7 +66,7 @@ def _send(request: HttpRequest, integration: Integration) -> None:
         title=TITLE,
         description=DESCRIPTION,
         severity=None,
-        marker={"test_ticket": "true"},  # of no request, so the sweep leaves it alone
+        marker={"test_ticket": "true"},  # it names no request, so the sweep ignores it
     )
     try:
         with recording_row(request, Action.JIRA_TEST_TICKET, integration) as event:

@@ -48,7 +48,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """The results of the checks, up to the first failure that makes others pointless.
+    """The results of the checks, up to a failure that makes the rest pointless.
 
     `account` is the account that Jira logged in, or None. `login_error` is set if Jira
     rejected the credentials.
@@ -145,7 +145,7 @@ class _Checker:
         return True
 
     def _check_routes(self) -> Iterator[Check]:
-        """Yield one result for each route. Each project is asked for once."""
+        """Yield one result for each route. Each project is checked once."""
         projects: dict[str, list[Problem]] = {}
         for target in list_route_targets(self._integration):
             where = f"Route {target.route}, {target.project_key} {target.issue_type}"

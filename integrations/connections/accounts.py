@@ -1,4 +1,4 @@
-"""The stored accounts, and the client that each of them uses."""
+"""The stored Jira accounts: find the one to use, and build its client."""
 
 from functools import cache
 from uuid import UUID
@@ -40,7 +40,7 @@ def require_usable(integration: Integration) -> None:
 
 
 def require_allowed_site(integration: Integration) -> None:
-    """Raise SiteNotAllowed if a site that is stored could not be stored now."""
+    """Raise SiteNotAllowed if JIRA_ALLOWED_HOSTS no longer allows the stored site."""
     try:
         normalize_site_url(integration.base_url)
     except ValidationError as exc:
@@ -48,9 +48,10 @@ def require_allowed_site(integration: Integration) -> None:
 
 
 def get_integration(*, tenant_id: UUID, integration_id: str) -> Integration:
-    """Return the tenant's Jira integration; its token is read when it is needed.
+    """Return the tenant's Jira integration. Its token is loaded on first use.
 
-    Raises IntegrationNotFound for an unknown id, another tenant's and a malformed one.
+    Raises IntegrationNotFound for an unknown id, another tenant's id and a malformed
+    id.
     """
     pk = parse_uuid(integration_id)
     jira = Integration.objects.for_tenant(tenant_id).jira().defer("api_token")
@@ -73,7 +74,7 @@ def get_active_jira(*, tenant_id: UUID) -> Integration:
 
 
 def is_ready(integration: Integration) -> bool:
-    """Whether get_active_jira would return the integration, which is active."""
+    """Whether get_active_jira would return this active integration."""
     try:
         require_usable(integration)
     except (AccountUnusable, IntegrationDisconnected):

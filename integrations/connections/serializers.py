@@ -28,7 +28,7 @@ class SecretField(TextField):
 
 
 class TicketTargetSerializer(ProjectAndTypeSerializer):
-    """What else an integration stores. Each may be left out."""
+    """The other values of an integration. All are optional."""
 
     token_expires_at = serializers.DateTimeField(
         required=False,
@@ -38,15 +38,17 @@ class TicketTargetSerializer(ProjectAndTypeSerializer):
             "token_expires_at must be a date or a time, such as 2027-01-31."
         )
         | {"date": "token_expires_at must be a date or a time, such as 2027-01-31."},
-        help_text="When the API token expires. Webhooks are told 30 and 7 days ahead.",
+        help_text=(
+            "When the API token expires. Webhooks receive an event 30 and 7 days ahead."
+        ),
     )
     settings = IntegrationSettingsSerializer(required=False)
 
 
 class WebhookSecretSerializer(serializers.Serializer[Any]):
-    """What an administrator of Jira enters there."""
+    """The values that a Jira administrator enters in Jira."""
 
-    secret = serializers.CharField(help_text="It is shown this once.")
+    secret = serializers.CharField(help_text="Shown only once.")
     url = serializers.URLField()
 
 

@@ -1,4 +1,4 @@
-"""Connect, update and disconnect a tenant's Jira.
+"""Connects, updates and disconnects a tenant's Jira.
 
 Credentials and settings are verified with Jira before they are stored. A tenant has
 one active Jira. Connecting another site deactivates the previous integration but keeps
@@ -63,9 +63,9 @@ def connect_jira(
     """Verify the credentials with Jira and store them as the tenant's active Jira.
 
     `target` holds project_key, issue_type, settings and token_expires_at. A value that
-    is left out keeps what is stored for this site, but for the date of the old token.
-    If no usable project is given or stored, the configured default is used if the
-    account sees it, else the only project.
+    is left out keeps the one stored for this site, except the expiry date of the old
+    token. Without a usable project, the configured default is used if the account sees
+    it, or else the only project that it sees.
 
     Raises TenantBusy, and IntegrationRefused if Jira rejects the credentials or a value
     of `target`. Other problems, such as a missing project, are in the returned
@@ -111,7 +111,7 @@ def update_integration(
     """
     tenant_id, integration_id = integration.tenant_id, str(integration.pk)
     deadline = request_deadline()
-    while True:  # until the deadline at the latest, when the preflight fails
+    while True:  # ends at the deadline, when the preflight fails
         candidate = copy(integration)
         _assign(candidate, changes)
         if not candidate.is_active:
@@ -211,7 +211,7 @@ def _save_as_active(integration: Integration) -> None:
 
 
 def _get_site(candidate: Integration) -> dict[str, Any]:
-    """Return what logging in found out about the site."""
+    """Return what the login revealed about the site."""
     return {"cloud_id": candidate.cloud_id, "uses_gateway": candidate.uses_gateway}
 
 

@@ -53,7 +53,7 @@ def get_tenant_integration(request: Request, integration_id: str) -> Integration
 
 class IntegrationListView(APIView):
     def get_throttles(self) -> list[BaseThrottle]:
-        """Limit POST more strictly, because a caller may be guessing tokens."""
+        """Limit POST more strictly: a caller may be guessing tokens."""
         throttles = super().get_throttles()
         if self.request.method == "POST":
             throttles += [ConnectTenantThrottle(), ConnectAddressThrottle()]
@@ -194,11 +194,11 @@ class WebhookSecretView(APIView):
         raises=[IntegrationNotFound, IntegrationDisconnected, SecretUnreadable],
     )
     def post(self, request: Request, tenant: str, integration_id: str) -> Response:
-        """Make a secret for Jira's webhooks, which is shown this once.
+        """Make a secret for Jira's webhooks.
 
-        With it and the URL, an administrator of Jira adds a webhook there. Then a
-        ticket's new status is shown within seconds. The secret before this one stays
-        valid for a day.
+        It is shown only once. A Jira administrator uses it and the URL to add a webhook
+        in Jira. Then status changes of tickets appear within seconds. The previous
+        secret stays valid for a day.
         """
         with audited(request, Action.JIRA_WEBHOOK, Integration, integration_id):
             integration = get_tenant_integration(request, integration_id)

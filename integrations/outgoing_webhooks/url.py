@@ -1,4 +1,4 @@
-"""The address of an endpoint: validation, and the one form in which it is stored."""
+"""Validates the address of an endpoint, and returns the one form that is stored."""
 
 import re
 
@@ -16,7 +16,7 @@ _url = re.compile(r"(?P<origin>[a-z]+://[^/?#]+)(?P<rest>[/?][!-~]*)?", re.IGNOR
 
 
 def normalize_webhook_url(text: str) -> str:
-    """Return the address to store. Where it leads is checked at each connection.
+    """Return the address to store. The IP address is checked at each connection.
 
     With JIRA_ALLOW_INSECURE, http and IP addresses are accepted too. Raises
     ValidationError, whose sentence says what to do.

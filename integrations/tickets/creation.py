@@ -1,4 +1,4 @@
-"""Creates a ticket in Jira, and corrects it if Jira rejects its text or its type."""
+"""Creates tickets in Jira, and corrects a text or issue type that Jira rejects."""
 
 import random
 import time
@@ -36,7 +36,7 @@ MAX_SENDS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class TicketContent:
-    """What a person asks for: text, where to, and the marker that identifies it."""
+    """The requested ticket: its text and target, and the marker that identifies it."""
 
     target: TicketTarget
     title: str
@@ -52,12 +52,13 @@ def create_issue(
     deadline: float,
     before_send: Callable[[], None],
 ) -> CreatedIssue:
-    """Create a ticket, and return it as Jira confirmed it.
+    """Create a ticket and return it as Jira confirmed it.
 
-    `before_send` runs before each POST, just before its first byte leaves; what it
-    raises is raised here, and nothing was sent. The POST is sent again only after a
-    response that says that nothing was created: a 429; a text that is too long, which
-    is then truncated; or an issue type that Jira knows by its id and not by the name.
+    `before_send` runs before each POST, just before the first byte is sent. If it
+    raises, nothing is sent and the exception is passed on. The POST is sent again only
+    after a response that says that nothing was created: a 429; a text that is too long,
+    which is then truncated; or an issue type that Jira knows by its id and not by the
+    name.
     """
     create = jira_client(integration).create_issue
     issue = build_issue(integration, content)
@@ -84,9 +85,9 @@ def create_issue(
 def _post(
     send: Callable[[], CreatedIssue], deadline: float, base_url: str
 ) -> CreatedIssue:
-    """POST the ticket, and again after a 429 while sends and time are left.
+    """POST the ticket; repeat after a 429 while sends and time are left.
 
-    A 429 also slows down what is sent to the site in the background.
+    A 429 also slows down background work for the site.
     """
     for sends in range(1, MAX_SENDS):
         try:
@@ -118,7 +119,7 @@ def build_issue(integration: Integration, content: TicketContent) -> NewIssue:
 
 
 def truncate_description(issue: NewIssue, rejected: JiraContentTooLong) -> NewIssue:
-    """Return the ticket with a shorter description; raise the error if it has none."""
+    """Return the ticket with a shorter description; raise if it has none."""
     if issue.description is None:
         raise rejected
     return replace(issue, description=truncate(issue.description))
@@ -133,8 +134,8 @@ def name_type_by_id(
 ) -> NewIssue:
     """Return the ticket with the id of its issue type.
 
-    Raises an error that says what to do if the project has no such type, or if it is a
-    subtask without a parent; else the given one if the id is no better than the name.
+    Raises a helpful error if the project has no such type, or if it is a subtask
+    without a parent. Raises the given error if the id cannot help either.
     """
     project_key, name = issue.project_key, issue.issue_type
     try:

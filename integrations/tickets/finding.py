@@ -18,8 +18,8 @@ from killthenoise.api.slots import outgoing_slot
 def search_tickets(*, tenant_id: UUID, words: str) -> list[FoundTicket]:
     """Return at most 20 tickets of the projects of the integration and its routes.
 
-    `words` names a ticket, as for find_ticket, or has words of its summary. Without
-    any, the tickets that changed last are returned.
+    `words` names a ticket, as for find_ticket, or contains words of its summary. If it
+    is empty, the most recently updated tickets are returned.
 
     Raises TicketNotInJira for an address of another site, NoProjectChosen, TenantBusy,
     and what get_active_jira raises.
@@ -41,7 +41,7 @@ def find_ticket(
 ) -> FoundTicket:
     """Return the ticket of the integration's projects that the text names.
 
-    `other_projects` are further ones that it may be in. The text is the ticket's key or
+    The ticket may also be in one of `other_projects`. The text is the ticket's key or
     number, or the address of a page that shows it. Raises NoProjectChosen, and
     TicketNotInJira if the account sees no such ticket.
     """

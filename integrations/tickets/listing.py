@@ -46,7 +46,7 @@ def list_issues(
 def _list(
     details: IssueDetailsLookup, wanted: IssueFilter, limit: int
 ) -> list[IssueDetails]:
-    """List the tickets; without its filters only the project can be at fault."""
+    """List the tickets. If Jira rejects the query, find out if a filter is wrong."""
     deadline = request_deadline()
     try:
         return details.list(wanted, limit=limit, deadline=deadline)

@@ -1,7 +1,7 @@
-"""Reads what an account sees in Jira: projects, and tickets with our marker or not.
+"""Reads what an account sees in Jira: its projects and tickets.
 
-Each function records it if Jira rejects the credentials, and raises JiraErrors.
-`deadline` is in `time.monotonic()` seconds.
+Each function raises JiraErrors, and records rejected credentials. `deadline` is in
+`time.monotonic()` seconds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def can_browse(account: Integration, project_key: str, *, deadline: float) -> bo
 def get_ticket(
     account: Integration, key: str, *, deadline: float
 ) -> FoundTicket | None:
-    """Return a ticket of any project, None if the account sees none of that key."""
+    """Return a ticket of any project, or None if the account sees none of that key."""
     with recording_auth_failures(account):
         lookup = jira_client(account).lookup
         return lookup.find(key, property_key=MARKER, deadline=deadline)
@@ -53,8 +53,8 @@ def fetch_tickets(
 ) -> IssueStates:
     """Return the present state of at most 100 tickets, by their immutable ids.
 
-    It is called so often that it must also record that Jira accepts the credentials
-    again: a few rejected logins in many days are not in a row.
+    It also records that Jira accepts the credentials again: it is called so often that
+    a few rejected logins in many days would otherwise count as consecutive.
     """
     with recording_auth_failures(account):
         states = jira_client(account).fetch_issues(ids, deadline=deadline)

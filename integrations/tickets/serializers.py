@@ -1,4 +1,4 @@
-"""How the API searches and shows what is in a tenant's Jira."""
+"""Queries for projects and tickets of a tenant's Jira, and how the API shows them."""
 
 from typing import Any
 
@@ -93,7 +93,7 @@ class IssueQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class IssueSerializer(serializers.Serializer[Any]):
-    """A ticket as Jira shows it now; "" or null stands for nothing."""
+    """A ticket as Jira shows it now. A missing value is "" or null."""
 
     id = serializers.CharField()
     key = serializers.CharField()

@@ -1,7 +1,7 @@
-"""Changes tickets that exist: links to our groups, comments, reopening.
+"""Changes existing tickets: links to our groups, comments, reopening.
 
-Each function records it if Jira rejects the credentials, and raises JiraErrors.
-`deadline` is in `time.monotonic()` seconds.
+Each function raises JiraErrors, and records rejected credentials. `deadline` is in
+`time.monotonic()` seconds.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def remove_remote_link(
     global_id: str,
     deadline: float,
 ) -> None:
-    """Remove the web link that has the `global_id` from a ticket, if it is there."""
+    """Remove the web link with this `global_id` from a ticket, if it is there."""
     with recording_auth_failures(account):
         jira_client(account).unlink_issue(
             issue_id, ticket_key, global_id, deadline=deadline
@@ -65,10 +65,11 @@ def add_comment(
 def reopen_ticket(
     account: Integration, issue_id: str, status: str, *, deadline: float
 ) -> None:
-    """Give a ticket that is done a status that is not. Another one is left alone.
+    """Move a ticket that is done to a status that is not done.
 
-    `status` names it, or the transition, where there are several. Raises JiraErrors,
-    and JiraFieldRejected if the workflow has no such transition.
+    Other tickets stay unchanged. `status` names the status or the transition, if there
+    are several. Raises JiraErrors, and JiraFieldRejected if the workflow has no such
+    transition.
     """
     with recording_auth_failures(account):
         client = jira_client(account)

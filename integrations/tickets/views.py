@@ -72,7 +72,7 @@ class IssueListView(APIView):
         """List the newest tickets of the integration's project.
 
         `project` names another project that the account sees. `total` is the number of
-        tickets returned: Jira does not tell how many there are.
+        returned tickets: Jira does not report the total.
         """
         integration = get_tenant_integration(request, integration_id)
         query = validated_query(IssueQuerySerializer, request)

@@ -103,7 +103,7 @@ def _get_integration(request: HttpRequest, pk: str) -> Integration:
 
 
 def _find_problem(integration: Integration) -> str:
-    """Return why rules create nothing now, "" if they may."""
+    """Return why rules create nothing now, or "" if they may."""
     try:
         get_active_jira(tenant_id=integration.tenant_id)
     except ServiceError as error:

@@ -76,7 +76,7 @@ class ReportInputSerializer(NullAsMissingSerializer):
 
 
 class PutGroupSerializer(NullAsMissingSerializer):
-    """A whole group. Only `created_at` and `reports` are kept if they are left out."""
+    """A whole group. Without `created_at` or `reports`, the stored value is kept."""
 
     # The context holds the group's id and the tenant's, which the body may repeat.
     id = IdField(required=False)

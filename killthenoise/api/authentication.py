@@ -157,5 +157,5 @@ def named_tenant(request: Request) -> UUID:
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Return the UUID of a text in canonical form, None for any other text."""
+    """Return the UUID of a text in canonical form, or None for any other text."""
     return UUID(text) if re.fullmatch(UUID_PATTERN, text) else None

@@ -95,7 +95,7 @@ def _service_error_response(exc: ServiceError) -> ErrorResponse:
 
 
 def framework_error_response(exc: Exception) -> ErrorResponse | None:
-    """Return the response to an exception of Django or DRF, None for any other."""
+    """Return the response to an exception of Django or DRF, or None for any other."""
     match exc:
         case Http404():
             exc = drf.NotFound()

@@ -21,7 +21,7 @@ def add(**names: object) -> None:
 
 
 def get(name: str) -> str:
-    """Return what was added under this name, "" if nothing was."""
+    """Return what was added under this name, or "" if nothing was."""
     return _about.get({}).get(name, "")
 
 

@@ -78,7 +78,7 @@ class ClientAddressMiddleware:
 
 
 def _forwarded_address(request: HttpRequest, proxies: int) -> str | None:
-    """Return the address that called the outermost proxy, None if there is none."""
+    """Return the address that called the outermost proxy, or None if there is none."""
     path = request.headers.get("X-Forwarded-For", "").split(",")
     if not 0 < proxies <= len(path):
         return None

@@ -40,7 +40,7 @@ def _is_visible(char: str) -> bool:
 
 
 def clean_url(text: str) -> str:
-    """Return a cleaned http(s) URL, "" for any other text."""
+    """Return a cleaned http(s) URL, or "" for any other text."""
     url = clean_title(text)
     return url if url.lower().startswith(("https://", "http://")) else ""
 

@@ -18,8 +18,8 @@ from killthenoise.audit.events import Action, recording
 class Command(BaseCommand):
     help = (
         "Encrypt every stored secret with the first of FIELD_ENCRYPTION_KEYS, so "
-        "that the other keys can be removed. If it is interrupted, run it again. Exits "
-        "with 1 if no key decrypts one."
+        "that the other keys can be removed. If it is interrupted, run it again. "
+        "Exits with 1 if a secret cannot be decrypted."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
