@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 MAX_SENTENCES = 20
-"""Sentences in a response about invalid input, however much is invalid."""
+"""The most sentences in a response about invalid input."""
 MAX_SENTENCE = 300  # characters
 MAX_PATH = 100  # characters; names in it may come from the request
 
