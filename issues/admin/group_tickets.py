@@ -52,7 +52,7 @@ class GroupTickets(admin.ModelAdmin):
         ] + super().get_urls()
 
     def create_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Show the ticket as it would be created; create it when that is confirmed."""
+        """Show the ticket as it would be created; create it after a confirmation."""
         group = self._get_group(request, pk)
         tickets = list(Report.objects.jira().filter(group=group)[:5])
         if request.method == "POST":
@@ -164,7 +164,7 @@ def _validate(values: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _create(request: HttpRequest, group: AIIssueGroup, values: dict[str, Any]) -> bool:
-    """Create the ticket and tell. Another one has the key of the form's page."""
+    """Create the ticket and show a message. A further ticket has the form's key."""
     another = "allow_another" in values
     page = parse_uuid(values.get("key", "")) if another else None
 
