@@ -107,7 +107,7 @@ def is_usable() -> bool:
 
 
 def look(request: TicketRequest) -> Any:
-    """Return the account that would create the ticket, None without one.
+    """Return the account that would create the ticket, or None without one.
 
     It has the columns of the group that routes look at, and what there is of a live
     request with the same key.

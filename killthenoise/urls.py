@@ -28,6 +28,6 @@ urlpatterns = [
     path("api/webhooks/", include("integrations.outgoing_webhooks.urls")),
     re_path("^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path("^api/docs/?$", docs, name="docs"),
-    # Browsers request it with every page; there is none.
+    # Browsers request it with every page, but there is none.
     path("favicon.ico", lambda request: HttpResponse(status=204)),
 ]

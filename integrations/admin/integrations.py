@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from integrations.admin import send_test_ticket, settings_page
 from integrations.admin.checks import check
 from integrations.admin.forms import CHECKED, IntegrationForm
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
 from killthenoise.admin.base import AuditedAdmin
 from killthenoise.admin.filters import TenantFilter
 from killthenoise.admin.formats import badge, short_id, time_tag
@@ -30,7 +30,7 @@ CHANGE = "admin:integrations_integration_change"
 
 
 class HealthFilter(admin.SimpleListFilter):
-    """By what the badge says."""
+    """Filters by the state that the badge shows."""
 
     title = "health"
     parameter_name = "health"
@@ -94,7 +94,7 @@ class IntegrationAdmin(AuditedAdmin):
 
     @admin.display(description="Health")
     def health(self, integration: Integration) -> SafeString:
-        """A coloured word, by the last check or login."""
+        """The result of the last check or login, as a coloured word."""
         if not integration.is_active:
             return badge("quiet", "off")
         if integration.is_paused:
@@ -187,7 +187,7 @@ class IntegrationAdmin(AuditedAdmin):
     def save_model(
         self, request: HttpRequest, obj: Integration, form: Any, change: bool
     ) -> None:
-        """Save it. If tickets change by it, check it with Jira after the commit."""
+        """Save it. If it affects tickets, check it with Jira after the commit."""
         super().save_model(request, obj, form, change)
         if obj.is_active and CHECKED & set(form.changed_data):
             # The result replaces Django's message "was added successfully".
@@ -195,7 +195,7 @@ class IntegrationAdmin(AuditedAdmin):
             transaction.on_commit(lambda: self._check_saved(request, obj))
 
     def _check_saved(self, request: HttpRequest, integration: Integration) -> None:
-        """Say in one message that it was saved, and what Jira says."""
+        """Show one message: that it was saved, and the result of the check."""
         text = f"The integration “{integration}” was saved"
         try:
             result = check_integration(integration=integration)

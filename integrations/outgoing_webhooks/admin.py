@@ -1,4 +1,4 @@
-"""Webhooks in the admin. A secret is shown once, after it was made."""
+"""Webhooks in the admin. A secret is shown once, right after it is created."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from killthenoise.api.authentication import parse_uuid
 from killthenoise.audit.events import Action, record
 
 KINDS = {"pending": "quiet", "delivered": "good", "failed": "bad"}
-SHOWN_ONCE = "The secret of {}, shown this once: {}"
+SHOWN_ONCE = "The secret of {}, shown only once: {}"
 
 
 class EndpointForm(TenantForm):
@@ -103,7 +103,7 @@ class WebhookEndpointAdmin(AuditedAdmin):
         return short_id(endpoint.tenant_id)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep the tenant, whose events the deliveries tell."""
+        """Do not let the tenant change: the deliveries hold its events."""
         return [*self.readonly_fields, *(["tenant_id"] if obj else [])]
 
     def save_model(
@@ -138,7 +138,7 @@ class DeliveryTenantFilter(TenantFilter):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(AuditedAdmin):
-    """Read-only, but a delivery may be sent again, and goes with its webhook."""
+    """Read-only. A delivery can be sent again, and is deleted with its webhook."""
 
     tenant_path = "endpoint__tenant_id"
     actions = ["deliver_again"]
@@ -151,7 +151,7 @@ class WebhookDeliveryAdmin(AuditedAdmin):
     search_fields = ["id"]
     search_help_text = "ID of the delivery or of its webhook"
     ordering = ["-created_at"]
-    empty_text = "Nothing was sent yet."
+    empty_text = "Nothing has been sent yet."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
         return super().get_queryset(request).defer("endpoint__secret")
@@ -171,7 +171,7 @@ class WebhookDeliveryAdmin(AuditedAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow it for one, which Django asks for before it deletes a webhook."""
+        """Allow it for a single row: Django asks this before it deletes a webhook."""
         return obj is not None and super().has_delete_permission(request, obj)
 
     def has_redeliver_permission(self, request: HttpRequest) -> bool:

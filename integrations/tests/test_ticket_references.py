@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.jira.issue_lookup import is_issue_key
-from integrations.ticket_references import TicketReference, parse_ticket_reference
+from integrations.tickets.references import TicketReference, parse_ticket_reference
 
 SITE = "https://acme.atlassian.net"
 

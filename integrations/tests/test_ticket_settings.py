@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from integrations.extra_fields import extra_fields
-from integrations.integration_settings import IntegrationSettingsSerializer
+from integrations.settings.extra_fields import extra_fields
+from integrations.settings.serializers import IntegrationSettingsSerializer
 
 GOOD: list[dict[str, Any]] = [
     {},

@@ -1,4 +1,4 @@
-"""The action that starts jobs for the groups that are selected."""
+"""The action that starts jobs for the selected groups."""
 
 from collections import defaultdict
 from typing import Any
@@ -22,7 +22,7 @@ TOO_MANY = f"Select at most {MAX_ITEMS} groups. Nothing was started."
 def create_tickets(
     self: Any, request: HttpRequest, groups: QuerySet[Any]
 ) -> HttpResponse | None:
-    """Start a job for each tenant of the groups, and show how far it is."""
+    """Start a job for each tenant of the groups, and show its progress."""
     found = list(groups.values_list("tenant_id", "pk")[: MAX_ITEMS + 1])
     if len(found) > MAX_ITEMS:
         self.message_user(request, TOO_MANY, messages.ERROR)
@@ -37,7 +37,7 @@ def create_tickets(
 
 
 def _start(request: HttpRequest, tenant_id: UUID, groups: list[UUID]) -> TicketJob:
-    """Start the job, or continue the one of the same groups: they are sorted."""
+    """Start the job, or continue the job of the same groups, in any order."""
     items = [{"group_id": str(pk)} for pk in sorted(groups)]
     caller = caller_of(request, tenant_id)
     job = start_job(items=items, caller=caller, by_actor=True)

@@ -34,7 +34,7 @@ from killthenoise.staff.models import Tenants
 State = TicketRequest.State
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SPANS = {"24h": (24, HOUR), "7d": (7, DAY), "30d": (30, DAY)}
-"""The number of bars, and the time of each."""
+"""The number of bars, and the period of each."""
 MAX_TROUBLES = 20
 MAX_DONE = 1000
 """Done tickets that are compared with the newest feedback of their group."""
@@ -61,7 +61,7 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """What the page shows."""
+    """The figures of the page."""
 
     periods: list[Period]
     codes: list[tuple[str, int]]

@@ -21,7 +21,7 @@ from killthenoise.api.authentication import parse_uuid
 
 
 class UnsentFilter(admin.SimpleListFilter):
-    """The links that Jira does not have as they should be, after an attempt."""
+    """Links that are not up to date in Jira after an attempt."""
 
     title = "state"
     parameter_name = "failed"
@@ -69,11 +69,11 @@ class RemoteLinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State")
     def state(self, link: RemoteLink) -> SafeString:
-        """A link with attempts is not yet in Jira as it should be."""
+        """A link with attempts is not up to date in Jira yet."""
         if link.attempts >= RemoteLink.MAX_ATTEMPTS:
             return badge("bad", "Given up")
         if link.attempts:
-            return badge("warn", "Failed, is retried")
+            return badge("warn", "Failed, will be retried")
         return badge("good", "In Jira") if link.title else badge("quiet", "Not sent")
 
     @admin.display(description="Ticket")

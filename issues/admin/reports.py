@@ -26,9 +26,7 @@ class ReportAdmin(ReadOnlyAdmin):
     list_filter = [SinceFilter, ReportTenantFilter]
     list_select_related = ["group"]
     search_fields = ["external_id"]
-    search_help_text = (
-        "External ID such as a ticket key, or the ID of a group, as it is"
-    )
+    search_help_text = "External ID such as a ticket key, or the ID of a group, in full"
     date_hierarchy = "created_at"
     ordering = ["-created_at", "-pk"]
     sortable_by = ["time"]

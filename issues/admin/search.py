@@ -1,4 +1,4 @@
-"""What the search boxes of the admin find."""
+"""The conditions of the admin's search boxes."""
 
 import re
 from typing import Any
@@ -13,11 +13,11 @@ from killthenoise.api.authentication import parse_uuid
 
 TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
 MAX_GROUPS = 1000
-"""Groups of an external id that a search shows."""
+"""The most groups with an external id that a search shows."""
 
 
 def search_requests(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Find a ticket's key, words of a title, or an id as it is.
+    """Find a ticket's key, words of a title, or a whole id.
 
     The ids are those of the request, its group, tenant, integration, ticket and HTTP
     request, Jira's trace id, and the actor.

@@ -1,4 +1,4 @@
-"""The story of a ticket request: what happened when, what was sent, what Jira said."""
+"""The history of a ticket request: what happened, what was sent, what Jira said."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 from django.utils.safestring import SafeString, mark_safe
 
-from integrations.jira.text.adf import text_to_adf
-from integrations.jira.text.adf_html import render_adf
+from integrations.services import render_adf, text_to_adf
 from issues.admin.asked_target import find_asked
 from issues.admin.ticket_now import TicketNow, find_remote_link, read_ticket
 from issues.models import AIIssueGroup, TicketRequest
@@ -59,7 +58,7 @@ def outcome_badge(row: TicketRequest) -> SafeString:
 
 
 def get_next_step(row: TicketRequest) -> str:
-    """Return what to do about the request; "" if nothing is to be done."""
+    """Return what to do about the request, or "" if nothing needs to be done."""
     return UNLINKED if row.unlinked_at else NEXT_STEPS[State(row.state)]
 
 
@@ -135,7 +134,7 @@ def _describe_end(row: TicketRequest) -> tuple[str, str]:
 
 
 def _steps_of_events(events: Sequence[AuditEvent]) -> Iterator[Step]:
-    """Leave out the creation itself: the row tells it better."""
+    """Leave out the creation itself: the row has more details."""
     for event in events:
         if event.action != Action.TICKET_CREATE or event.outcome == event.REPLAYED:
             text = f"{event.outcome}, by {actor_name(event.actor)}"

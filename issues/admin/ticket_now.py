@@ -1,4 +1,4 @@
-"""The ticket of a request as Jira last showed it, and who reads it."""
+"""The ticket of a request as Jira last showed it, and the integration that reads it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

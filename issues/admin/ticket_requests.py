@@ -1,4 +1,4 @@
-"""Ticket requests: the list, the story of each, and what can be done about it."""
+"""Ticket requests: the list, the history of each, and the actions."""
 
 from typing import Any, ClassVar
 
@@ -100,7 +100,7 @@ class TicketRequestAdmin(RequestActions, ExportAdmin):
 
     @admin.display(description="Ticket")
     def ticket(self, row: TicketRequest) -> str | SafeString:
-        """The key, which leads to Jira, and the status as Jira last showed it."""
+        """The key with a link to Jira, and the status as Jira last showed it."""
         link = external_link(row.ticket_url, row.ticket_key)
         seen = row.report and row.report.ticket
         status = "unlinked" if row.unlinked_at else seen.status if seen else ""
@@ -118,7 +118,7 @@ class TicketRequestAdmin(RequestActions, ExportAdmin):
 
     @admin.display(description="Time", ordering="created_at")
     def time(self, row: TicketRequest) -> SafeString:
-        """When it was asked for, and how long it took."""
+        """When it was requested, and how long it took."""
         took = duration(row.duration_ms)
         moment = time_tag(row.created_at)
         return format_html('{}<br><span class="quiet">took {}</span>', moment, took)

@@ -10,13 +10,13 @@
 | missing, not yet confirmed | when CONFIRM_AFTER (an hour) has passed |
 | gone | a day |
 
-Tickets that are due within TOGETHER are read along with those that are due, so that
-they are due together from then on: a site with 100 open tickets gets one request a
-minute, not 100. No site gets more than one request in SITE_PAUSE_S.
+Tickets that are due within TOGETHER are read together with the due ones, so that they
+stay together: a site with 100 open tickets gets one request a minute, not 100. No site
+gets more than one request per SITE_PAUSE_S.
 
 A site that fails is asked again after FIRST_RETRY_S, twice as long after each further
-failure, up to LONGEST_RETRY_S; or after the Retry-After of its response. One whose
-account cannot be used now is looked at again after UNUSABLE_S, without a request.
+failure, up to LONGEST_RETRY_S; or after the Retry-After of its response. A site whose
+account cannot be used is checked again after UNUSABLE_S, without a request.
 """
 
 import random
@@ -29,7 +29,7 @@ from issues.models import FollowedSite, Ticket
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 CONFIRM_AFTER = timedelta(hours=1)
-"""A ticket that is missing twice, at least this far apart, is gone."""
+"""A ticket is gone if it is missing twice, at least this far apart."""
 TOGETHER = timedelta(seconds=30)
 SITE_PAUSE_S = 1
 FIRST_RETRY_S, LONGEST_RETRY_S = 15, 1800

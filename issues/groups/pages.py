@@ -32,7 +32,8 @@ def read_page(
     """Return the groups after a place as JSON, and the cursor of the next page.
 
     A client misses no group and sees none twice, even if groups are inserted while it
-    reads the pages; of course a group that moves in the ordering may be met again.
+    reads the pages. Only a group that moves in the ordering may appear again or be
+    missed.
     """
     is_postgresql = connection.vendor == "postgresql"
     read = list_sql.read_groups if is_postgresql else read_usually

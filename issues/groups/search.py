@@ -1,7 +1,7 @@
 """The index of the search in titles and summaries, on PostgreSQL with pg_trgm.
 
-The owner of a database can create the extension, because PostgreSQL trusts it; where
-the server lacks it, the search reads the tenant's most recent groups only.
+The owner of a database can create the extension, because PostgreSQL trusts it. If the
+server lacks it, the search reads only the tenant's most recent groups.
 https://www.postgresql.org/docs/18/pgtrgm.html
 """
 
@@ -11,9 +11,9 @@ from functools import cache
 from django.db import connection
 
 TEXT = "(title || E'\\n' || summary)"
-"""What is searched. A query has no newline, so it never matches both at once."""
+"""The searched text. A query has no newline, so it never matches across both parts."""
 RECENT = 10_000
-"""The groups that are searched without the index."""
+"""The number of groups that are searched without the index."""
 TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 """Letters or digits, or the end or the start of a word, by which the index finds."""
 SPECIAL = re.compile(r"[\\%_]")

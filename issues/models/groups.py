@@ -13,7 +13,7 @@ MAX_TITLE = 255
 MAX_INTEGER = 2**31 - 1
 """The largest integer that the database stores."""
 SEVERITY = Coalesce("severity", Value(-MAX_INTEGER - 1))
-"""The severity to order by: an unknown one is below all others."""
+"""The severity to order by. An unknown severity is below all others."""
 
 
 class GroupQuerySet(models.QuerySet["AIIssueGroup"]):
@@ -23,7 +23,7 @@ class GroupQuerySet(models.QuerySet["AIIssueGroup"]):
 
 
 class AIIssueGroup(models.Model):
-    """Reports that an AI found to be about one thing."""
+    """Reports that an AI grouped because they are about the same problem."""
 
     class Type(models.TextChoices):
         BUG = "bug", "Bug"
@@ -49,7 +49,7 @@ class AIIssueGroup(models.Model):
     class Meta:
         verbose_name = "AI issue group"
         indexes = [
-            # The newest of a tenant, page by page.
+            # Pages of a tenant's newest groups.
             models.Index(
                 fields=["tenant_id", "-updated_at", "-id"], name="aiissuegroup_newest"
             ),
@@ -70,7 +70,7 @@ class AIIssueGroup(models.Model):
                 )
                 for field in ("status", "type", "team_id")
             ),
-            # The newest of all tenants, in the admin.
+            # The newest groups of all tenants, in the admin.
             models.Index(fields=["-updated_at", "-id"], name="aiissuegroup_updated"),
         ]
 

@@ -1,4 +1,4 @@
-"""What the reports and tickets of each group come to, for the list on PostgreSQL."""
+"""Stored statistics of each group, for the list on PostgreSQL."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,9 +11,9 @@ FLAGS = ("new", "indeterminate", "done", "gone", "recurred")
 class GroupStatistics(models.Model):
     """One row for each group, so that the list can be filtered and ordered by index.
 
-    Triggers write it, and nothing else: see `groups.statistics`. On SQLite the table is
-    empty, and the list derives the same from the reports. The rows are apart from the
-    groups because a new ticket changes them, and the groups' indexes are many.
+    Only triggers write it: see `groups.statistics`. On SQLite the table is empty, and
+    the list derives the same values from the reports. This is a separate table because
+    a new ticket changes the row, and updating a group with its many indexes costs more.
     """
 
     # Triggers keep both, so that deleting a group needs no second query.
@@ -30,7 +30,7 @@ class GroupStatistics(models.Model):
     # [{"source": "slack", "count": 3}], the largest count first.
     sources = models.JSONField(default=list)
     has_ticket = models.BooleanField(default=False)
-    # Whether a ticket of the group has this status, or was done before the last report.
+    # Whether a ticket of the group has this status, or was done before a newer report.
     has_new = models.BooleanField(default=False)
     has_indeterminate = models.BooleanField(default=False)
     has_done = models.BooleanField(default=False)
@@ -56,7 +56,7 @@ class GroupStatistics(models.Model):
                 )
                 for flag in FLAGS
             ),
-            # The newest of all tenants, in the admin.
+            # The newest groups of all tenants, in the admin.
             *(
                 models.Index(
                     fields=["-updated_at", "-group"],
@@ -79,13 +79,13 @@ class GroupStatistics(models.Model):
 
 
 class GroupSource(models.Model):
-    """A source of a group's reports; written and used like GroupStatistics."""
+    """A source of a group's reports. It is written and used like GroupStatistics."""
 
     pk = models.CompositePrimaryKey("group", "source")
     group = models.ForeignKey(
         AIIssueGroup,
         db_constraint=False,
-        db_index=False,  # the primary key serves it
+        db_index=False,  # served by the primary key
         on_delete=models.DO_NOTHING,
         related_name="+",
     )

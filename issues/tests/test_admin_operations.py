@@ -73,7 +73,7 @@ def test_each_selected_row_tells_its_own_outcome(
 
     assert sorted(texts) == [
         "“Export fails”: its ticket is SCRUM-1.",
-        "“Failed long ago”: settled already: failed.",
+        "“Failed long ago”: already settled: failed.",
     ]
 
 

@@ -11,8 +11,9 @@ from pytest_django import Settings
 from integrations.models import Integration
 from issues import creation_sql
 from issues.claims import claim
+from issues.jira_ticket import JiraTicket
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
-from issues.outcomes import JiraTicket, record_created
+from issues.outcomes import record_created
 from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
 from issues.tests.test_races import while_locked
 from issues.tests.usual_way import use_the_usual_way

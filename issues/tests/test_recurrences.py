@@ -10,10 +10,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
-from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.errors import JiraUnreachable
 from integrations.jira.issue_updates import Transition, find_reopening
 from integrations.models import Integration
+from integrations.settings.serializers import IntegrationSettingsSerializer
 from issues.following import recurrences
 from issues.following.recurrences import announce_recurrences
 from issues.models import AIIssueGroup, Recurrence, Ticket

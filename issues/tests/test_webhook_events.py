@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
-from integrations import integration_events
+from integrations.connections import events as integration_events
 from integrations.models import Integration
 from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
@@ -22,11 +22,7 @@ from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
-from issues.tests.factories import (
-    GroupFactory,
-    ReportFactory,
-    TicketRequestFactory,
-)
+from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
 from issues.tests.following_helpers import MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
 from issues.ticket_events import (

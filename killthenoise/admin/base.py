@@ -21,19 +21,17 @@ from killthenoise.api.request_id import current_request_id
 from killthenoise.audit.events import Action, record
 from killthenoise.staff.models import get_tenants
 
-NOT_A_FILTER = (
-    "This list has no such filter, or not with that value. It shows all rows."
-)
+NOT_A_FILTER = "The address has an unknown filter or value. The list shows all rows."
 NOT_A_ROW = "The selection names no row. Select rows again."
 
 
 class ScopedAdmin(admin.ModelAdmin):
-    """Lists of any length, of the tenants that the user may see."""
+    """Lists of any length, limited to the tenants that the user may see."""
 
     tenant_path: ClassVar[str] = "tenant_id"
-    """The path from a row to its tenant; "" if the rows are of no tenant."""
+    """The lookup from a row to its tenant, or "" if rows belong to no tenant."""
     empty_text: ClassVar[str] = "Nothing here yet."
-    """What the list says without rows."""
+    """The text of a list without rows."""
 
     list_per_page = 50
     list_max_show_all = 0
@@ -58,7 +56,7 @@ class ScopedAdmin(admin.ModelAdmin):
         return paginator
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
-        """Take only the parameters of the list's own filters."""
+        """Allow only the parameters of the list's own filters."""
         return lookup in self._filter_parameters()
 
     def _filter_parameters(self) -> set[str]:
@@ -93,12 +91,12 @@ class ScopedAdmin(admin.ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Show the audit events of the row, which are more than Django's own log."""
+        """Show the audit events of the row instead of Django's own log."""
         return redirect(list_url("audit_auditevent", q=object_id))
 
 
 class ReadOnlyAdmin(ScopedAdmin):
-    """Rows that nobody adds, changes or deletes, superusers included."""
+    """Rows that nobody can add, change or delete, not even superusers."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -122,7 +120,7 @@ class AuditedAdmin(ScopedAdmin):
         transaction.on_commit(_event(Action.ADMIN_CHANGE, request, obj, detail=detail))
         return super().log_change(request, obj, message)
 
-    # log_deletions runs before the deletion, and not always in a transaction.
+    # log_deletions runs before the deletion, sometimes outside a transaction.
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         event = _event(Action.ADMIN_DELETE, request, obj)
         super().delete_model(request, obj)
@@ -135,13 +133,13 @@ class AuditedAdmin(ScopedAdmin):
             transaction.on_commit(event)
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Return a form that knows the tenants of the user."""
+        """Return a form that knows which tenants the user may see."""
         form = super().get_form(request, *args, **kwargs)
         return type(form.__name__, (form,), {"tenants": get_tenants(request.user)})
 
 
 class TenantForm(forms.ModelForm):
-    """A form of a row of a tenant, which must be one that the user may see."""
+    """A form for a row of a tenant that the user may see."""
 
     tenants: ClassVar[Any] = None
 
@@ -190,7 +188,7 @@ def caller_of(request: HttpRequest, tenant_id: UUID) -> Caller:
 def _event(
     action: Action, request: HttpRequest, obj: Model, **facts: Any
 ) -> partial[None]:
-    """Return a function that records the event, with the id that `obj` has now."""
+    """Return a function that records the event, with the present id of `obj`."""
     return partial(record, action, **facts_of(request, obj), **facts)
 
 

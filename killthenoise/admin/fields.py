@@ -27,7 +27,7 @@ class JSONField(forms.JSONField):
             raise forms.ValidationError(f"Not JSON: {reason}, {where}.") from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what the form shows again; JSON that is too deep is shown as typed."""
+        """Return the text to show again. JSON that is too deep is shown as typed."""
         try:
             return super().bound_data(data, initial)
         except RecursionError:

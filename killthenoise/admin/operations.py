@@ -1,4 +1,4 @@
-"""Runs what the staff does to single rows, and tells what became of each."""
+"""Runs an operation of the staff on single rows, and shows each outcome."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -15,12 +15,12 @@ from killthenoise.audit.events import Action, recording
 from killthenoise.audit.models import AuditEvent
 from killthenoise.errors import ServiceError
 
-NO_TIME = "not done, because time ran out. Select fewer rows."
+NO_TIME = "not done, because the time ran out. Select fewer rows."
 MAX_NAME = 80  # characters
 
 
 class Outcome(NamedTuple):
-    """What became of a row, in a sentence that follows its name."""
+    """The outcome for a row, as a sentence that follows its name."""
 
     ok: bool
     text: str
@@ -32,7 +32,7 @@ Operation = Callable[[HttpRequest, Any], Outcome]
 def run_each(
     request: HttpRequest, operation: Operation, rows: Iterable[Any]
 ) -> list[Outcome]:
-    """Run the operation for each row until the request's time is over, and tell."""
+    """Run the operation for each row within the request's time; show the outcomes."""
     deadline = time.monotonic() + settings.REQUEST_BUDGET_S
     outcomes = []
     for row in rows:

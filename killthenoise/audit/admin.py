@@ -33,7 +33,7 @@ class AuditEventAdmin(ExportAdmin):
     list_display = ["time", "action", "result", "who", "about", "facts", "tenant"]
     list_filter = ["action", OutcomeFilter, ActorFilter, TenantFilter, SinceFilter]
     search_fields = ["object_id"]
-    search_help_text = "Object ID, request ID, ticket key, tenant ID or actor, as it is"
+    search_help_text = "Object ID, request ID, ticket key, tenant ID or actor, in full"
     date_hierarchy = "created_at"
     ordering = ["-created_at"]
     sortable_by = ["time"]
@@ -58,7 +58,7 @@ class AuditEventAdmin(ExportAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Compare whole values, each of which has an index."""
+        """Compare whole values. Each has an index."""
         text = search_term.strip()
         if not text:
             return queryset, False

@@ -76,7 +76,7 @@ class AuditEvent(models.Model):
         indexes = [
             # The admin's list, newest first.
             models.Index(fields=["-created_at"], name="auditevent_newest"),
-            # The same list of a tenant, of an action, of a person, and of what failed.
+            # The same list for a tenant, an action, an actor, and for failures.
             models.Index(fields=["tenant_id", "-created_at"], name="auditevent_tenant"),
             models.Index(fields=["action", "-created_at"], name="auditevent_action"),
             models.Index(fields=["actor", "-created_at"], name="auditevent_actor"),
@@ -85,7 +85,8 @@ class AuditEvent(models.Model):
                 condition=~models.Q(outcome="ok"),
                 name="auditevent_failed",
             ),
-            # What the admin's search compares: an object, a request, a ticket.
+            # The values that the admin's search compares: an object, a request, a
+            # ticket.
             models.Index(fields=["object_id"], name="auditevent_object"),
             models.Index(fields=["request_id"], name="auditevent_request"),
             models.Index(KT("detail__ticket_key"), name="auditevent_ticket"),
@@ -94,7 +95,7 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.outcome} by {self.actor}"
 
-    # These fail earlier and with a clearer error than the triggers would.
+    # These fail earlier than the triggers, with a clearer error.
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise AppendOnly

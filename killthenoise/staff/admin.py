@@ -15,7 +15,7 @@ admin.site.unregister([User, Group])
 
 
 class SuperuserAdmin(AuditedAdmin):
-    """Only superusers may edit: whoever edits users can give any permission away."""
+    """Only superusers may edit: whoever edits users can grant any permission."""
 
     tenant_path = ""
 
@@ -30,7 +30,7 @@ class SuperuserAdmin(AuditedAdmin):
 
 
 class LinesField(forms.CharField):
-    """A list of texts, one in each line."""
+    """A list of texts, one per line."""
 
     widget = forms.Textarea(attrs={"rows": 4, "cols": 40})
 
@@ -49,7 +49,7 @@ class TenantLimitForm(forms.ModelForm):
         label="Tenant IDs",
         required=False,
         validators=[validate_tenant_ids],
-        help_text="One UUID in each line. With none, the user sees no tenant's rows.",
+        help_text="One UUID per line. With none, the user sees no tenant's rows.",
     )
 
     class Meta:
@@ -80,13 +80,13 @@ class AuditedUserAdmin(SuperuserAdmin, UserAdmin):
     sortable_by = ["username"]
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Limit users that exist; a new one has no permission yet."""
+        """Show the limit for existing users only; a new user has no permission yet."""
         return self.inlines if obj else []
 
     def formfield_for_manytomany(
         self, db_field: Any, request: Any = None, **kwargs: Any
     ) -> Any:
-        """Call the groups of users roles, as the list of them does."""
+        """Label the groups of users as roles, as their list does."""
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field and db_field.name == "groups":
             field.label = "Roles"

@@ -1,7 +1,7 @@
-"""Which ticket a text names: by its key, its number, or an address of its page.
+"""Finds the ticket that a text names by key, number, or the address of its page.
 
-People copy the key with punctuation and invisible characters, and the address from any
-page of Jira that shows the ticket.
+People copy keys with punctuation and invisible characters, and addresses of any page in
+Jira that shows the ticket.
 """
 
 import re
@@ -23,7 +23,7 @@ _dashes = re.compile("[\u2010-\u2015\u2212\ufe63\uff0d]")
 
 @dataclass(frozen=True)
 class TicketReference:
-    """The ticket that a text names. Without a `key` it names none, or several.
+    """The ticket that a text names. Without a `key`, it names none or several.
 
     `other_site` is the host of the address if that is not on the given site.
     """
@@ -35,10 +35,11 @@ class TicketReference:
 def parse_ticket_reference(
     text: str, *, site: str, project_keys: Sequence[str]
 ) -> TicketReference:
-    """Read a text. `site` is the origin of the Jira site, such as https://x.example.
+    """Parse a text.
 
-    A number names a ticket of the first project. A key of any of the projects may be
-    among words.
+    `site` is the origin of the Jira site, such as https://x.example. A number names a
+    ticket of the first project. A key of any of the projects may stand among other
+    words.
     """
     shown = _clean(text)
     urls = list(_find_urls(shown))
@@ -78,7 +79,7 @@ def _strip(word: str) -> str:
 
 
 def _find_urls(text: str) -> Iterator[SplitResult]:
-    """Yield the addresses in the text. One that begins with its host counts too."""
+    """Yield the addresses in the text, even if the scheme is missing."""
     found = _url.findall(text)
     if not found and _bare_url.fullmatch(_strip(text)):
         found = [f"https://{_strip(text)}"]
@@ -92,9 +93,10 @@ def _find_urls(text: str) -> Iterator[SplitResult]:
 
 
 def _key_in_url(url: SplitResult) -> str:
-    """Return the key of the ticket that the page shows, "" if it shows none.
+    """Return the key of the ticket that the page shows, or "" if it shows none.
 
-    On a board or in a list, that is the selected one; else it is the last in the path.
+    On a board or in a list, that is the selected ticket; otherwise the last key in the
+    path.
     """
     selected = parse_qs(url.query).get("selectedIssue", [])
     segments = [unquote(segment) for segment in reversed(url.path.split("/"))]

@@ -1,7 +1,7 @@
 """Re-encrypts stored secrets with the newest key, for `manage.py rotate_keys`.
 
-Each batch is a transaction of its own. A run that was interrupted can simply be
-repeated: secrets that the newest key encrypts for their row are left as they are.
+Each batch is a transaction of its own. An interrupted run can be repeated: secrets that
+the newest key already encrypts for their row do not change.
 """
 
 from collections.abc import Iterator

@@ -1,15 +1,41 @@
-"""Tells a ticket in Jira that its problem is back: a comment, and its reopening."""
+"""Changes existing tickets: links to our groups, comments, reopening.
+
+Each function raises JiraErrors, and records rejected credentials. `deadline` is in
+`time.monotonic()` seconds.
+"""
 
 from collections.abc import Callable
 
-from integrations.accounts import jira_client
-from integrations.auth_failures import recording_auth_failures
+from integrations.connections.accounts import jira_client
+from integrations.connections.auth_failures import recording_auth_failures
+from integrations.jira.client import WebLink
 from integrations.jira.errors import JiraFieldRejected
 from integrations.jira.issue_updates import find_reopening
 from integrations.jira.text.adf import text_to_adf
 from integrations.models import Integration
 
 NOTHING, COMMENT, REOPEN = "nothing", "comment", "reopen"
+
+
+def add_remote_link(account: Integration, link: WebLink, *, deadline: float) -> None:
+    """Add a web link to a ticket, or update the one that has the same `global_id`."""
+    with recording_auth_failures(account):
+        jira_client(account).link_issue(link, deadline=deadline)
+
+
+def remove_remote_link(
+    account: Integration,
+    *,
+    issue_id: str,
+    ticket_key: str,
+    global_id: str,
+    deadline: float,
+) -> None:
+    """Remove the web link with this `global_id` from a ticket, if it is there."""
+    with recording_auth_failures(account):
+        jira_client(account).unlink_issue(
+            issue_id, ticket_key, global_id, deadline=deadline
+        )
 
 
 def has_comment(
@@ -39,10 +65,11 @@ def add_comment(
 def reopen_ticket(
     account: Integration, issue_id: str, status: str, *, deadline: float
 ) -> None:
-    """Give a ticket that is done a status that is not. Another one is left alone.
+    """Move a ticket that is done to a status that is not done.
 
-    `status` names it, or the transition, where there are several. Raises JiraErrors,
-    and JiraFieldRejected if the workflow has no such transition.
+    Other tickets stay unchanged. `status` names the status or the transition, if there
+    are several. Raises JiraErrors, and JiraFieldRejected if the workflow has no such
+    transition.
     """
     with recording_auth_failures(account):
         client = jira_client(account)

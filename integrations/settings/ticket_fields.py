@@ -31,8 +31,8 @@ class JsonField(serializers.JSONField):
     """JSON that our database and Jira accept: no NaN, NUL or lone surrogate."""
 
     default_error_messages = {
-        "null": "Must not be null: leave it out instead.",
-        "invalid": "Contains a number or a character that JSON cannot carry.",
+        "null": "Must not be null. Leave it out instead.",
+        "invalid": "Contains a number or a character that is not allowed in JSON.",
         "max_length": f"Is larger than {MAX_JSON_BYTES // 1024} KiB. Shorten it.",
         "max_items": f"Has more than {MAX_ITEMS} entries. Remove some.",
     }
@@ -89,10 +89,10 @@ class FieldsField(JsonField):
 
 
 class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
-    """What tickets get in addition to the CORE_FIELDS. Every key is optional.
+    """The fields that tickets get besides the CORE_FIELDS.
 
-    `"description": false` is for a create screen without a description: tickets get
-    none, and the text stays in KillTheNoise.
+    Every key is optional. `"description": false` is for a create screen without a
+    description: tickets get none, and the text stays in KillTheNoise.
 
     `{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, "fields":
     {"components": ["Backend"], "assignee": "<account id>", "parent": "SCRUM-7",
@@ -132,7 +132,7 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 def reject_unknown_keys(data: Any, known: Sequence[str], *, noun: str) -> None:
-    """Raise a sentence for each key of the object that is not known."""
+    """Raise ValidationError with a sentence for each unknown key of the object."""
     names = sorted(set(data) - set(known))[: MAX_SENTENCES + 1]
     if names:
         choice = f"Known are {', '.join(known)}."
@@ -161,7 +161,7 @@ def validate_fields(fields: Any) -> dict[str, Any]:
 
 
 def _reject(problems: Iterable[str]) -> None:
-    """Raise the first sentence that is not empty."""
+    """Raise ValidationError with the first sentence that is not empty."""
     if problem := next(filter(None, problems), ""):
         raise serializers.ValidationError(problem)
 

@@ -1,8 +1,8 @@
-"""How fast tickets are sent to a site in the background, by all processes together.
+"""Limits how fast all processes together send background tickets to a site.
 
-Jira takes 100 creations a second from a tenant of its own and answers 429 beyond. Work
-in the background takes half of that and leaves the rest to people. After a 429, to
-whomever, it waits as long as Jira says, slows down, and then recovers bit by bit.
+Jira accepts 100 creations a second for a site and responds 429 to more. Background work
+uses half of that and leaves the rest to people. After any 429 it waits as long as Jira
+says, slows down, and then speeds up gradually.
 """
 
 import logging
@@ -17,9 +17,10 @@ from integrations.models import SitePace
 
 SLOWEST_MS = 2000
 PAUSE_S = 1
-"""Seconds of a pause if Jira does not say how long. It slows down once in this time."""
+"""Seconds of a pause if Jira does not say how long. Within it, only the first 429 slows
+the site down."""
 RECOVERY = 0.98
-"""The interval shrinks by this with each ticket."""
+"""The interval is multiplied by this with each ticket."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +33,13 @@ def lock_pace(base_url: str) -> Any:
 
 
 def get_wait(pace: Any) -> float:
-    """Return the seconds until the site may be sent a ticket."""
+    """Return the seconds until a ticket may be sent to the site."""
     left: timedelta = pace.next_at - pace.now
     return max(0.0, left.total_seconds())
 
 
 def reserve_send(pace: Any) -> float:
-    """Reserve the next moment to send a ticket; return the seconds until then."""
+    """Reserve the next turn to send a ticket; return the seconds until then."""
     wait = get_wait(pace)
     interval = max(SitePace.FASTEST_MS, int(pace.interval_ms * RECOVERY))
     pace.next_at = pace.now + timedelta(seconds=wait, milliseconds=pace.interval_ms)
@@ -48,7 +49,7 @@ def reserve_send(pace: Any) -> float:
 
 
 def slow_down(base_url: str, retry_after: int | None) -> None:
-    """Note a 429. If the database fails, the work goes on."""
+    """Record a 429. If the database fails, the caller continues."""
     try:
         with transaction.atomic():
             _slow_down(lock_pace(base_url), retry_after or PAUSE_S)

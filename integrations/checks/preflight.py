@@ -6,25 +6,26 @@ Nothing is created: each check only reads from Jira.
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
-from integrations.accounts import jira_client, request_deadline, require_usable
-from integrations.auth_failures import (
-    record_auth_failure,
-    record_login,
-    record_problem,
-)
-from integrations.errors import SiteNotAllowed
-from integrations.jira.errors import JiraAuthFailed, JiraError, JiraProjectInvalid
-from integrations.jira.metadata import Account
-from integrations.login import log_in
-from integrations.models import Integration
-from integrations.routes import get_own_target, list_route_targets
-from integrations.target_checks import (
+from integrations.checks.targets import (
     CODES,
     GOES_ON,
     CheckFailed,
     Problem,
     TargetChecker,
 )
+from integrations.connections.accounts import jira_client, require_usable
+from integrations.connections.auth_failures import (
+    record_auth_failure,
+    record_login,
+    record_problem,
+)
+from integrations.connections.login import log_in
+from integrations.errors import SiteNotAllowed
+from integrations.jira.errors import JiraAuthFailed, JiraError, JiraProjectInvalid
+from integrations.jira.metadata import Account
+from integrations.models import Integration
+from integrations.settings.routes import get_own_target, list_route_targets
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.errors import ServiceError
 
@@ -47,7 +48,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """The results of the checks, up to the first failure that makes others pointless.
+    """The results of the checks, up to a failure that makes the rest pointless.
 
     `account` is the account that Jira logged in, or None. `login_error` is set if Jira
     rejected the credentials.
@@ -144,7 +145,7 @@ class _Checker:
         return True
 
     def _check_routes(self) -> Iterator[Check]:
-        """Yield one result for each route. Each project is asked for once."""
+        """Yield one result for each route. Each project is checked once."""
         projects: dict[str, list[Problem]] = {}
         for target in list_route_targets(self._integration):
             where = f"Route {target.route}, {target.project_key} {target.issue_type}"

@@ -1,7 +1,7 @@
 """Lists the tickets of a tenant's Jira, as Jira shows them now."""
 
-from integrations.accounts import jira_client, request_deadline, require_usable
-from integrations.auth_failures import recording_auth_failures
+from integrations.connections.accounts import jira_client, require_usable
+from integrations.connections.auth_failures import recording_auth_failures
 from integrations.errors import FilterNotInJira, JiraIssueNotFound, NoProjectChosen
 from integrations.jira.errors import JiraProjectInvalid, NothingCreated
 from integrations.jira.issue_details import (
@@ -11,6 +11,7 @@ from integrations.jira.issue_details import (
 )
 from integrations.jira.issue_lookup import is_issue_key
 from integrations.models import Integration
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 
 
@@ -45,7 +46,7 @@ def list_issues(
 def _list(
     details: IssueDetailsLookup, wanted: IssueFilter, limit: int
 ) -> list[IssueDetails]:
-    """List the tickets; without its filters only the project can be at fault."""
+    """List the tickets. If Jira rejects the query, find out if a filter is wrong."""
     deadline = request_deadline()
     try:
         return details.list(wanted, limit=limit, deadline=deadline)

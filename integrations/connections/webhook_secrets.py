@@ -18,7 +18,7 @@ from integrations.jira.secret import Secret
 from integrations.models import Integration, WebhookSecret
 
 ROTATION = timedelta(days=1)
-"""For how long a secret stays valid after it was replaced."""
+"""How long a secret stays valid after it is replaced."""
 SECRET_BYTES = 32
 METHOD = "sha256="
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_webhook_secret(*, integration: Integration) -> Secret:
-    """Return a new secret, which is shown this once. The last one is valid for a day.
+    """Return a new secret, to be shown once. The previous one stays valid for a day.
 
     Raises IntegrationDisconnected if the integration has no token any more.
     """
@@ -43,7 +43,7 @@ def make_webhook_secret(*, integration: Integration) -> Secret:
 
 
 def erase_webhook_secrets(integration: Integration) -> None:
-    """Accept no webhooks for the integration any more."""
+    """Stop accepting webhooks for the integration."""
     WebhookSecret.objects.filter(integration=integration).delete()
 
 
@@ -64,7 +64,7 @@ def find_signer(
 
 
 def _read(row: WebhookSecret) -> Secret:
-    """Return the secret, one that nobody knows if it cannot be decrypted."""
+    """Return the secret, or a random one if it cannot be decrypted."""
     try:
         return Secret(row.secret)
     except SecretUnreadable:

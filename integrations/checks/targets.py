@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from integrations.accounts import jira_client
-from integrations.auth_failures import record_auth_failure
-from integrations.extra_fields import extra_fields
-from integrations.field_checks import find_unfilled_fields, find_unusable_fields
-from integrations.issue_types import get_issue_type, list_issue_types, read_cached
+from integrations.checks.fields import find_unfilled_fields, find_unusable_fields
+from integrations.connections.accounts import jira_client
+from integrations.connections.auth_failures import record_auth_failure
 from integrations.jira.client import get_parent
 from integrations.jira.creation_rules import MAX_NAMED
 from integrations.jira.errors import (
@@ -25,7 +23,13 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Field
 from integrations.jira.project_rule import project_invalid
 from integrations.models import Integration
-from integrations.routes import TicketTarget
+from integrations.settings.extra_fields import extra_fields
+from integrations.settings.routes import TicketTarget
+from integrations.tickets.issue_types import (
+    get_issue_type,
+    list_issue_types,
+    read_cached,
+)
 
 
 class CheckFailed(Exception):
@@ -40,11 +44,11 @@ CODES = {
 }
 """The code of the error that creating a ticket would raise, by the failed check."""
 GOES_ON = "fields"
-"""The check after whose failure the next one still tells something."""
+"""If this check fails, the next one is still useful."""
 
 
 class Problem(NamedTuple):
-    """A check that failed: the code of the error to expect, and what to do."""
+    """A failed check: the code of the error to expect, and what to do."""
 
     code: str
     message: str
@@ -53,7 +57,8 @@ class Problem(NamedTuple):
 class TargetChecker:
     """Runs the checks of one target. Each returns a sentence or raises why it failed.
 
-    `deadline` is a reading of `time.monotonic()`. The checks need those before them.
+    `deadline` is a reading of `time.monotonic()`. Each check needs the results of the
+    earlier ones.
     """
 
     def __init__(
@@ -79,14 +84,14 @@ class TargetChecker:
         }
 
     def find_problems(self, projects: dict[str, list[Problem]]) -> list[Problem]:
-        """Return the checks that fail. `projects` keeps what is known of projects."""
+        """Return the failed checks. `projects` caches the problems of each project."""
         permission, *others = self.steps.items()
         if self._project not in projects:
             projects[self._project] = self._run([permission])
         return projects[self._project] or self._run(others)
 
     def _run(self, steps: Iterable[tuple[str, Callable[[], str]]]) -> list[Problem]:
-        """Return the checks that fail, up to the first that makes others pointless."""
+        """Return the failed checks, up to one that makes the rest pointless."""
         problems: list[Problem] = []
         for name, step in steps:
             try:
@@ -152,7 +157,7 @@ class TargetChecker:
         return f"Tickets get the issue type “{wanted}”."
 
     def check_fields(self) -> str:
-        """Whether the create screen takes what the settings send."""
+        """Whether the create screen accepts the fields in the settings."""
         problems = find_unusable_fields(
             self._settings,
             self._fields,

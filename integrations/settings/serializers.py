@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from integrations.models import validate_project_key
-from integrations.ticket_settings import (
+from integrations.settings.ticket_fields import (
     FieldsField,
     LabelsField,
     SettingsSerializer,
@@ -14,7 +14,7 @@ from integrations.ticket_settings import (
     validate_fields,
     validate_labels,
 )
-from integrations.ticket_updates import COMMENT, NOTHING, REOPEN
+from integrations.tickets.updates import COMMENT, NOTHING, REOPEN
 from killthenoise.api.fields import (
     ShortListField,
     StrictBooleanField,
@@ -26,7 +26,7 @@ from killthenoise.api.text import clean_title
 MAX_ROUTES = 50
 MAX_RULES = 20
 MAX_ROUTES_BYTES = 64 * 1024
-"""UTF-8 bytes of all routes; they are read with each creation of a ticket."""
+"""UTF-8 bytes of all routes. They are read whenever a ticket is created."""
 MAX_SEVERITY = 2**31 - 1
 MAX_REPORTS_MIN = 1_000_000
 MAX_WINDOW_HOURS = 366 * 24
@@ -78,7 +78,7 @@ class ConditionsSerializer(KnownKeysSerializer):
 
 
 class RuleConditionsSerializer(ConditionsSerializer):
-    """The same, and how many reports a group has, of how many hours."""
+    """The conditions of a route, plus a number of reports within some hours."""
 
     noun = "a condition of a rule"
 
@@ -86,7 +86,8 @@ class RuleConditionsSerializer(ConditionsSerializer):
     window_hours = whole_number("window_hours", 1, MAX_WINDOW_HOURS, required=False)
 
     default_error_messages = {
-        "empty": "Name at least one condition: without any, every group gets a ticket."
+        "empty": "Name at least one condition. Without any, every group would get a "
+        "ticket."
     }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +97,7 @@ class RuleConditionsSerializer(ConditionsSerializer):
 
 
 class RouteSerializer(KnownKeysSerializer):
-    """Where the tickets of the groups that match go, and what they get."""
+    """Where the tickets of matching groups go, and the fields that they get."""
 
     noun = "a key of a route"
 
@@ -129,7 +130,7 @@ class RouteSerializer(KnownKeysSerializer):
 
 
 class RuleSerializer(KnownKeysSerializer):
-    """Which groups get a ticket by themselves, and how many in 24 hours."""
+    """Which groups get a ticket automatically, and how many in 24 hours."""
 
     noun = "a key of a rule"
 
@@ -142,7 +143,7 @@ class RuleSerializer(KnownKeysSerializer):
 
 
 class IntegrationSettingsSerializer(SettingsSerializer):
-    """What tickets get, where they go, and which groups get one by themselves.
+    """The fields of tickets, where they go, and which groups get one automatically.
 
     Every key is optional.
     """

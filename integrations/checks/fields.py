@@ -1,13 +1,13 @@
-"""Whether a create screen takes what an integration's settings send."""
+"""Whether a create screen accepts the fields that the settings add."""
 
 import time
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from integrations.extra_fields import extra_fields
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.metadata import Field
+from integrations.settings.extra_fields import extra_fields
 
 MAX_PROBLEMS = 20
 """Sentences about the fields in the settings."""
@@ -22,10 +22,10 @@ def find_unusable_fields(
     is_subtask: bool,
     deadline: float,
 ) -> list[str]:
-    """Return a sentence for each field that is not there and each value not allowed.
+    """Return a sentence for each missing field and each value that is not allowed.
 
-    Past the deadline, a reading of `time.monotonic()`, the values are not checked.
-    Jira does not always list the parent of a subtask on the create screen.
+    After the deadline, a reading of `time.monotonic()`, values are not checked. Jira
+    does not always list the parent of a subtask on the create screen.
     """
     configured = _configured_values(settings)
     on_screen = {field.id: field for field in fields}

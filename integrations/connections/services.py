@@ -1,4 +1,4 @@
-"""Connect, update and disconnect a tenant's Jira.
+"""Connects, updates and disconnects a tenant's Jira.
 
 Credentials and settings are verified with Jira before they are stored. A tenant has
 one active Jira. Connecting another site deactivates the previous integration but keeps
@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from integrations.accounts import get_integration, jira_client, request_deadline
-from integrations.auth_failures import record_auth_failure, record_login
+from integrations.checks.preflight import Preflight, run_preflight
+from integrations.connections.accounts import get_integration, jira_client
+from integrations.connections.auth_failures import record_auth_failure, record_login
+from integrations.connections.webhook_secrets import erase_webhook_secrets
 from integrations.errors import REFUSALS
 from integrations.models import Integration
-from integrations.preflight import Preflight, run_preflight
-from integrations.webhooks import erase_webhook_secrets
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 
 INPUT_FIELDS = {
@@ -62,9 +63,9 @@ def connect_jira(
     """Verify the credentials with Jira and store them as the tenant's active Jira.
 
     `target` holds project_key, issue_type, settings and token_expires_at. A value that
-    is left out keeps what is stored for this site, but for the date of the old token.
-    If no usable project is given or stored, the configured default is used if the
-    account sees it, else the only project.
+    is left out keeps the one stored for this site, except the expiry date of the old
+    token. Without a usable project, the configured default is used if the account sees
+    it, or else the only project that it sees.
 
     Raises TenantBusy, and IntegrationRefused if Jira rejects the credentials or a value
     of `target`. Other problems, such as a missing project, are in the returned
@@ -110,7 +111,7 @@ def update_integration(
     """
     tenant_id, integration_id = integration.tenant_id, str(integration.pk)
     deadline = request_deadline()
-    while True:  # until the deadline at the latest, when the preflight fails
+    while True:  # ends at the deadline, when the preflight fails
         candidate = copy(integration)
         _assign(candidate, changes)
         if not candidate.is_active:
@@ -210,7 +211,7 @@ def _save_as_active(integration: Integration) -> None:
 
 
 def _get_site(candidate: Integration) -> dict[str, Any]:
-    """Return what logging in found out about the site."""
+    """Return what the login revealed about the site."""
     return {"cloud_id": candidate.cloud_id, "uses_gateway": candidate.uses_gateway}
 
 

@@ -8,7 +8,7 @@ https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-
 
 from contextlib import suppress
 
-from integrations.accounts import jira_client
+from integrations.connections.accounts import jira_client
 from integrations.jira.errors import JiraAuthFailed, JiraError, JiraScopesMissing
 from integrations.jira.metadata import Account
 from integrations.models import Integration

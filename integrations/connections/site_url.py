@@ -1,4 +1,4 @@
-"""The address of a Jira site: validation, and the one form in which it is stored."""
+"""Validates the address of a Jira site, and returns the one form that is stored."""
 
 import re
 from functools import lru_cache
@@ -66,7 +66,7 @@ def parse_origin(text: str) -> tuple[str, str, int]:
 
 
 def is_host_name(host: str) -> bool:
-    """Whether the host is a name and not an IP address, however that is written."""
+    """Whether the host is a name and not an IP address in any notation."""
     return bool(_name.fullmatch(host))
 
 

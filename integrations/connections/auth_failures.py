@@ -2,8 +2,8 @@
 
 After too many requests with an invalid token, Jira demands a captcha from the account,
 and so from the person who owns it. To prevent that, nothing is sent after
-JIRA_AUTH_FAILURES_MAX rejected logins in a row, until somebody reconnects. If the
-database cannot record a status, the work goes on.
+JIRA_AUTH_FAILURES_MAX consecutive rejected logins, until somebody reconnects. If the
+database cannot record a status, the caller continues.
 """
 
 import logging
@@ -17,8 +17,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from integrations.connections.events import queue_pause
 from integrations.errors import IntegrationPaused
-from integrations.integration_events import queue_pause
 from integrations.jira.errors import JiraAuthFailed
 from integrations.models import Integration
 
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 Status = Integration.SyncStatus
 
 
-def record_success(integration: Integration) -> None:
-    """Record that Jira accepts the credentials, if the row does not say so already."""
+def record_integration_works(integration: Integration) -> None:
+    """Record that Jira accepts the credentials, unless the row already says so."""
     if integration.last_sync_status != Status.SUCCESS or integration.auth_failures:
         record_login(integration)
 
@@ -63,7 +63,7 @@ def record_problem(integration: Integration, problem: str) -> None:
 
 @contextmanager
 def recording_auth_failures(integration: Integration) -> Iterator[None]:
-    """Record it if Jira rejects the credentials inside the block."""
+    """Record the rejection if Jira rejects the credentials inside the block."""
     try:
         yield
     except JiraAuthFailed as error:

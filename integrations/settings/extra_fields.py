@@ -1,4 +1,4 @@
-"""What an integration's settings add to the fields of a ticket."""
+"""The fields that an integration's settings add to a ticket."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _NAMED_BY = {
 def extra_fields(
     settings: Mapping[str, Any], *, severity: int | None = None
 ) -> dict[str, Any]:
-    """Return the fields that valid settings add, by id, in the form that Jira takes.
+    """Return the fields that valid settings add, by id, in the form that Jira expects.
 
     The priority for the severity overrides a priority in `fields`.
 
@@ -39,5 +39,5 @@ def _value(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if key == "key":
-        value = value.strip().upper()  # as Jira writes keys
+        value = value.strip().upper()  # Jira's keys are upper case
     return {key: value}

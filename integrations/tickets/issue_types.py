@@ -1,7 +1,7 @@
 """The issue types of a project, and the one that an integration names.
 
-A name may be in English or in the account's language, in capital or small letters. What
-Jira lists is cached for a short time.
+A name may be in English or in the account's language, in any case. Jira's lists are
+cached for a short time.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from django.core.cache import cache
 
-from integrations.accounts import jira_client
+from integrations.connections.accounts import jira_client
 from integrations.jira.metadata import IssueType, find_issue_type
 from integrations.models import Integration
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 def read_cached(
     integration: Integration, project_key: str, name: str, read: Callable[[], T]
 ) -> T:
-    """Return what was read from Jira under this name a moment ago, or read it now."""
+    """Return the cached result of `read`, or call it now."""
     key = _cache_key(integration, project_key, name)
     found = cache.get(key)
     if found is None:
@@ -38,7 +38,7 @@ def read_cached(
 def list_issue_types(
     integration: Integration, project_key: str, *, deadline: float, name: str = ENGLISH
 ) -> list[IssueType]:
-    """Return the issue types, named in English, or with NATIVE as the account does.
+    """Return the issue types, with names in English, or in the account's language.
 
     Raises JiraErrors.
     """
@@ -56,7 +56,7 @@ def list_issue_types(
 def get_issue_type(
     integration: Integration, project_key: str, issue_type: str, *, deadline: float
 ) -> IssueType | None:
-    """Return the issue type that a name stands for, None if there is none.
+    """Return the issue type that a name stands for, or None if there is none.
 
     Raises JiraErrors.
     """
@@ -72,9 +72,9 @@ def get_issue_type(
 def get_cached_type_id(
     integration: Integration, project_key: str, issue_type: str
 ) -> str:
-    """Return the id to send instead of the name; "" to send the name.
+    """Return the id to send instead of the name, or "" to send the name.
 
-    The name is sent if it is unique, or if nothing is cached: Jira is not asked.
+    The name is sent if it is unique, or if nothing is cached. Jira is not called.
     """
     for language in (ENGLISH, NATIVE):
         key = _cache_key(integration, project_key, language)

@@ -1,4 +1,4 @@
-"""Events of integrations that a tenant's webhooks are told of."""
+"""The events about integrations that are sent to a tenant's webhooks."""
 
 import math
 from datetime import timedelta
@@ -18,9 +18,9 @@ WARN_DAYS = (7, 30)
 
 
 def queue_pause(rows: QuerySet[Integration]) -> None:
-    """Queue an event if the last failure was the one that paused the integration.
+    """Queue an event if the latest failure paused the integration.
 
-    The caller has counted the failure in the transaction under way.
+    The caller has counted the failure in the current transaction.
     """
     paused = rows.filter(auth_failures=settings.JIRA_AUTH_FAILURES_MAX)
     for row in paused.defer("api_token"):

@@ -1,7 +1,7 @@
-"""Which project, issue type and fields a ticket gets.
+"""Chooses the project, issue type and fields of a ticket.
 
-What the request names comes first, then the first route in the integration's settings
-that matches the group, then what the integration itself names.
+The request's values come first, then those of the first route that matches the group,
+then the integration's own.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from integrations.models import Integration
 
 @dataclass(frozen=True, kw_only=True)
 class GroupFacts:
-    """What a route may look at."""
+    """The facts about a group that routes can test."""
 
     severity: int | None
     team_id: str
@@ -25,7 +25,7 @@ class GroupFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedTarget:
-    """What the request names; "" where it names nothing."""
+    """The project and issue type that the request names, or ""."""
 
     project_key: str = ""
     issue_type: str = ""
@@ -35,7 +35,7 @@ class AskedTarget:
 class TicketTarget:
     """Where a ticket goes, and the settings that add fields to it.
 
-    `route` is the position of the route among the settings, from 1; 0 without one.
+    `route` is the number of the route in the settings, from 1, or 0 without one.
     `project_key` is empty if nothing names a project.
     """
 
@@ -98,7 +98,7 @@ def list_project_keys(integration: Integration) -> Sequence[str]:
 
 
 def is_match(when: Mapping[str, Any], facts: GroupFacts) -> bool:
-    """Whether all conditions hold. Capital and small letters are the same."""
+    """Whether all conditions hold. Case does not matter."""
     named = {
         "team_id": [facts.team_id],
         "type": [facts.type],
@@ -127,7 +127,7 @@ def _override(target: TicketTarget, asked: AskedTarget) -> TicketTarget:
 
 
 def _merge(settings: Mapping[str, Any], route: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with the labels and the fields of a route added."""
+    """Return the settings plus the labels and fields of a route."""
     labels = [*settings.get("labels", []), *route.get("labels", [])]
     fields = {**settings.get("fields", {}), **route.get("fields", {})}
     return {**settings, "labels": list(dict.fromkeys(labels)), "fields": fields}

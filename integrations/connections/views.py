@@ -1,4 +1,4 @@
-"""The endpoints of a tenant's Jira: connect, update, check, read from it."""
+"""The endpoints that connect, update, check and disconnect a tenant's Jira."""
 
 from django.urls import reverse
 from rest_framework import serializers
@@ -7,49 +7,35 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from integrations import connections, jira_issues, services
-from integrations.accounts import get_integration
-from integrations.errors import (
-    CONNECT_REFUSALS,
-    REFUSALS,
-    FilterNotInJira,
-    IntegrationDisconnected,
-    IntegrationNotFound,
-    JiraIssueNotFound,
-    NoProjectChosen,
-    SecretUnreadable,
-    TicketNotInJira,
-)
-from integrations.models import Integration
-from integrations.openapi import (
-    FINDING_TICKET,
-    FIRST_INTEGRATION,
-    INTEGRATION,
-    ISSUE,
-    READING_JIRA,
-    TAG,
-    TENANT,
-    THAT_INTEGRATION,
-    UNUSABLE,
-    USING_JIRA,
-)
-from integrations.preflight import check_integration
-from integrations.serializers import (
+from integrations.checks.preflight import check_integration
+from integrations.connections import services
+from integrations.connections.accounts import get_integration
+from integrations.connections.serializers import (
     CheckSerializer,
     ConnectSerializer,
-    FoundTicketSerializer,
     IntegrationSerializer,
-    IssueListSerializer,
-    IssueQuerySerializer,
-    OneIssueSerializer,
-    ProjectListSerializer,
-    QuerySerializer,
     StatusSerializer,
     UpdateSerializer,
     WebhookSecretSerializer,
     status_data,
 )
-from integrations.webhooks import make_webhook_secret
+from integrations.connections.webhook_secrets import make_webhook_secret
+from integrations.errors import (
+    CONNECT_REFUSALS,
+    REFUSALS,
+    IntegrationDisconnected,
+    IntegrationNotFound,
+    SecretUnreadable,
+)
+from integrations.models import Integration
+from integrations.openapi import (
+    FIRST_INTEGRATION,
+    INTEGRATION,
+    READING_JIRA,
+    TAG,
+    TENANT,
+    THAT_INTEGRATION,
+)
 from killthenoise.api.envelope import success, success_list
 from killthenoise.api.openapi import envelope, list_envelope, operation
 from killthenoise.api.request_data import get_caller, validated, validated_query
@@ -67,7 +53,7 @@ def get_tenant_integration(request: Request, integration_id: str) -> Integration
 
 class IntegrationListView(APIView):
     def get_throttles(self) -> list[BaseThrottle]:
-        """Limit POST more strictly, because a caller may be guessing tokens."""
+        """Limit POST more strictly: a caller may be guessing tokens."""
         throttles = super().get_throttles()
         if self.request.method == "POST":
             throttles += [ConnectTenantThrottle(), ConnectAddressThrottle()]
@@ -132,7 +118,7 @@ class IntegrationListView(APIView):
         with audited(request, Action.JIRA_CONNECT, Integration) as event:
             form = validated(ConnectSerializer, request)
             event.detail["fields"] = sorted(form)
-            connection = connections.connect_jira(
+            connection = services.connect_jira(
                 tenant_id=get_caller(request).tenant_id, **form
             )
             event.object_id = str(connection.integration.pk)
@@ -159,7 +145,7 @@ class IntegrationView(APIView):
             integration = get_tenant_integration(request, integration_id)
             changes = validated(UpdateSerializer, request)
             event.detail["fields"] = sorted(changes)
-            connection = connections.update_integration(
+            connection = services.update_integration(
                 integration=integration, changes=changes
             )
         data = IntegrationSerializer(connection.integration).data
@@ -176,7 +162,7 @@ class IntegrationView(APIView):
         """Disconnect Jira and erase its token. Its tickets and history are kept."""
         with audited(request, Action.JIRA_DISCONNECT, Integration, integration_id):
             integration = get_tenant_integration(request, integration_id)
-            connections.disconnect_jira(integration=integration)
+            services.disconnect_jira(integration=integration)
         data = IntegrationSerializer(integration).data
         return success(data, "Jira is disconnected and its API token erased")
 
@@ -208,11 +194,11 @@ class WebhookSecretView(APIView):
         raises=[IntegrationNotFound, IntegrationDisconnected, SecretUnreadable],
     )
     def post(self, request: Request, tenant: str, integration_id: str) -> Response:
-        """Make a secret for Jira's webhooks, which is shown this once.
+        """Make a secret for Jira's webhooks.
 
-        With it and the URL, an administrator of Jira adds a webhook there. Then a
-        ticket's new status is shown within seconds. The secret before this one stays
-        valid for a day.
+        It is shown only once. A Jira administrator uses it and the URL to add a webhook
+        in Jira. Then status changes of tickets appear within seconds. The previous
+        secret stays valid for a day.
         """
         with audited(request, Action.JIRA_WEBHOOK, Integration, integration_id):
             integration = get_tenant_integration(request, integration_id)
@@ -220,92 +206,3 @@ class WebhookSecretView(APIView):
         path = reverse("jira-webhook", args=[integration.pk])
         data = {"secret": str(secret), "url": request.build_absolute_uri(path)}
         return success(data, "Enter both in Jira; the secret is not shown again")
-
-
-class ProjectListView(APIView):
-    @operation(
-        "listProjects",
-        tag=TAG,
-        parameters=INTEGRATION,
-        response=ProjectListSerializer,
-        raises=[IntegrationNotFound, *UNUSABLE, TenantBusy, *READING_JIRA],
-    )
-    def get(self, request: Request, tenant: str, integration_id: str) -> Response:
-        """List the projects in which the account may create tickets."""
-        integration = get_tenant_integration(request, integration_id)
-        projects = services.list_projects(integration=integration)
-        data = ProjectListSerializer({"success": True, "projects": projects}).data
-        return Response(data)
-
-
-class IssueListView(APIView):
-    @operation(
-        "listJiraIssues",
-        tag=TAG,
-        parameters=[*INTEGRATION, IssueQuerySerializer],
-        response=IssueListSerializer,
-        raises=[
-            IntegrationNotFound,
-            NoProjectChosen,
-            FilterNotInJira,
-            *UNUSABLE,
-            TenantBusy,
-            *READING_JIRA,
-        ],
-    )
-    def get(self, request: Request, tenant: str, integration_id: str) -> Response:
-        """List the newest tickets of the integration's project.
-
-        `project` names another project that the account sees. `total` is the number of
-        tickets returned: Jira does not tell how many there are.
-        """
-        integration = get_tenant_integration(request, integration_id)
-        query = validated_query(IssueQuerySerializer, request)
-        found = jira_issues.list_issues(integration=integration, **query)
-        body = {"issues": found, "total": len(found), "max_results": query["limit"]}
-        return Response(IssueListSerializer({"success": True, **body}).data)
-
-
-class IssueView(APIView):
-    @operation(
-        "getJiraIssue",
-        tag=TAG,
-        parameters=ISSUE,
-        response=OneIssueSerializer,
-        raises=[
-            IntegrationNotFound,
-            JiraIssueNotFound,
-            *UNUSABLE,
-            TenantBusy,
-            *FINDING_TICKET,
-        ],
-    )
-    def get(
-        self, request: Request, tenant: str, integration_id: str, ticket_key: str
-    ) -> Response:
-        """Show one ticket that the account sees."""
-        integration = get_tenant_integration(request, integration_id)
-        found = jira_issues.get_issue(integration=integration, key=ticket_key.upper())
-        return Response(OneIssueSerializer({"success": True, "issue": found}).data)
-
-
-class TicketSearchView(APIView):
-    @operation(
-        "searchTickets",
-        tag=TAG,
-        parameters=[*TENANT, QuerySerializer],
-        response=list_envelope("FoundTicketList", FoundTicketSerializer(many=True)),
-        raises=[TicketNotInJira, *USING_JIRA, *READING_JIRA],
-    )
-    def get(self, request: Request, tenant: str) -> Response:
-        """Search the tickets of the integration's project; at most 20 are returned.
-
-        `q` is a ticket's key or number, the address of a page that shows it, or words
-        of its summary. Without `q`, the most recently updated tickets are returned.
-        """
-        words = validated_query(QuerySerializer, request)["q"]
-        found = services.search_tickets(
-            tenant_id=get_caller(request).tenant_id, words=words
-        )
-        data = FoundTicketSerializer(found, many=True).data
-        return success_list(data, "Tickets in Jira")
