@@ -25,10 +25,10 @@ from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.models import Integration
 from integrations.services import can_browse, fetch_tickets, get_jira_account
 from issues.follow_schedule import (
-    CONFIRM_AFTER,
     SITE_PAUSE_S,
     TOGETHER,
     UNUSABLE_S,
+    get_confirmation,
     get_interval,
     get_retry,
 )
@@ -201,7 +201,7 @@ def _look_into_missing(
         if _sees_project(account, project_key, deadline):
             gone += sum(record_missing(ticket, now) for ticket in tickets)
         else:
-            postpone(tickets, CONFIRM_AFTER)
+            postpone(tickets, get_confirmation())
     return gone
 
 

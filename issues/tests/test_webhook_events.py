@@ -17,7 +17,6 @@ from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
-from issues.follow_schedule import CONFIRM_AFTER
 from issues.following import follow_due
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.recovery import recover_due
@@ -27,7 +26,7 @@ from issues.tests.factories import (
     ReportFactory,
     TicketRequestFactory,
 )
-from issues.tests.following_helpers import MINUTE, read_after
+from issues.tests.following_helpers import HOUR, MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
 from issues.ticket_events import (
     announce_created_tickets,
@@ -301,7 +300,7 @@ def test_ticket_that_is_gone_is_told(
 ) -> None:
     changes.delete(jira.state, "SCRUM-1")
     read_after(MINUTE)
-    read_after(CONFIRM_AFTER)
+    read_after(HOUR)
 
     run()
 
