@@ -12,13 +12,13 @@ from pytest_django import Settings
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues.follow_schedule import UNUSABLE_S, get_interval
-from issues.following import _reserve, follow_due
+from issues.following.changes import record_missing
+from issues.following.loop import _reserve, follow_due
+from issues.following.schedule import UNUSABLE_S, get_interval
 from issues.models import AIIssueGroup, FollowedSite, Report, Ticket
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 from issues.tests.following_helpers import BULK, HOUR, MINUTE, pass_time, read_after
-from issues.ticket_changes import record_missing
 
 pytestmark = pytest.mark.usefixtures("integration")
 SCHEDULE: list[tuple[dict[str, timedelta], timedelta]] = [
@@ -80,7 +80,7 @@ def test_tickets_that_are_due_soon_are_read_together(
 def test_request_has_at_most_100_tickets_and_only_the_fields_used(
     jira: Sandbox, group: AIIssueGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("issues.following.SITE_PAUSE_S", 0)
+    monkeypatch.setattr("issues.following.loop.SITE_PAUSE_S", 0)
     for ticket in jira.state.add_many(101, "SCRUM", {"summary": "x"}, {}):
         ReportFactory.create(
             group=group,
