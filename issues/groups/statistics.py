@@ -1,9 +1,9 @@
 """Compares the stored statistics of groups with the right ones, and repairs them.
 
-Migration 0013 creates what is meant here. `issues_groupcounts` is a view with the right
-values, derived from reports and tickets. `issues_count_groups` copies them to the
-models GroupStatistics and GroupSource. Triggers call it, so whoever writes a group, a
-report or a ticket keeps the statistics right without knowing of them. The command
+Migrations 0013 and 0020 create what is meant here. `issues_groupcounts` is a view with
+the right values, derived from reports and tickets. `issues_count_groups` copies them to
+the models GroupStatistics and GroupSource. Triggers call it, so whoever writes a group,
+a report or a ticket keeps the statistics right without knowing of them. The command
 `check_group_statistics` compares both.
 
 PostgreSQL only. On SQLite the list derives everything.
@@ -17,11 +17,13 @@ from django.db.models import Exists, OuterRef
 
 from issues.models import AIIssueGroup, GroupSource, GroupStatistics
 
-SOURCES = """(
-  SELECT group_id, source, tenant_id, updated_at FROM issues_groupstatistics,
-    jsonb_to_recordset(sources) AS counts (source varchar))"""
+OF_SOURCE = "group_id, source, tenant_id, updated_at, created_at, severity"
+SOURCES = f"""(
+  SELECT {OF_SOURCE} FROM issues_groupstatistics,
+    jsonb_to_recordset(sources) AS counts (source varchar))"""  # noqa: S608
 """What issues_groupsource holds."""
-COLUMNS = """tenant_id, updated_at, frequency, sources, has_ticket,
+COLUMNS = """tenant_id, updated_at, created_at, severity, status, team_id,
+  frequency, sources, has_ticket,
   has_new, has_indeterminate, has_done, has_gone, has_recurred"""
 WRONG = f"""
 SELECT group_id
@@ -31,7 +33,7 @@ FULL JOIN (SELECT group_id, {COLUMNS} FROM issues_groupstatistics) stored
 WHERE counted IS DISTINCT FROM stored
 UNION
 SELECT group_id
-FROM (SELECT group_id, source, tenant_id, updated_at FROM issues_groupsource) stored
+FROM (SELECT {OF_SOURCE} FROM issues_groupsource) stored
 FULL JOIN {SOURCES} counted USING (group_id, source)
 WHERE stored IS DISTINCT FROM counted
 """  # noqa: S608

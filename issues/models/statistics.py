@@ -2,8 +2,9 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
-from issues.models.groups import AIIssueGroup
+from issues.models.groups import LOWEST_SEVERITY, AIIssueGroup
 
 FLAGS = ("new", "indeterminate", "done", "gone", "recurred")
 
@@ -16,7 +17,7 @@ class GroupStatistics(models.Model):
     groups because a new ticket changes them, and the groups' indexes are many.
     """
 
-    # Triggers keep both, so that deleting a group needs no second query.
+    # Triggers keep all, so that deleting a group needs no second query.
     group = models.OneToOneField(
         AIIssueGroup,
         primary_key=True,
@@ -25,7 +26,12 @@ class GroupStatistics(models.Model):
         related_name="statistics",
     )
     tenant_id = models.UUIDField("tenant ID")
+    # Columns of the group.
     updated_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    severity = models.IntegerField(db_default=LOWEST_SEVERITY)
+    status = models.CharField(max_length=50, db_default="")
+    team_id = models.CharField(max_length=100, db_default="")
     frequency = models.IntegerField(default=0)
     # [{"source": "slack", "count": 3}], the largest count first.
     sources = models.JSONField(default=list)
@@ -55,6 +61,22 @@ class GroupStatistics(models.Model):
                     name=f"groupstatistics_{flag}",
                 )
                 for flag in FLAGS
+            ),
+            # The groups with tickets in the other orderings; each flag is of few.
+            *(
+                models.Index(
+                    fields=["tenant_id", f"-{name}", "-group"],
+                    condition=Q(has_ticket=True),
+                    name=f"with_ticket_by_{name}",
+                )
+                for name in ("created_at", "severity", "frequency")
+            ),
+            *(
+                models.Index(
+                    fields=["tenant_id", name, "-frequency", "-group"],
+                    name=f"{name}_by_frequency",
+                )
+                for name in ("status", "team_id")
             ),
             # The newest of all tenants, in the admin.
             *(
@@ -92,13 +114,24 @@ class GroupSource(models.Model):
     source = models.CharField(max_length=50)
     tenant_id = models.UUIDField("tenant ID")
     updated_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    severity = models.IntegerField(db_default=LOWEST_SEVERITY)
 
     class Meta:
         indexes = [
             models.Index(
                 fields=["tenant_id", "source", "-updated_at", "-group"],
                 name="groupsource_newest",
-            )
+            ),
+            # GroupStatistics has those of Jira.
+            *(
+                models.Index(
+                    fields=["tenant_id", "source", f"-{name}", "-group"],
+                    condition=~Q(source="jira"),
+                    name=f"source_by_{name}",
+                )
+                for name in ("created_at", "severity")
+            ),
         ]
 
     def __str__(self) -> str:
