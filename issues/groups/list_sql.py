@@ -68,26 +68,35 @@ def read_groups(
     tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
 ) -> list[tuple[Place, str]]:
     """Return the groups after a place, each with its own place and as JSON."""
+    params = {"tenant_id": tenant_id, "limit": limit, **filters}
+    if after:
+        params |= {"value": after.value, "pk": after.pk}
+    if q := filters.get("q"):
+        params |= {"q": search.to_pattern(q), "key": q, "bound": search.get_bound(q)}
+    with connection.cursor() as cursor:
+        cursor.execute(_build(ordering, filters, after), params)
+        return [(Place(value, pk), text) for pk, value, text in cursor.fetchall()]
+
+
+def _build(ordering: str, filters: Filters, after: Place | None) -> str:
+    """Return the statement."""
     name, is_descending = ordering.removeprefix("-"), ordering.startswith("-")
     table = _choose_table(name, filters)
     place, pk = _get_column(table, name), KEYS[table]
     found = [_get_condition(*item, name, table) for item in filters.items()]
-    tables = dict.fromkeys([table, *(of_table for of_table, _ in found)])
+    tables = list(dict.fromkeys([table, *(one for one, _ in found)]))
     conditions = [f"{one}.tenant_id = %(tenant_id)s" for one in tables]
     conditions += [condition for _, condition in found]
     if after:
         sign = "<" if is_descending else ">"
         conditions.append(f"({place}, {pk}) {sign} (%(value)s, %(pk)s)")
-    sql = PAGE.format(
-        tables=_join(list(tables), search.get_bound(filters.get("q"))),
-        conditions=" AND ".join(conditions),
-        place=place,
+    return PAGE.format(
         pk=pk,
+        place=place,
+        tables=_join(tables, is_bounded=bool(search.get_bound(filters.get("q")))),
+        conditions=" AND ".join(conditions),
         direction="DESC" if is_descending else "ASC",
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, _get_params(tenant_id, limit, filters, after))
-        return [(Place(value, pk), text) for pk, value, text in cursor.fetchall()]
 
 
 def _choose_table(ordering: str, filters: Filters) -> str:
@@ -96,8 +105,8 @@ def _choose_table(ordering: str, filters: Filters) -> str:
         return STATISTICS
     if filters.get("source", Report.JIRA) != Report.JIRA:
         return SOURCE
-    has_ticket = filters.get("has_ticket") or "source" in filters
-    with_ticket = has_ticket or "ticket_status" in filters or filters.get("recurred")
+    with_ticket = {"source", "ticket_status"} & filters.keys()
+    with_ticket |= {name for name in ("has_ticket", "recurred") if filters.get(name)}
     without = ordering == "updated_at" and "has_ticket" in filters
     return STATISTICS if with_ticket or without else GROUP
 
@@ -110,7 +119,7 @@ def _get_column(table: str, name: str) -> str:
 
 
 def _get_condition(
-    name: str, value: Any, ordering: str, ordered_table: str
+    name: str, value: Any, ordering: str, ordered: str
 ) -> tuple[str, str]:
     """Return a table and the condition on it that stands for a filter."""
     match name:
@@ -123,36 +132,21 @@ def _get_condition(
             return SOURCE, "group_source.source = %(source)s"
         case "has_ticket":
             return STATISTICS, "statistics.has_ticket = %(has_ticket)s"
-        case "recurred" if not value:
-            return STATISTICS, "NOT statistics.has_recurred"
-        case "recurred" | "ticket_status":  # whose groups all have tickets
-            flag = "recurred" if name == "recurred" else value
-            return STATISTICS, f"statistics.has_ticket AND statistics.has_{flag}"
+        case "recurred":
+            return STATISTICS, "statistics.has_recurred = %(recurred)s"
+        case "ticket_status":  # one of four known values
+            return STATISTICS, f"statistics.has_{value}"
         case "severity_min":
-            table = ordered_table if ordering == "severity" else GROUP
+            table = ordered if ordering == "severity" else GROUP
             return table, f"{_get_column(table, 'severity')} >= %(severity_min)s"
     by_frequency = ordering == "frequency" and name != "type"
     table = STATISTICS if by_frequency else GROUP
     return table, f"{table}.{name} = %({name})s"
 
 
-def _join(tables: list[str], bound: int | None) -> str:
+def _join(tables: list[str], *, is_bounded: bool) -> str:
     """Return the tables, joined by the id of the group."""
-    source = TABLES | ({GROUP: RECENT_GROUPS} if bound else {})
+    rows = TABLES | ({GROUP: RECENT_GROUPS} if is_bounded else {})
     first, *others = tables
-    joins = (
-        f"JOIN {source[other]} {other} ON {KEYS[other]} = {KEYS[first]}"
-        for other in others
-    )
-    return " ".join([f"{source[first]} {first}", *joins])
-
-
-def _get_params(
-    tenant_id: UUID, limit: int, filters: Filters, after: Place | None
-) -> dict[str, Any]:
-    params = {"tenant_id": tenant_id, "limit": limit, **filters}
-    if after:
-        params |= {"value": after.value, "pk": after.pk}
-    if q := filters.get("q"):
-        params |= {"q": search.to_pattern(q), "key": q, "bound": search.get_bound(q)}
-    return params
+    on = (f"JOIN {rows[one]} {one} ON {KEYS[one]} = {KEYS[first]}" for one in others)
+    return " ".join([f"{rows[first]} {first}", *on])

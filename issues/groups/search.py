@@ -45,8 +45,8 @@ def get_bound(q: str | None) -> int | None:
 def get_condition(q: str) -> str:
     """Return the condition on a group's text, whose pattern is the parameter `q`.
 
-    What takes less time is compared first. The coalesce hides it from the planner,
-    which would take the two for independent, and so for met by very few groups.
+    The faster comparison comes first. The coalesce hides it from the planner, which
+    would take the two for independent, and so for met by very few groups.
     """
     if not q.isascii():
         return f"{TEXT} ILIKE %(q)s"

@@ -13,6 +13,10 @@ UPDATE issues_groupsource source SET (created_at, severity) =
     (SELECT statistics.created_at, statistics.severity)
   FROM issues_groupstatistics statistics WHERE statistics.group_id = source.group_id
 """
+WITH_TICKET = models.Q(
+    ('has_ticket', True), ('has_new', True), ('has_indeterminate', True),
+    ('has_done', True), ('has_gone', True), ('has_recurred', True), _connector='OR',
+)
 
 
 def fill(apps, schema_editor):
@@ -46,15 +50,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='groupstatistics',
-            index=models.Index(condition=models.Q(('has_ticket', True)), fields=['tenant_id', '-created_at', '-group'], name='with_ticket_by_created_at'),
+            index=models.Index(condition=WITH_TICKET, fields=['tenant_id', '-created_at', '-group'], name='with_ticket_by_created_at'),
         ),
         migrations.AddIndex(
             model_name='groupstatistics',
-            index=models.Index(condition=models.Q(('has_ticket', True)), fields=['tenant_id', '-severity', '-group'], name='with_ticket_by_severity'),
+            index=models.Index(condition=WITH_TICKET, fields=['tenant_id', '-severity', '-group'], name='with_ticket_by_severity'),
         ),
         migrations.AddIndex(
             model_name='groupstatistics',
-            index=models.Index(condition=models.Q(('has_ticket', True)), fields=['tenant_id', '-frequency', '-group'], name='with_ticket_by_frequency'),
+            index=models.Index(condition=WITH_TICKET, fields=['tenant_id', '-frequency', '-group'], name='with_ticket_by_frequency'),
         ),
         migrations.AddIndex(
             model_name='groupstatistics',
