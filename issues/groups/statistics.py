@@ -1,6 +1,6 @@
 """Compares the stored statistics of groups with the right ones, and repairs them.
 
-Migrations 0013 and 0020 create what is meant here. `issues_groupcounts` is a view with
+Migrations 0013 and 0021 create what is meant here. `issues_groupcounts` is a view with
 the right values, derived from reports and tickets. `issues_count_groups` copies them to
 the models GroupStatistics and GroupSource. Triggers call it, so whoever writes a group,
 a report or a ticket keeps the statistics right without knowing of them. The command

@@ -3,7 +3,7 @@
 import django.db.models.functions.comparison
 from django.db import migrations, models
 
-# The triggers of 0020 write the columns since then; these rows are older.
+# The triggers of 0021 write the columns since then; these rows are older.
 FILL = """
 UPDATE issues_groupstatistics SET (created_at, severity, status, team_id) = (SELECT
     issue_group.created_at, coalesce(issue_group.severity, -2147483648),
@@ -27,7 +27,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('issues', '0020_list_columns'),
+        ('issues', '0021_list_columns'),
     ]
 
     operations = [

@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 # What the database had at this migration: frozen, not shared with the code.
 BEFORE = import_module('issues.migrations.0013_list_filters')
+PLANS = import_module('issues.migrations.0020_count_with_generic_plans')
 OF_GROUP = 'tenant_id, updated_at, created_at, severity, status, team_id'
 COLUMNS = f"""{OF_GROUP}, frequency, sources, has_ticket,
   has_new, has_indeterminate, has_done, has_gone, has_recurred"""
@@ -24,7 +25,7 @@ VIEW = BEFORE.VIEW.replace(
 COUNT = f"""
 CREATE OR REPLACE FUNCTION issues_count_groups(
   ids uuid[], are_reports_added boolean = false)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
   IF ids IS NULL THEN RETURN; END IF;
   PERFORM FROM issues_groupstatistics WHERE group_id = ANY (ids)
@@ -94,6 +95,7 @@ def restore(apps, schema_editor):
         for sql in (BEFORE.COUNT, BEFORE.GROUPS_CHANGED)
     ]
     _execute(schema_editor, [DROP_VIEW, BEFORE.VIEW, *functions])
+    PLANS.use_generic_plans(apps, schema_editor)
 
 
 def _execute(schema_editor, statements):
@@ -105,7 +107,7 @@ def _execute(schema_editor, statements):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('issues', '0019_list_jobs'),
+        ('issues', '0020_count_with_generic_plans'),
     ]
 
     operations = [
