@@ -126,22 +126,31 @@ def _get_condition(
         case "q":
             of_key = f"issue_group.id = ANY (ARRAY({OF_TICKET_KEY}))"
             return GROUP, f"({search.get_condition(value)} OR {of_key})"
-        case "source" if value == Report.JIRA:
-            return STATISTICS, "statistics.has_ticket"
-        case "source":
-            return SOURCE, "group_source.source = %(source)s"
-        case "has_ticket":
-            return STATISTICS, "statistics.has_ticket = %(has_ticket)s"
-        case "recurred":
-            return STATISTICS, "statistics.has_recurred = %(recurred)s"
-        case "ticket_status":  # one of four known values
-            return STATISTICS, f"statistics.has_{value}"
         case "severity_min":
             table = ordered if ordering == "severity" else GROUP
             return table, f"{_get_column(table, 'severity')} >= %(severity_min)s"
-    by_frequency = ordering == "frequency" and name != "type"
-    table = STATISTICS if by_frequency else GROUP
-    return table, f"{table}.{name} = %({name})s"
+        case "source" if value != Report.JIRA:
+            return SOURCE, "group_source.source = %(source)s"
+        case "has_ticket" | "recurred" | "ticket_status" | "source":
+            return STATISTICS, f"statistics.{_get_flag(name, value)}"
+    condition = f"issue_group.{name} = %({name})s"
+    if ordering == "frequency" and name != "type":
+        # Its index has the column, too. The coalesce hides this from the planner, which
+        # would take the two conditions for independent.
+        condition += f" AND coalesce(statistics.{name} = %({name})s, false)"
+    return GROUP, condition
+
+
+def _get_flag(name: str, value: Any) -> str:
+    """Return the condition on a flag of GroupStatistics."""
+    match name:
+        case "source":  # of Jira
+            return "has_ticket"
+        case "ticket_status":  # one of four known values
+            return f"has_{value}"
+        case "recurred":
+            return "has_recurred = %(recurred)s"
+    return "has_ticket = %(has_ticket)s"
 
 
 def _join(tables: list[str], *, is_bounded: bool) -> str:

@@ -62,11 +62,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='groupstatistics',
-            index=models.Index(fields=['tenant_id', 'status', '-frequency', '-group'], name='status_by_frequency'),
-        ),
-        migrations.AddIndex(
-            model_name='groupstatistics',
-            index=models.Index(fields=['tenant_id', 'team_id', '-frequency', '-group'], name='team_id_by_frequency'),
+            index=models.Index(fields=['tenant_id', '-frequency', '-group', 'status', 'team_id'], name='groupstatistics_by_frequency'),
         ),
         migrations.RemoveIndex(
             model_name='aiissuegroup',
@@ -75,5 +71,9 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex(
             model_name='aiissuegroup',
             name='aiissuegroup_severity',
+        ),
+        migrations.RemoveIndex(
+            model_name='groupstatistics',
+            name='groupstatistics_frequency',
         ),
     ]

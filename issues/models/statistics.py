@@ -50,9 +50,10 @@ class GroupStatistics(models.Model):
     class Meta:
         verbose_name_plural = "group statistics"
         indexes = [
+            # It has what is filtered by, as those of AIIssueGroup.
             models.Index(
-                fields=["tenant_id", "-frequency", "-group"],
-                name="groupstatistics_frequency",
+                fields=["tenant_id", "-frequency", "-group", "status", "team_id"],
+                name="groupstatistics_by_frequency",
             ),
             models.Index(
                 fields=["tenant_id", "has_ticket", "-updated_at", "-group"],
@@ -74,13 +75,6 @@ class GroupStatistics(models.Model):
                     name=f"with_ticket_by_{name}",
                 )
                 for name in ("created_at", "severity", "frequency")
-            ),
-            *(
-                models.Index(
-                    fields=["tenant_id", name, "-frequency", "-group"],
-                    name=f"{name}_by_frequency",
-                )
-                for name in ("status", "team_id")
             ),
             # The newest of all tenants, in the admin.
             *(
