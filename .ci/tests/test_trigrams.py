@@ -39,11 +39,11 @@ def test_text_is_found_by_the_index_in_all_groups(
     tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "RECENT", 1)
-    for title in ("Größe fehlt", "An export", "Another export", "Nothing"):
+    for title in ("Größe fehlt", "An invoice", "Another invoice", "Nothing"):
         GroupFactory.create(tenant_id=tenant_id, title=title)
-    GroupFactory.create(title="An export of a stranger")
+    GroupFactory.create(title="An invoice of a stranger")
 
-    for q, count in (("EXPORT", 2), ("größe", 1), ("exports", 0)):
+    for q, count in (("INVOICE", 2), ("größe", 1), ("invoices", 0)):
         found, plan = explain(tenant_id, q)
 
         assert found == count, q
