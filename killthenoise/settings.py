@@ -141,6 +141,7 @@ RECONCILE_HORIZON_S = env.float("RECONCILE_HORIZON_S", 180, validate=not_negativ
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", 900, validate=positive)
 SWEEP_OVERLAP_S = env.float("SWEEP_OVERLAP_S", 24 * 3600, validate=positive)
 TICKET_POLL_S = env.float("TICKET_POLL_S", 60, validate=positive)
+TICKET_GONE_AFTER_S = env.float("TICKET_GONE_AFTER_S", 3600, validate=positive)
 THROTTLE_TENANT = rate("THROTTLE_TENANT", "600/min")
 THROTTLE_ADDRESS = rate("THROTTLE_ADDRESS", "1200/min")
 THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 
 from integrations.services import IssueState, NewEvent
 from issues.following.events import find_events, queue_for_groups
-from issues.following.schedule import CONFIRM_AFTER, get_interval
+from issues.following.schedule import get_confirmation, get_interval
 from issues.locking import atomically, lock_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 
@@ -52,7 +52,7 @@ def record_missing(ticket: Ticket, now: datetime) -> bool:
     if it is gone now and was not before.
     """
     since = ticket.missing_since or now
-    is_gone = not ticket.gone_at and now - since >= CONFIRM_AFTER
+    is_gone = not ticket.gone_at and now - since >= get_confirmation()
     changes: dict[str, Any] = {"missing_since": since}
     if is_gone:
         changes |= {"gone_at": now, "changed_at": now}

@@ -31,10 +31,10 @@ from issues.following.changes import (
 )
 from issues.following.events import queue_recurrences
 from issues.following.schedule import (
-    CONFIRM_AFTER,
     SITE_PAUSE_S,
     TOGETHER,
     UNUSABLE_S,
+    get_confirmation,
     get_interval,
     get_retry,
 )
@@ -200,7 +200,7 @@ def _look_into_missing(
         if _sees_project(account, project_key, deadline):
             gone += sum(record_missing(ticket, now) for ticket in tickets)
         else:
-            postpone(tickets, CONFIRM_AFTER)
+            postpone(tickets, get_confirmation())
     return gone
 
 

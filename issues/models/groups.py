@@ -12,8 +12,9 @@ MAX_TITLE = 255
 """Characters; Jira's limit for a summary."""
 MAX_INTEGER = 2**31 - 1
 """The largest integer that the database stores."""
-SEVERITY = Coalesce("severity", Value(-MAX_INTEGER - 1))
-"""The severity to order by. An unknown severity is below all others."""
+LOWEST_SEVERITY = -MAX_INTEGER - 1
+SEVERITY = Coalesce("severity", Value(LOWEST_SEVERITY))
+"""The severity to order by: an unknown one is below all others."""
 
 
 class GroupQuerySet(models.QuerySet["AIIssueGroup"]):
@@ -54,14 +55,19 @@ class AIIssueGroup(models.Model):
                 fields=["tenant_id", "-updated_at", "-id"], name="aiissuegroup_newest"
             ),
             # The other orderings and the filters of the list. See GroupStatistics too.
-            models.Index(
-                fields=["tenant_id", "-created_at", "-id"], name="aiissuegroup_created"
-            ),
-            models.Index(
-                F("tenant_id"),
-                SEVERITY.desc(),
-                F("id").desc(),
-                name="aiissuegroup_severity",
+            # They have what is filtered by, so that a page is found without the rows.
+            *(
+                models.Index(
+                    F("tenant_id"),
+                    place.desc(),
+                    F("id").desc(),
+                    *map(F, ("status", "type", "team_id", "severity")),
+                    name=f"aiissuegroup_by_{name}",
+                )
+                for name, place in (
+                    ("created", F("created_at")),
+                    ("severity", SEVERITY),
+                )
             ),
             *(
                 models.Index(

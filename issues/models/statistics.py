@@ -2,10 +2,15 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
-from issues.models.groups import AIIssueGroup
+from issues.models.groups import LOWEST_SEVERITY, AIIssueGroup
 
 FLAGS = ("new", "indeterminate", "done", "gone", "recurred")
+WITH_TICKET = Q(has_ticket=True)
+for flag in FLAGS:
+    WITH_TICKET |= Q((f"has_{flag}", True))
+"""The same as `has_ticket`. PostgreSQL knows that each flag implies it."""
 
 
 class GroupStatistics(models.Model):
@@ -16,7 +21,7 @@ class GroupStatistics(models.Model):
     a new ticket changes the row, and updating a group with its many indexes costs more.
     """
 
-    # Triggers keep both, so that deleting a group needs no second query.
+    # Triggers keep all, so that deleting a group needs no second query.
     group = models.OneToOneField(
         AIIssueGroup,
         primary_key=True,
@@ -25,7 +30,12 @@ class GroupStatistics(models.Model):
         related_name="statistics",
     )
     tenant_id = models.UUIDField("tenant ID")
+    # Columns of the group.
     updated_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    severity = models.IntegerField(db_default=LOWEST_SEVERITY)
+    status = models.CharField(max_length=50, db_default="")
+    team_id = models.CharField(max_length=100, db_default="")
     frequency = models.IntegerField(default=0)
     # [{"source": "slack", "count": 3}], the largest count first.
     sources = models.JSONField(default=list)
@@ -40,9 +50,10 @@ class GroupStatistics(models.Model):
     class Meta:
         verbose_name_plural = "group statistics"
         indexes = [
+            # It has what is filtered by, as those of AIIssueGroup.
             models.Index(
-                fields=["tenant_id", "-frequency", "-group"],
-                name="groupstatistics_frequency",
+                fields=["tenant_id", "-frequency", "-group", "status", "team_id"],
+                name="groupstatistics_by_frequency",
             ),
             models.Index(
                 fields=["tenant_id", "has_ticket", "-updated_at", "-group"],
@@ -55,6 +66,15 @@ class GroupStatistics(models.Model):
                     name=f"groupstatistics_{flag}",
                 )
                 for flag in FLAGS
+            ),
+            # The groups with tickets in the other orderings.
+            *(
+                models.Index(
+                    fields=["tenant_id", f"-{name}", "-group"],
+                    condition=WITH_TICKET,
+                    name=f"with_ticket_by_{name}",
+                )
+                for name in ("created_at", "severity", "frequency")
             ),
             # The newest groups of all tenants, in the admin.
             *(
@@ -92,13 +112,24 @@ class GroupSource(models.Model):
     source = models.CharField(max_length=50)
     tenant_id = models.UUIDField("tenant ID")
     updated_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    severity = models.IntegerField(db_default=LOWEST_SEVERITY)
 
     class Meta:
         indexes = [
             models.Index(
                 fields=["tenant_id", "source", "-updated_at", "-group"],
                 name="groupsource_newest",
-            )
+            ),
+            # GroupStatistics has those of Jira.
+            *(
+                models.Index(
+                    fields=["tenant_id", "source", f"-{name}", "-group"],
+                    condition=~Q(source="jira"),
+                    name=f"source_by_{name}",
+                )
+                for name in ("created_at", "severity")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,11 +8,10 @@ from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
 from issues.following.loop import follow_due
-from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import ReportFactory
-from issues.tests.following_helpers import BULK, MINUTE, read_after, shown
+from issues.tests.following_helpers import BULK, HOUR, MINUTE, read_after, shown
 
 pytestmark = pytest.mark.usefixtures("integration")
 PROJECTS = ("SCRUM", "OPS", "STRICT")
@@ -214,7 +213,7 @@ def test_missing_ticket_is_gone_after_a_second_look_an_hour_later(
     read_after(MINUTE)
     assert shown(api)["gone"] is False
 
-    read_after(CONFIRM_AFTER)
+    read_after(HOUR)
     assert shown(api)["gone"] is True
 
 
@@ -229,7 +228,7 @@ def test_ticket_is_not_gone_if_the_account_cannot_see_its_project(
     jira.state.account.denied.add(hidden)
 
     for _ in range(3):
-        read_after(2 * CONFIRM_AFTER)
+        read_after(2 * HOUR)
 
     assert shown(api)["gone"] is False
 
@@ -253,7 +252,7 @@ def test_ticket_that_comes_back_is_back(
 ) -> None:
     hidden = jira.state.tickets.pop(ticket.jira_issue_id)
     for _ in range(2):
-        read_after(CONFIRM_AFTER)
+        read_after(HOUR)
     assert shown(api)["gone"] is True
 
     jira.state.tickets[ticket.jira_issue_id] = hidden

@@ -18,12 +18,15 @@ from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoi
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
 from issues.following.loop import follow_due
-from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
-from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
-from issues.tests.following_helpers import MINUTE, read_after
+from issues.tests.factories import (
+    GroupFactory,
+    ReportFactory,
+    TicketRequestFactory,
+)
+from issues.tests.following_helpers import HOUR, MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
 from issues.ticket_events import (
     announce_created_tickets,
@@ -297,7 +300,7 @@ def test_ticket_that_is_gone_is_told(
 ) -> None:
     changes.delete(jira.state, "SCRUM-1")
     read_after(MINUTE)
-    read_after(CONFIRM_AFTER)
+    read_after(HOUR)
 
     run()
 
