@@ -20,8 +20,8 @@ django.setup()
 from tqdm import tqdm  # noqa: E402
 
 from development.management.commands.seed_groups import TENANT_ID  # noqa: E402
-from issues.group_filters import ORDERINGS, GroupListSerializer  # noqa: E402
-from issues.group_pages import read_page  # noqa: E402
+from issues.groups.filters import ORDERINGS, GroupListSerializer  # noqa: E402
+from issues.groups.pages import read_page  # noqa: E402
 
 FILTERS = [
     {},

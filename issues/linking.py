@@ -8,12 +8,12 @@ from integrations.models import Integration
 from integrations.outgoing_webhooks.models import Event
 from integrations.services import find_ticket, get_active_jira
 from issues.errors import GroupNotFound, TicketNotLinked
+from issues.following.changes import record_shown
 from issues.locking import atomically, lock_group
 from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
 from issues.outcomes import JiraTicket
 from issues.settlement import settle_with_linked_ticket
-from issues.ticket_changes import record_shown
 from issues.ticket_events import queue_ticket_event
 from killthenoise.api.authentication import Caller
 from killthenoise.api.slots import outgoing_slot

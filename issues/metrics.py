@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from integrations.outgoing_webhooks.metrics import webhook_metrics
+from issues.following.metrics import ticket_metrics
 from issues.models import JobItem, RemoteLink, Sweep, TicketRequest
-from issues.ticket_metrics import ticket_metrics
 from killthenoise.api.database import release_connection
 
 

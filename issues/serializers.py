@@ -131,7 +131,7 @@ class JiraTicketSerializer(serializers.Serializer[Any]):
 def describe_ticket(
     report: Report, *, newest_feedback: datetime | None
 ) -> dict[str, Any]:
-    """Return what the API says of a ticket. group_list_sql says the same in SQL.
+    """Return what the API says of a ticket. groups.list_sql says the same in SQL.
 
     `newest_feedback` is the time of the group's newest report that is no ticket.
     """
@@ -166,7 +166,7 @@ class TypeField(serializers.CharField):
 class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     """One group as the front end's table shows it; `frequency` counts its reports."""
 
-    # The context must be what `group_pages.show_groups` makes.
+    # The context must be what `groups.pages.show_groups` makes.
     type = TypeField(read_only=True)
     tags = TagsField(read_only=True)
     frequency = serializers.SerializerMethodField()

@@ -5,9 +5,10 @@ Each also works with a trailing slash, without a redirect.
 
 from django.urls import re_path
 
-from issues import views, webhooks
-from issues.job_views import CreateJiraTicketsView, JobView
-from issues.previews import TicketPreviewView
+from issues import views
+from issues.following import webhooks
+from issues.groups.previews import TicketPreviewView
+from issues.jobs.views import CreateJiraTicketsView, JobView
 
 GROUP = "ai/(?P<group_id>[^/]+)"
 

@@ -12,11 +12,12 @@ from rest_framework.views import APIView
 from integrations.errors import TicketNotInJira
 from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
 from issues import linking, services
-from issues.descriptions import generate_description
 from issues.errors import GroupNotFound, TicketNotLinked
-from issues.group_filters import GroupListSerializer
-from issues.group_import import GroupData, put_group
-from issues.group_pages import read_page, show_groups
+from issues.groups.descriptions import generate_description
+from issues.groups.filters import GroupListSerializer
+from issues.groups.importing import GroupData, put_group
+from issues.groups.pages import read_page, show_groups
+from issues.groups.report_pages import ReportPageSerializer, read_reports
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,
@@ -30,7 +31,6 @@ from issues.openapi import (
     THAT_TICKET,
     TICKET_KEY,
 )
-from issues.report_pages import ReportPageSerializer, read_reports
 from issues.serializers import (
     CreateJiraTicketSerializer,
     DescriptionSerializer,

@@ -176,6 +176,7 @@ def test_admin_saves_an_integration_and_switches_the_theme(
     page.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.get_by_text("was saved.")).to_be_visible()
+    page.wait_for_load_state()  # Only then Django's script listens to the button.
     page.get_by_role("button", name="Toggle theme").first.click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 
-from issues.jobs import MAX_ITEMS, start_job
+from issues.jobs.services import MAX_ITEMS, start_job
 from issues.models import TicketJob
 from killthenoise.admin.base import caller_of
 from killthenoise.admin.formats import counted, page_link

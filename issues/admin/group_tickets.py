@@ -16,7 +16,7 @@ from integrations.services import search_tickets
 from issues.admin import group_jobs, operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira
-from issues.descriptions import generate_description
+from issues.groups.descriptions import generate_description
 from issues.internal_keys import internal_key
 from issues.models import MAX_TITLE, AIIssueGroup, Report
 from issues.routing import read_facts

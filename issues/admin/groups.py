@@ -24,7 +24,7 @@ from issues.admin.filters import (
 )
 from issues.admin.group_tickets import GroupTickets
 from issues.admin.search import search_groups
-from issues.group_import import GROUP_FIELDS
+from issues.groups.importing import GROUP_FIELDS
 from issues.models import AIIssueGroup, RemoteLink, Report
 from issues.serializers import PutGroupSerializer
 from killthenoise.admin.base import AuditedAdmin, TenantForm

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from issues.admin.filters import ActorFilter
-from issues.jobs import name_state
+from issues.jobs.services import name_state
 from issues.models import AIIssueGroup, JobItem, TicketJob
 from killthenoise.admin.base import ReadOnlyAdmin
 from killthenoise.admin.filters import SinceFilter, TenantFilter

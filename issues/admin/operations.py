@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from integrations.accounts import request_deadline
 from integrations.routes import NOTHING_ASKED, AskedTarget
 from issues import linking
-from issues.asked_target import find_asked
+from issues.admin.asked_target import find_asked
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover
 from issues.services import create_jira_ticket

@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from integrations.models import Integration
 from integrations.services import get_active_jira
 from issues.models import RuleRun
-from issues.rule_matching import count_left, list_rules
-from issues.rules import plan_rules
+from issues.rules.evaluation import plan_rules
+from issues.rules.matching import count_left, list_rules
 from killthenoise.admin.base import ReadOnlyAdmin
 from killthenoise.admin.filters import TenantFilter
 from killthenoise.admin.formats import badge, short_id, time_tag

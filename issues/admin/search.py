@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from issues import search_sql
+from issues.admin import search_sql
+from issues.admin.search_sql import GROUPS, REQUESTS, Matches, query_id, query_words
 from issues.models import Report
-from issues.search_sql import GROUPS, REQUESTS, Matches, query_id, query_words
 from killthenoise.api.authentication import parse_uuid
 
 TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")

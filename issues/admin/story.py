@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from integrations.jira.text.adf import text_to_adf
 from integrations.jira.text.adf_html import render_adf
+from issues.admin.asked_target import find_asked
 from issues.admin.ticket_now import TicketNow, find_remote_link, read_ticket
-from issues.asked_target import find_asked
 from issues.models import AIIssueGroup, TicketRequest
 from killthenoise.admin.formats import actor_name, badge, since
 from killthenoise.audit.models import AuditEvent

@@ -2,7 +2,33 @@
 
 from django.db import migrations, models
 
-from issues.search_sql import create_indexes, drop_indexes
+# What full-text search in the admin compares: frozen, not shared with the code.
+CREATE_INDEXES = [
+    r"""
+CREATE INDEX aiissuegroup_search ON issues_aiissuegroup USING gin (
+  (to_tsvector('simple', translate(title, '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)))))
+WITH (gin_pending_list_limit = 256)
+""",
+    r"""
+CREATE INDEX ticketrequest_search ON issues_ticketrequest USING gin (
+  (to_tsvector('simple', translate(title, '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)))
+  || array_to_tsvector(array_remove(ARRAY[ticket_key, request_id, jira_issue_id, jira_trace_id, actor, integration_id::text], ''))))
+WITH (gin_pending_list_limit = 256)
+""",
+]
+DROP_INDEXES = ['DROP INDEX aiissuegroup_search', 'DROP INDEX ticketrequest_search']
+
+
+def create_indexes(apps, schema_editor):
+    if schema_editor.connection.vendor == 'postgresql':
+        for statement in CREATE_INDEXES:
+            schema_editor.execute(statement, params=None)
+
+
+def drop_indexes(apps, schema_editor):
+    if schema_editor.connection.vendor == 'postgresql':
+        for statement in DROP_INDEXES:
+            schema_editor.execute(statement)
 
 
 class Migration(migrations.Migration):

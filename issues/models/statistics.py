@@ -11,7 +11,7 @@ FLAGS = ("new", "indeterminate", "done", "gone", "recurred")
 class GroupStatistics(models.Model):
     """One row for each group, so that the list can be filtered and ordered by index.
 
-    Triggers write it, and nothing else: see `group_statistics`. On SQLite the table is
+    Triggers write it, and nothing else: see `groups.statistics`. On SQLite the table is
     empty, and the list derives the same from the reports. The rows are apart from the
     groups because a new ticket changes them, and the groups' indexes are many.
     """

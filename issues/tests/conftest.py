@@ -7,7 +7,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from issues.following import follow_due
+from issues.following.loop import follow_due
 from issues.models import AIIssueGroup, Ticket, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory

@@ -25,8 +25,8 @@ from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from issues import linking, recovery, services, settlement, sweep
 from issues.errors import TicketExists
-from issues.following import follow_due
-from issues.group_import import GroupData, put_group
+from issues.following.loop import follow_due
+from issues.groups.importing import GroupData, put_group
 from issues.locking import lock_group
 from issues.models import AIIssueGroup, FollowedSite, Report, TicketRequest
 from issues.models import Sweep as SweepRow
@@ -99,7 +99,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.jira.mock_requests(self.patches.enter_context(requests_mock.Mocker()))
         self.patch = self.patches.enter_context(pytest.MonkeyPatch.context())
         self.patch.setattr(time, "clock_gettime", self.get_lease_clock)
-        self.patch.setattr("issues.following.SITE_PAUSE_S", 0)
+        self.patch.setattr("issues.following.loop.SITE_PAUSE_S", 0)
         self.patches.enter_context(connection.execute_wrapper(self.before_statement))
 
     @initialize(lag=st.sampled_from([0, 30, 140]), quickly=st.booleans())

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import F
 
-from issues.following import follow_due
+from issues.following.loop import follow_due
 from issues.models import FollowedSite, Ticket
 from issues.tests.api import Api
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.models import Integration
-from issues.job_workers import run_due_jobs
+from issues.jobs.workers import run_due_jobs
 from issues.models import AIIssueGroup, JobItem, TicketJob, TicketRequest
 from issues.tests.factories import GroupFactory, JobItemFactory
 from killthenoise.staff.roles import create_roles

@@ -12,9 +12,9 @@ from pytest_django import Settings
 from development.sandbox import Sandbox
 from integrations.models import Integration, SitePace
 from integrations.pacing import slow_down
-from issues import job_workers
-from issues.job_workers import run_due_jobs
-from issues.jobs import start_job
+from issues.jobs import workers
+from issues.jobs.services import start_job
+from issues.jobs.workers import run_due_jobs
 from issues.linking import unlink_jira_ticket
 from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
@@ -28,8 +28,8 @@ PATH = "/api/issues/ai/create-jira-tickets"
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let items that are tried again be due at once."""
-    monkeypatch.setattr(job_workers, "MAX_PAUSE_S", 0)
-    monkeypatch.setattr(job_workers, "POLL_S", 0.01)
+    monkeypatch.setattr(workers, "MAX_PAUSE_S", 0)
+    monkeypatch.setattr(workers, "POLL_S", 0.01)
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_item_of_a_dead_worker_is_taken_over_and_not_created_again(
 def test_taken_item_is_left_to_its_worker(
     group: AIIssueGroup, integration: Integration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_workers, "ROUND_S", 0.1)
+    monkeypatch.setattr(workers, "ROUND_S", 0.1)
     start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
     later = TicketJob.objects.get().created_at + timedelta(hours=1)
     JobItem.objects.update(taken_until=later)
@@ -272,8 +272,8 @@ def test_site_gets_no_more_items_at_once_than_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Another tenant of the same site, or another process, counts too."""
-    monkeypatch.setattr(job_workers, "MAX_AT_ONCE", 1)
-    monkeypatch.setattr(job_workers, "ROUND_S", 0.1)
+    monkeypatch.setattr(workers, "MAX_AT_ONCE", 1)
+    monkeypatch.setattr(workers, "ROUND_S", 0.1)
     tenant_id = groups[0].tenant_id
     other = start_job(items=ask(groups[0])["items"], caller=caller_of(tenant_id))
     until = other.created_at + timedelta(hours=1)
@@ -293,7 +293,7 @@ def test_busy_jira_is_waited_for_without_counting_attempts(
 ) -> None:
     jira.inject("rate_limited", retry_after=3600)
     start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
-    monkeypatch.setattr(job_workers, "ROUND_S", 0.1)
+    monkeypatch.setattr(workers, "ROUND_S", 0.1)
 
     run_due_jobs()
 

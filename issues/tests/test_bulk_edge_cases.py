@@ -6,9 +6,9 @@ import pytest
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from issues import job_workers
-from issues.job_workers import _work, run_due_jobs
-from issues.jobs import start_job
+from issues.jobs import workers
+from issues.jobs.services import start_job
+from issues.jobs.workers import _work, run_due_jobs
 from issues.models import AIIssueGroup, JobItem
 from issues.recovery import recover_due
 from issues.tests.api import Api
@@ -17,8 +17,8 @@ from issues.tests.test_bulk import ask, caller_of, post
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_workers, "MAX_PAUSE_S", 0)
-    monkeypatch.setattr(job_workers, "POLL_S", 0.01)
+    monkeypatch.setattr(workers, "MAX_PAUSE_S", 0)
+    monkeypatch.setattr(workers, "POLL_S", 0.01)
 
 
 def take(group: AIIssueGroup, **values: Any) -> JobItem:

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.errors import TicketNotRecorded
-from issues.group_import import GroupData, put_group
+from issues.groups.importing import GroupData, put_group
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.services import create_jira_ticket
 from issues.tests.api import CONTENT, Api, assert_error

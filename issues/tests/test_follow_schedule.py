@@ -11,8 +11,8 @@ from django.utils import timezone
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues.follow_schedule import CONFIRM_AFTER, UNUSABLE_S, get_interval
-from issues.following import _reserve, follow_due
+from issues.following.loop import _reserve, follow_due
+from issues.following.schedule import CONFIRM_AFTER, UNUSABLE_S, get_interval
 from issues.models import AIIssueGroup, FollowedSite, Report, Ticket
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
@@ -68,7 +68,7 @@ def test_tickets_that_are_due_soon_are_read_together(
 def test_request_has_at_most_100_tickets_and_only_the_fields_used(
     jira: Sandbox, group: AIIssueGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("issues.following.SITE_PAUSE_S", 0)
+    monkeypatch.setattr("issues.following.loop.SITE_PAUSE_S", 0)
     for ticket in jira.state.add_many(101, "SCRUM", {"summary": "x"}, {}):
         ReportFactory.create(
             group=group,

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
-from issues.follow_schedule import CONFIRM_AFTER
-from issues.following import follow_due
+from issues.following.loop import follow_due
+from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import ReportFactory

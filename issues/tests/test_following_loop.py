@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues.following import follow_tickets
+from issues.following.loop import follow_tickets
 from issues.models import AIIssueGroup, FollowedSite, Ticket
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory

@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
-from issues.follow_schedule import CONFIRM_AFTER
-from issues.followed_tickets import follow_new_tickets
-from issues.group_import import GroupData, put_group
+from issues.following.schedule import CONFIRM_AFTER
+from issues.following.tickets import follow_new_tickets
+from issues.groups.importing import GroupData, put_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory

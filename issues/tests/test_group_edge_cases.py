@@ -13,7 +13,7 @@ from requests_mock import Mocker
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
-from issues.group_import import GroupData, put_group
+from issues.groups.importing import GroupData, put_group
 from issues.locking import lock_group
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import recover_due

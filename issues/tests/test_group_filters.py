@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from issues import group_search
-from issues.group_filters import ORDERINGS
+from issues.groups import search
+from issues.groups.filters import ORDERINGS
 from issues.models import AIIssueGroup, Report
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 
@@ -275,20 +275,20 @@ def test_ordering_is_kept_across_pages(groups: List, ordering: str) -> None:
 def test_short_text_is_searched_in_the_most_recent_groups(
     groups: List, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_search, "RECENT", 2)
+    monkeypatch.setattr(search, "RECENT", 2)
     for n in range(4):
         add(groups.tenant_id, f"zx {n}", updated_at=NOW + timedelta(seconds=n))
 
     assert groups.titles(q="zx") == "zx 2 zx 3"
     assert groups.titles(q="ZX", ordering="created_at") == "zx 2 zx 3"
-    has_index = group_search.has_index()
+    has_index = search.has_index()
     assert groups.titles(q="zx 1") == ("zx 1" if has_index else "")
 
 
 def test_filters_take_no_more_queries(
     groups: List, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    group_search.is_bounded("abc")  # asks once whether there is an index
+    search.is_bounded("abc")  # asks once whether there is an index
     query = {"status": "open", "q": "the", "source": "slack", "recurred": "false"}
     usual = 3 if connection.vendor == "sqlite" else 1
     ReportFactory.create(group=add(groups.tenant_id, "the"))

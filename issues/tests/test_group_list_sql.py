@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from issues.group_filters import ORDERINGS, Place
-from issues.group_list_sql import read_groups
-from issues.group_pages import read_usually
+from issues.groups.filters import ORDERINGS, Place
+from issues.groups.list_sql import read_groups
+from issues.groups.pages import read_usually
 from issues.models import AIIssueGroup
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.models import Integration
-from issues.group_statistics import find_wrong
+from issues.groups.statistics import find_wrong
 from issues.models import (
     AIIssueGroup,
     GroupSource,

@@ -9,11 +9,11 @@ from django.db import connection
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from issues.job_workers import run_due_jobs
-from issues.jobs import start_job
+from issues.jobs.services import start_job
+from issues.jobs.workers import run_due_jobs
 from issues.linking import unlink_jira_ticket
 from issues.models import AIIssueGroup, JobItem, RuleRun, TicketRequest
-from issues.rules import run_due_rules
+from issues.rules.evaluation import run_due_rules
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory
 from killthenoise.api.authentication import Caller

@@ -14,9 +14,9 @@ from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.errors import JiraUnreachable
 from integrations.jira.issue_updates import Transition, find_reopening
 from integrations.models import Integration
-from issues import recurrences
+from issues.following import recurrences
+from issues.following.recurrences import announce_recurrences
 from issues.models import AIIssueGroup, Recurrence, Ticket
-from issues.recurrences import announce_recurrences
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory
 from issues.tests.following_helpers import MINUTE, read_after

@@ -11,9 +11,9 @@ from requests_mock import ANY, Mocker
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
+from issues.following.remote_links import send_due_remote_links
 from issues.models import AIIssueGroup, RemoteLink
 from issues.recovery import recover_due
-from issues.remote_links import send_due_remote_links
 from issues.tests.api import Api
 
 LINK = {"method": "POST", "path": "/rest/api/3/issue/10000/remotelink"}
@@ -190,7 +190,7 @@ def test_long_recovery_leaves_the_remaining_links_to_the_next(
     jira: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("issues.remote_links.ROUND_S", 0)
+    monkeypatch.setattr("issues.following.remote_links.ROUND_S", 0)
     api.create(group)
 
     send_due_remote_links()

@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from integrations.models import Integration
+from issues.groups.report_pages import MAX_REPORTS, ReportCursor
 from issues.models import AIIssueGroup, Report
-from issues.report_pages import MAX_REPORTS, ReportCursor
 from issues.tests.api import Api, assert_error
 from issues.tests.factories import GroupFactory, ReportFactory
 

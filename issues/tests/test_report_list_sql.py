@@ -9,9 +9,9 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
+from issues.groups.report_list_sql import read_reports
+from issues.groups.report_pages import _read_usually
 from issues.models import AIIssueGroup
-from issues.report_list_sql import read_reports
-from issues.report_pages import _read_usually
 from issues.tests.factories import ReportFactory
 
 pytestmark = [

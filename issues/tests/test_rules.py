@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from issues import rules
-from issues.group_import import GroupData, import_groups
+from issues.groups.importing import GroupData, import_groups
 from issues.models import AIIssueGroup, RuleRun, TicketRequest
-from issues.rule_matching import find_matches
-from issues.rules import plan_rules, run_due_rules
+from issues.rules import evaluation
+from issues.rules.evaluation import plan_rules, run_due_rules
+from issues.rules.matching import find_matches
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory
 from issues.tests.recovery_helpers import age_requests
@@ -195,7 +195,7 @@ def test_jira_that_is_down_is_waited_for(
     fault = jira.inject("reset_before_read", times=None)
 
     assert run_due_rules()["waiting"] == 5
-    assert jira.faults.triggered[fault.kind] <= rules.MAX_FAILURES
+    assert jira.faults.triggered[fault.kind] <= evaluation.MAX_FAILURES
     assert "5 groups wait. Jira did not confirm" in outcomes()[0]["message"]
 
     jira.faults.clear()
@@ -240,12 +240,12 @@ def test_two_workers_that_evaluate_one_group_make_one_ticket(
     """Even if the reservation does not keep them apart and the group has changed."""
     use_rules(integration, SEVERE)
     [rule] = integration.settings["rules"]
-    first, second = (rules._Evaluation(integration, uuid4()) for _ in range(2))
+    first, second = (evaluation._Evaluation(integration, uuid4()) for _ in range(2))
     [match] = find_matches(integration, {**rule, "when": {"severity_min": 0}})
 
-    assert first._create(rule, match) is rules.Result.CREATED
+    assert first._create(rule, match) is evaluation.Result.CREATED
     AIIssueGroup.objects.update(title="Changed meanwhile")
-    assert second._create(rule, match) is rules.Result.NOT_NEEDED
+    assert second._create(rule, match) is evaluation.Result.NOT_NEEDED
 
     assert len(jira.tickets) == 1
 
@@ -258,7 +258,7 @@ def test_integration_that_a_worker_has_is_left_to_it(
     RuleRun.objects.create(integration=integration, reserved_until=until)
 
     assert run_due_rules() == {}
-    assert rules._evaluate(integration.pk) == {}  # it was due a moment ago
+    assert evaluation._evaluate(integration.pk) == {}  # it was due a moment ago
 
     assert not jira.tickets
 
@@ -269,7 +269,7 @@ def test_worker_that_lost_its_reservation_stops(
     use_rules(integration, SEVERE)
     RuleRun.objects.create(integration=integration, reserved_by=uuid4())
 
-    [outcome] = rules._Evaluation(integration, uuid4()).run()
+    [outcome] = evaluation._Evaluation(integration, uuid4()).run()
 
     assert (outcome.created, outcome.waiting) == (0, 1)
     assert not jira.tickets

@@ -12,9 +12,9 @@ from django.utils import timezone
 from development.sandbox import Sandbox
 from integrations.models import Integration, SitePace
 from integrations.tests.factories import IntegrationFactory
-from issues import rule_matching, rules
 from issues.models import RuleRun
-from issues.rules import plan_rules, run_due_rules
+from issues.rules import evaluation, matching
+from issues.rules.evaluation import plan_rules, run_due_rules
 from issues.tests.test_rules import SEVERE, make_groups, outcomes, run_again, use_rules
 
 Meanwhile = Callable[[Callable[[], None]], None]
@@ -32,7 +32,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
                 todo.pop()()
 
         fake = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
-        monkeypatch.setattr(rules, "time", fake)
+        monkeypatch.setattr(evaluation, "time", fake)
 
     return set_up
 
@@ -145,7 +145,7 @@ def test_group_that_failed_is_tried_again_after_the_integration_was_repaired(
 def test_tag_is_found_behind_any_number_of_other_groups(
     tenant_id: UUID, integration: Integration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rule_matching, "MAX_MATCHES", 2)
+    monkeypatch.setattr(matching, "MAX_MATCHES", 2)
     make_groups(tenant_id, 3, severity=9)
     tagged = make_groups(tenant_id, 3, tags=["Export"])
     use_rules(integration, {"name": "tagged", "when": {"tag": "export"}})

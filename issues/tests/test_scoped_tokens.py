@@ -5,9 +5,9 @@ from pytest_django import Settings
 
 from development.sandbox import CLOUD_ID, Sandbox
 from integrations.models import Integration
+from issues.following.remote_links import send_due_remote_links
 from issues.models import AIIssueGroup, RemoteLink
 from issues.recovery import recover_due
-from issues.remote_links import send_due_remote_links
 from issues.tests.api import Api, assert_error
 from issues.tests.recovery_helpers import CREATE, SEARCH, assert_linked
 

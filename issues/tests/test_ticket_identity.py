@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from development.sandbox import Sandbox
-from issues.group_import import GroupData, import_groups
+from issues.groups.importing import GroupData, import_groups
 from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import CONTENT, Api, assert_error

@@ -17,8 +17,8 @@ from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
-from issues.follow_schedule import CONFIRM_AFTER
-from issues.following import follow_due
+from issues.following.loop import follow_due
+from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error

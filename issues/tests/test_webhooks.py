@@ -22,12 +22,12 @@ from pytest_django.live_server_helper import LiveServer
 from development.sandbox import Sandbox, changes
 from integrations.models import Integration, WebhookSecret
 from integrations.tests.factories import IntegrationFactory
-from issues.following import follow_due
+from issues.following.loop import follow_due
+from issues.following.webhooks import hint
 from issues.models import AIIssueGroup, FollowedSite, Ticket
 from issues.tests.api import Api, assert_error
 from issues.tests.factories import TicketFactory
 from issues.tests.following_helpers import BULK, pass_time, shown
-from issues.webhooks import hint
 from killthenoise.audit.models import AuditEvent
 
 BODIES = [
@@ -144,7 +144,7 @@ def test_webhook_during_the_reading_makes_one_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was read may be older than the change that the second one is about."""
-    monkeypatch.setattr("issues.following.SITE_PAUSE_S", 0)
+    monkeypatch.setattr("issues.following.loop.SITE_PAUSE_S", 0)
     hint(integration, ticket.jira_issue_id)
     pass_time(-(ticket.due_at - timezone.now()))
     FollowedSite.objects.update(due_at=timezone.now())

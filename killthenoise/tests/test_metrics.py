@@ -189,7 +189,7 @@ def test_database_gives_followed_tickets_and_how_late_their_reading_is() -> None
 
 @pytest.mark.django_db
 def test_many_tickets_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("issues.ticket_metrics.COUNTED", 1)
+    monkeypatch.setattr("issues.following.metrics.COUNTED", 1)
     TicketFactory.create_batch(5)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

@@ -19,7 +19,7 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import DeliveryFactory, IntegrationFactory
-from issues.group_filters import GroupListSerializer
+from issues.groups.filters import GroupListSerializer
 from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
 from issues.tests.factories import (
     GroupFactory,

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from issues.group_statistics import find_wrong, repair
+from issues.groups.statistics import find_wrong, repair
 
 
 class Command(BaseCommand):

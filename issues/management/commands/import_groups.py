@@ -16,7 +16,12 @@ from django.db import reset_queries
 from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
-from issues.group_import import GroupData, ImportOutcome, ImportResult, import_groups
+from issues.groups.importing import (
+    GroupData,
+    ImportOutcome,
+    ImportResult,
+    import_groups,
+)
 from issues.serializers import ImportGroupSerializer
 from killthenoise import missing_tables
 from killthenoise.api.errors import framework_error_response

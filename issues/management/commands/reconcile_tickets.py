@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from issues.following import follow_due, follow_tickets
+from issues.following.loop import follow_due, follow_tickets
 from issues.recovery import recover_due
 from issues.sweep import sweep_due, sweep_since
 from issues.ticket_events import deliver_webhooks

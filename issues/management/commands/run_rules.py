@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from integrations.models import Integration
 from issues.models import RuleRun
-from issues.rules import RulePlan, plan_rules, run_due_rules
+from issues.rules.evaluation import RulePlan, plan_rules, run_due_rules
 
 MAX_LISTED = 20
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from issues import report_list_sql
+from issues.groups import report_list_sql
 from issues.models import Report
 from issues.serializers import ReportSerializer
 from killthenoise.api.fields import must_be

@@ -1,6 +1,6 @@
 """A page of groups in one statement, on PostgreSQL.
 
-On SQLite, `group_pages` reads the same with the ORM. test_group_list_sql.py compares
+On SQLite, `pages` reads the same with the ORM. test_group_list_sql.py compares
 both.
 """
 
@@ -9,10 +9,13 @@ from uuid import UUID
 
 from django.db import connection
 
-from issues import group_search
-from issues.group_filters import Filters, Place
-from issues.group_search import TEXT, is_bounded, to_pattern
+from issues.groups import search
+from issues.groups.filters import Filters, Place
+from issues.groups.search import TEXT, is_bounded, to_pattern
 
+# Migration 0013 creates issues_jira_tickets, which returns the tickets of a group.
+# PostgreSQL plans a function once in each connection. Planning it as a part of PAGE
+# takes a third of the time of a page.
 PAGE = """
 SELECT page.id, place, (SELECT row_to_json(shown)::text FROM (SELECT
   page.id, tenant_id, title, summary, severity, status, type, ai_type_confidence,
@@ -39,31 +42,6 @@ def show_time(column: str) -> str:
     return f"replace({text}, '.000000Z', 'Z')"
 
 
-# A function, because PostgreSQL plans it once in each connection. Planning it as a part
-# of PAGE takes a third of the time of a page.
-JIRA_TICKETS = f"""
-CREATE FUNCTION issues_jira_tickets(uuid) RETURNS json LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN (SELECT coalesce(json_agg(json_build_object(
-      'key', coalesce(ticket.key, report.external_id),
-      'url', coalesce(ticket.url, report.url),
-      'title', coalesce(ticket.title, report.title),
-      'status', nullif(ticket.status, ''),
-      'status_category', coalesce(ticket.status_category, ''),
-      'assignee', nullif(ticket.assignee, ''),
-      'checked_at', {show_time("ticket.checked_at")},
-      'gone', ticket.gone_at IS NOT NULL,
-      'recurred', ticket.done_at IS NOT NULL AND EXISTS (
-        SELECT FROM "issues_report" other WHERE other.group_id = $1
-        AND CASE WHEN other.source = 'jira' THEN 0 ELSE 1 END = 1
-        AND other.created_at > ticket.done_at)
-    ) ORDER BY report.created_at DESC), '[]')
-    FROM "issues_report" report
-    LEFT JOIN "issues_ticket" ticket ON ticket.id = report.ticket_id
-    WHERE report.group_id = $1
-      AND CASE WHEN report.source = 'jira' THEN 0 ELSE 1 END = 0);
-END $$
-"""  # noqa: S608
 WITH_SOURCE = """
   JOIN "issues_groupsource" group_source ON group_source.group_id = issue_group.id
 """
@@ -156,5 +134,5 @@ def _get_params(
     if after:
         params |= {"value": after.value, "pk": after.pk}
     if q := filters.get("q"):
-        params |= {"q": to_pattern(q), "key": q, "recent": group_search.RECENT}
+        params |= {"q": to_pattern(q), "key": q, "recent": search.RECENT}
     return params

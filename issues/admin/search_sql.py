@@ -30,7 +30,7 @@ COLUMNS = {
     ],
 }
 DOCUMENTS = {GROUPS: f"({_WORDS})", REQUESTS: f"({_WORDS} || {_IDS})"}
-"""The expression of each table's index, of its columns."""
+"""The expression of each table's index, of its columns. Migration 0014 creates them."""
 MIN_PREFIX = 3
 """Characters of a word that also stands for the words that begin with it."""
 MAX_WORDS = 10
@@ -67,27 +67,6 @@ def query_id(identifier: str) -> str:
     """Return the query for rows that have this id, as it is."""
     escaped = identifier[:MAX_LEXEME].replace("\\", r"\\").replace("'", "''")
     return f"'{escaped}'"
-
-
-def create_indexes(apps: Any, schema_editor: Any) -> None:
-    """Create the indexes; the migration runs this."""
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    for table, document in DOCUMENTS.items():
-        schema_editor.execute(
-            f"CREATE INDEX {table.removeprefix('issues_')}_search ON {table} "
-            f"USING gin ({document.format(*COLUMNS[table])}) "
-            "WITH (gin_pending_list_limit = 256)",
-            params=None,
-        )
-
-
-def drop_indexes(apps: Any, schema_editor: Any) -> None:
-    """Drop the indexes; reversing the migration runs this."""
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    for table in DOCUMENTS:
-        schema_editor.execute(f"DROP INDEX {table.removeprefix('issues_')}_search")
 
 
 def is_usable() -> bool:

@@ -15,8 +15,8 @@ from integrations.routes import AskedTarget, choose_target
 from integrations.serializers import ProjectAndTypeSerializer
 from integrations.services import get_active_jira
 from integrations.target_checks import check_target
-from issues.descriptions import fill_template
 from issues.errors import GroupNotFound
+from issues.groups.descriptions import fill_template
 from issues.models import MAX_TITLE, AIIssueGroup
 from issues.openapi import GROUP, SAME_GROUP, TAG
 from issues.routing import read_facts, require_project

@@ -19,8 +19,8 @@ from django.db.models.functions import Now
 
 from integrations.jira.bulk_fetch import IssueState
 from integrations.outgoing_webhooks.outbox import NewEvent
-from issues.follow_schedule import CONFIRM_AFTER, get_interval
-from issues.followed_events import find_events, queue_for_groups
+from issues.following.events import find_events, queue_for_groups
+from issues.following.schedule import CONFIRM_AFTER, get_interval
 from issues.locking import atomically, lock_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 

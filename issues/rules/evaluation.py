@@ -27,16 +27,16 @@ from integrations.jira.errors import (
 from integrations.models import Integration
 from integrations.pacing import get_wait, lock_pace, reserve_send
 from integrations.services import get_active_jira
-from issues.drafts import draft_ticket
 from issues.errors import (
     GroupNotFound,
     IdempotencyKeyReused,
     TicketExists,
     TicketInProgress,
 )
+from issues.groups.drafts import draft_ticket
 from issues.internal_keys import internal_key
 from issues.models import AIIssueGroup, RuleRun
-from issues.rule_matching import (
+from issues.rules.matching import (
     Match,
     Rule,
     count_left,

@@ -10,10 +10,10 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from rest_framework.renderers import JSONRenderer
 
-from issues import group_list_sql, group_search
-from issues.group_conditions import derive_condition
-from issues.group_filters import Filters, Place
-from issues.group_search import is_bounded
+from issues.groups import list_sql, search
+from issues.groups.conditions import derive_condition
+from issues.groups.filters import Filters, Place
+from issues.groups.search import is_bounded
 from issues.models import AIIssueGroup, Report
 from issues.models.groups import SEVERITY
 from issues.serializers import GroupSerializer, describe_ticket
@@ -35,7 +35,7 @@ def read_page(
     reads the pages; of course a group that moves in the ordering may be met again.
     """
     is_postgresql = connection.vendor == "postgresql"
-    read = group_list_sql.read_groups if is_postgresql else read_usually
+    read = list_sql.read_groups if is_postgresql else read_usually
     found = read(
         tenant_id, limit=limit + 1, ordering=ordering, filters=filters, after=after
     )
@@ -49,7 +49,7 @@ def read_page(
 def read_usually(
     tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
 ) -> list[tuple[Place, str]]:
-    """Return what group_list_sql.read_groups does, with the ORM."""
+    """Return what list_sql.read_groups does, with the ORM."""
     groups: Any = filter_groups(AIIssueGroup.objects.for_tenant(tenant_id), filters)
     groups = groups.annotate(place=_PLACES[ordering.removeprefix("-")])
     sign = "lt" if ordering.startswith("-") else "gt"
@@ -78,9 +78,7 @@ def filter_groups(
 ) -> QuerySet[AIIssueGroup]:
     """Return the groups that meet all filters."""
     if is_bounded(filters.get("q")):
-        recent = groups.order_by("-updated_at", "-pk").values("pk")[
-            : group_search.RECENT
-        ]
+        recent = groups.order_by("-updated_at", "-pk").values("pk")[: search.RECENT]
         groups = groups.filter(pk__in=recent)
     for name, value in filters.items():
         groups = groups.filter(derive_condition(name, value))

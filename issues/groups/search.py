@@ -18,14 +18,7 @@ TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 """Letters or digits, or the end or the start of a word, by which the index finds."""
 SPECIAL = re.compile(r"[\\%_]")
 INDEX = "aiissuegroup_text"
-CREATE_INDEX = f"""
-CREATE INDEX {INDEX} ON issues_aiissuegroup USING gin ({TEXT} gin_trgm_ops)
-"""
-IS_AVAILABLE = """
-SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') OR EXISTS (
-  SELECT FROM pg_available_extension_versions WHERE name = 'pg_trgm' AND trusted
-    AND has_database_privilege(current_database(), 'CREATE'))
-"""
+"""Migration 0013 creates it if it can."""
 
 
 @cache

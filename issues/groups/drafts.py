@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from issues.descriptions import generate_description
+from issues.groups.descriptions import generate_description
 from issues.models import MAX_TITLE, AIIssueGroup
 from killthenoise.api.text import clean_title
 

@@ -13,8 +13,14 @@ from rest_framework.views import APIView
 
 from integrations.accounts import request_deadline
 from issues.errors import IdempotencyKeyReused, JobNotFound
-from issues.job_workers import run_job
-from issues.jobs import MAX_ITEMS, JobItemSerializer, get_job, read_progress, start_job
+from issues.jobs.services import (
+    MAX_ITEMS,
+    JobItemSerializer,
+    get_job,
+    read_progress,
+    start_job,
+)
+from issues.jobs.workers import run_job
 from issues.openapi import IDEMPOTENCY_KEY, TAG
 from killthenoise.api.envelope import accepted, success
 from killthenoise.api.fields import ShortListField

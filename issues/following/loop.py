@@ -3,7 +3,7 @@
 A tenant's tickets on a site are read with the tenant's account there, 100 in a request.
 Each site has a row that says when it may be asked next. Whoever reads it reserves it by
 postponing that, so many loops share the work, and a slow or failing site delays no
-other. `follow_schedule` says when a ticket is due.
+other. `schedule` says when a ticket is due.
 """
 
 import logging
@@ -24,7 +24,14 @@ from integrations.jira.bulk_fetch import MAX_IDS
 from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.models import Integration
 from integrations.services import can_browse, fetch_tickets, get_jira_account
-from issues.follow_schedule import (
+from issues.following.changes import (
+    postpone,
+    record_found,
+    record_missing,
+    rename_reports,
+)
+from issues.following.events import queue_recurrences
+from issues.following.schedule import (
     CONFIRM_AFTER,
     SITE_PAUSE_S,
     TOGETHER,
@@ -32,16 +39,9 @@ from issues.follow_schedule import (
     get_interval,
     get_retry,
 )
-from issues.followed_events import queue_recurrences
-from issues.followed_tickets import drop_unlinked, follow_new_tickets
+from issues.following.tickets import drop_unlinked, follow_new_tickets
 from issues.models import FollowedSite, Report, Ticket
 from issues.sites import for_each_site
-from issues.ticket_changes import (
-    postpone,
-    record_found,
-    record_missing,
-    rename_reports,
-)
 from killthenoise.background import stopping
 
 TICK_S = 0.25

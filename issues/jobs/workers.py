@@ -24,8 +24,8 @@ from django.utils import timezone
 from integrations.jira.errors import JiraRateLimited
 from integrations.models import Integration
 from integrations.pacing import get_wait, lock_pace, reserve_send
-from issues.drafts import draft_ticket
 from issues.errors import GroupNotFound
+from issues.groups.drafts import draft_ticket
 from issues.internal_keys import internal_key
 from issues.locking import atomically
 from issues.models import AIIssueGroup, JobItem, TicketJob

@@ -1,7 +1,7 @@
 """The conditions of the filters of groups, for querysets.
 
 `derive_condition` reads reports and tickets, on any database. `stored_condition` reads
-what triggers on PostgreSQL have stored of them; group_list_sql does so in its SQL.
+what triggers on PostgreSQL have stored of them; list_sql does so in its SQL.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from issues.group_filters import GONE
+from issues.groups.filters import GONE
 from issues.models import GroupSource, Report
 
 _REPORTS = Report.objects.filter(group=OuterRef("pk"))

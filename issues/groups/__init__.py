@@ -1,0 +1,1 @@
+"""The list of groups and their reports, the import, and what a group's ticket says."""

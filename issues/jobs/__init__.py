@@ -1,0 +1,1 @@
+"""Many tickets in one request."""
