@@ -40,8 +40,11 @@ from killthenoise.errors import ServiceError
 
 MAX_AT_ONCE = 8
 """Items of a site that are sent at the same time."""
-MAX_ATTEMPTS = 5
-"""Attempts at an item, without those for which Jira or we were too busy."""
+MAX_ATTEMPTS = 20
+"""Attempts at an item, without those for which Jira or we were too busy.
+
+They take eight minutes: longer than an outcome may stay unknown.
+"""
 MAX_AGE = timedelta(days=1)
 """How long an item of a job is tried again because of a busy Jira."""
 MAX_PAUSE_S = 30
