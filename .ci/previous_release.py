@@ -1,11 +1,8 @@
-"""Runs tests of the previous release on the database of this one.
+"""Runs tests of an earlier release on the database of this one.
 
-During an upgrade, servers of the previous release run after this one's migrations.
+During an upgrade, its servers run after this one's migrations.
 
-python .ci/previous_release.py [REVISION]
-
-Without REVISION, the previous release is the latest tag, or, without a tag, the commit
-before the latest change of the migrations.
+python .ci/previous_release.py REVISION
 """
 
 import os
@@ -37,24 +34,6 @@ NAME = "test_postgres"
 """How Django names the database of tests."""
 
 
-def find_previous_release() -> str:
-    """Return the latest tag, or the commit before the last change of migrations."""
-    tag = read_git("describe", "--tags", "--abbrev=0")
-    changed = ["log", "-1", "--first-parent", "--format=%H", "--", "*/migrations/*.py"]
-    return tag or f"{read_git(*changed)}^"
-
-
-def read_git(*arguments: str) -> str:
-    """Return what git prints, "" if it fails."""
-    completed = subprocess.run(  # noqa: S603 # nosec B603
-        ["git", "-C", str(ROOT), *arguments],  # noqa: S607 # nosec B607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return completed.stdout.strip()
-
-
 def migrate(postgres: Postgres) -> None:
     """Create the database of tests with this release's migrations."""
     with closing(psycopg2.connect(postgres.url)) as connection:
@@ -68,7 +47,7 @@ def migrate(postgres: Postgres) -> None:
 
 def main() -> int:
     """Return the exit status of the tests."""
-    revision = sys.argv[1] if sys.argv[1:] else find_previous_release()
+    [revision] = sys.argv[1:]
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)

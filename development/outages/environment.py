@@ -197,7 +197,9 @@ class Environment:
         """Start nginx in front of the servers, and return its URL."""
         folder, port = self.folder / "nginx", free_port(0)
         folder.mkdir()
-        servers = " ".join(f"server {url.removeprefix('http://')};" for url in urls)
+        servers = " ".join(
+            f"server {url.removeprefix('http://')} max_fails=0;" for url in urls
+        )
         file = folder / "nginx.conf"
         file.write_text(NGINX.format(folder=folder, servers=servers, port=port))
         program = shutil.which("nginx") or "/usr/sbin/nginx"

@@ -56,6 +56,8 @@ def find_late() -> frozenset[str]:
             age = rows.order_by().aggregate(age=Now() - Min(since))["age"]
             if age and age.total_seconds() > LATE_S:
                 late.add(name)
+        if RemoteLink.objects.filter(title="", attempts__gt=0).exists():
+            late.add("remote links")  # it failed; the next attempt comes in minutes
     except AnyDatabaseError:
         connection.close()
         return frozenset([NO_DATABASE])
