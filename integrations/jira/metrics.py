@@ -2,6 +2,8 @@
 
 from prometheus_client import Histogram
 
+OF_ISSUES = {"bulkfetch", "comment", "createmeta", "remotelink", "transitions"}
+"""Resources under `issue`, which is otherwise a ticket that is created or read."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 
 _requests = Histogram(
@@ -17,6 +19,7 @@ def observe(method: str, path: str, status: int, seconds: float) -> None:
 
     Of the status the first digit counts: the number of metrics stays small.
     """
-    parts = path.partition("?")[0].split("/")
-    resource = parts[4] if len(parts) > 4 else "other"
+    resource, *more = path.partition("?")[0].split("/")[4:] or ["other"]
+    if resource == "issue":
+        resource = next((name for name in more if name in OF_ISSUES), resource)
     _requests.labels(method, resource, f"{status // 100}xx").observe(seconds)
