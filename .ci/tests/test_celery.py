@@ -344,7 +344,8 @@ def test_web_shows_the_depth_of_the_queue_and_the_worker_its_requests_to_jira(
     queue = Queue(running, tmp_path, METRICS_BIND=metrics)
     queue.start_worker("celery")
     queue.send("recover_due", "celery")
-    wait_until(is_created, queue)
+    log = queue.processes.log_path
+    wait_until(lambda: "recover_due: 1 created" in log.read_text(), queue)
 
     text = requests.get(f"http://{metrics}/metrics", timeout=10).text
 
