@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import cycle
 from typing import TypeVar
 from uuid import UUID
@@ -80,13 +81,13 @@ class Clients:
         lock = threading.Lock()
 
         def run() -> None:
-            connection = Connection(self.url, self.seen)
-            while not self._ended.wait(self._random.uniform(0.5, 1.5) * every_s):
-                with lock:
-                    one = next(source, None)
-                if one is None:
-                    break
-                work(connection, one)
+            with closing(Connection(self.url, self.seen)) as connection:
+                while not self._ended.wait(self._random.uniform(0.5, 1.5) * every_s):
+                    with lock:
+                        one = next(source, None)
+                    if one is None:
+                        break
+                    work(connection, one)
 
         for _ in range(number):
             self._threads.append(thread := threading.Thread(target=run, daemon=True))
@@ -95,15 +96,17 @@ class Clients:
     def _create(self, connection: Connection, group: AIIssueGroup) -> None:
         """Create the group's ticket with one click or two."""
         self.asked.add(group.pk)
-        second = threading.Thread(
-            target=lambda: self._click(Connection(self.url, self.seen), group)
-        )
+        second = threading.Thread(target=self._click_again, args=[group])
         is_double = self._random.random() < DOUBLE_CLICKS
         if is_double:
             second.start()
         self._click(connection, group)
         if is_double:
             second.join()
+
+    def _click_again(self, group: AIIssueGroup) -> None:
+        with closing(Connection(self.url, self.seen)) as connection:
+            self._click(connection, group)
 
     def _click(self, connection: Connection, group: AIIssueGroup) -> None:
         path = f"/api/issues/ai/{group.pk}/create-jira-ticket"

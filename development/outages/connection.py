@@ -38,6 +38,10 @@ class Connection:
         self._http = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
         self._seen = seen
 
+    def close(self) -> None:
+        """Close it; the next request opens it again."""
+        self._http.close()
+
     def send(
         self, kind: str, tenant_id: UUID, method: str, path: str, body: Any = None
     ) -> tuple[Body | None, float]:
@@ -50,7 +54,7 @@ class Connection:
         except ValueError:
             outcome += " no JSON"
         except (OSError, http.client.HTTPException) as exc:
-            self._http.close()
+            self.close()
             outcome = type(exc).__name__
         now = time.monotonic()
         outcome = f"{outcome} {content.get('code', '')}".strip()
