@@ -23,11 +23,19 @@ class Postgres:
         self._backups = folder / "backups"
         self._backups.mkdir()
         self._let_postgres_write(self._backups)
-        running.callback(self._control, "-m", "immediate", "stop")
+        running.callback(self.stop)
 
     def restart(self) -> None:
         """Restart it as after a crash."""
         self._control("-m", "immediate", "restart")
+
+    def stop(self) -> None:
+        """Stop it as in a crash."""
+        self._control("-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start it again."""
+        self._control("restart")
 
     def back_up(self, name: str) -> Path:
         """Return the folder of a backup that is taken while PostgreSQL runs."""
@@ -39,14 +47,14 @@ class Postgres:
     def restore(self, backup: Path) -> None:
         """Stop PostgreSQL, put the backup in the place of its data, and start it."""
         data = self._server.pgdata
-        self._control("-m", "immediate", "stop")
+        self.stop()
         lost = data.rename(self._backups / f"before-{backup.name}")
         backup.rename(data)
         # A restart takes its options from this file, which a backup does not have.
         (lost / "postmaster.opts").rename(data / "postmaster.opts")
         for lock in data.glob(".s.PGSQL.*"):  # of the socket, which may be in `data`
             lock.unlink()
-        self._control("restart")
+        self.start()
         shutil.rmtree(lost)
 
     def _control(self, *arguments: str) -> None:

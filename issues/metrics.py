@@ -34,6 +34,7 @@ class OpenWork(Collector):
         found: list[Metric] = []
         try:
             found = [*_requests(), *_remote_links(), _sweeps(), *_job_items()]
+            found.append(_unannounced())
             found += [*ticket_metrics(), *webhook_metrics()]
         except AnyDatabaseError:
             up.add_metric([], 0)
@@ -106,6 +107,17 @@ def _job_items() -> Iterable[Metric]:
         "killthenoise_oldest_job_item_seconds",
         "How long the most overdue item has waited.",
         value=max(_seconds(seen["age"]), 0),
+    )
+
+
+def _unannounced() -> Metric:
+    """Return for how long webhooks have not been queued for a ticket."""
+    waiting = TicketRequest.objects.unannounced().order_by()
+    seen = waiting.aggregate(age=Now() - Min("finished_at"))
+    return GaugeMetricFamily(
+        "killthenoise_oldest_unannounced_ticket_seconds",
+        "Age of the oldest ticket for which no webhooks were queued yet.",
+        value=_seconds(seen["age"]),
     )
 
 

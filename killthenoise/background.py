@@ -98,8 +98,9 @@ def do(work: Work) -> None:
     token = _doing.set(work.name)
     try:
         counts = work.function()
-        level = logging.INFO if counts else logging.DEBUG
-        logger.log(level, "%s: %s", work.name, in_words(counts or Counter()) or "ok")
+        done = in_words(counts or Counter())
+        level = logging.INFO if done else logging.DEBUG
+        logger.log(level, "%s: %s", work.name, done or "ok")
     except AnyDatabaseError as exc:
         missing = missing_tables.are_tables_missing(exc)
         reason = missing_tables.MESSAGE if missing else exc

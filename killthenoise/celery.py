@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+)
 from django.conf import settings
 
 if TYPE_CHECKING:
@@ -38,7 +43,6 @@ app.conf.update(
     task_time_limit=LIMIT_S,
     task_ignore_result=True,
     worker_prefetch_multiplier=1,
-    worker_hijack_root_logger=False,
     timezone="UTC",
 )
 app.autodiscover_tasks()
@@ -62,6 +66,11 @@ def _make_task(work: "Work") -> Any:
         do(work)
 
     return repeat
+
+
+@setup_logging.connect
+def keep_logging(**kwargs: Any) -> None:
+    """Log as LOG_LEVEL and LOG_FORMAT say: with a receiver, Celery changes nothing."""
 
 
 @worker_init.connect

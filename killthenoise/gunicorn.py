@@ -34,6 +34,8 @@ metrics_bind = env.str("METRICS_BIND", "")
 metrics_folder = use_files() if metrics_bind else ""
 if env.str("LOG_FORMAT", "text" if debug else "json") == "json":
     logger_class = "killthenoise.gunicorn_logger.JsonLogger"
+# Nobody uses gunicornc. Its socket is in the home directory, which may be read-only.
+control_socket_disable = True
 # A request must not set SCRIPT_NAME or PATH_INFO: Django would serve another path than
 # the one that a router has checked.
 forwarder_headers = ""

@@ -475,6 +475,8 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"level": "ERROR"},  # `access` logs the requests
+        # Below this, it logs each message, which are several a second.
+        "celery": {"level": "WARNING"},
         "audit": {"level": "INFO"},  # whatever LOG_LEVEL is
         # At lower levels, it logs addresses of webhooks, which may contain tokens.
         "urllib3": {"level": "ERROR"},

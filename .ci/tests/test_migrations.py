@@ -15,7 +15,11 @@ NOT_WHILE_RUNNING = [
     "0004_identify_tickets",
     "0011_remote_link_of_a_group",
 ]
-"""Older than version 1.0: docs/CHANGELOG.md says to stop the servers before it."""
+"""Older than version 1.0: docs/CHANGELOG.md says to stop the servers before it.
+
+The last of them gives a table's name to a new table. No later change can serve both the
+servers before it and those after it.
+"""
 
 
 @pytest.mark.django_db

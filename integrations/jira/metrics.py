@@ -2,6 +2,8 @@
 
 from prometheus_client import Histogram
 
+OF_ISSUES = {"bulkfetch", "comment", "createmeta", "remotelink", "transitions"}
+"""Resources under `issue`, which is otherwise a ticket that is created or read."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 
 _requests = Histogram(
@@ -18,6 +20,7 @@ def observe(method: str, path: str, status: int, seconds: float) -> None:
     Its resource is what follows `/rest/api/3/`, such as `issue`. Only the first digit
     of the status is kept, so the number of metrics stays small.
     """
-    parts = path.partition("?")[0].split("/")
-    resource = parts[4] if len(parts) > 4 else "other"
+    resource, *more = path.partition("?")[0].split("/")[4:] or ["other"]
+    if resource == "issue":
+        resource = next((name for name in more if name in OF_ISSUES), resource)
     _requests.labels(method, resource, f"{status // 100}xx").observe(seconds)

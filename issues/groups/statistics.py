@@ -1,10 +1,10 @@
 """Compares the stored statistics of groups with the right ones, and repairs them.
 
-Migrations 0013 and 0021 create the database objects that this module uses. `issues_groupcounts`
-is a view with the right values, derived from reports and tickets. `issues_count_groups`
-copies them to the models GroupStatistics and GroupSource. Triggers call it, so every
-write of a group, a report or a ticket updates the statistics. The command
-`check_group_statistics` uses this module.
+Migrations 0013 and 0021 create the database objects that this module uses.
+`issues_groupcounts` is a view with the right values, derived from reports and tickets.
+`issues_count_groups` copies them to the models GroupStatistics and GroupSource.
+Triggers call it, so every write of a group, a report or a ticket updates the
+statistics. The command `check_group_statistics` uses this module.
 
 PostgreSQL only. On SQLite the list derives everything.
 """

@@ -40,8 +40,11 @@ from killthenoise.errors import ServiceError
 
 MAX_AT_ONCE = 8
 """The most items that are sent to a site at the same time."""
-MAX_ATTEMPTS = 5
-"""The most attempts at an item, not counting those when Jira or we were too busy."""
+MAX_ATTEMPTS = 20
+"""The most attempts at an item, not counting those when Jira or we were too busy.
+
+They take eight minutes: longer than an outcome may stay unknown.
+"""
 MAX_AGE = timedelta(days=1)
 """How long an item is retried while Jira is busy."""
 MAX_PAUSE_S = 30

@@ -3,15 +3,17 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from issues.jobs import workers
 from issues.jobs.services import start_job
-from issues.jobs.workers import _work, run_due_jobs
+from issues.jobs.workers import MAX_PAUSE_S, _work, run_due_jobs
 from issues.models import AIIssueGroup, JobItem
 from issues.recovery import recover_due
 from issues.tests.api import Api
+from issues.tests.recovery_helpers import CREATE
 from issues.tests.test_bulk import ask, caller_of, post
 
 
@@ -40,6 +42,27 @@ def test_result_does_not_name_the_ticket_of_an_earlier_try(
 
     assert again["code"] == "jira_permission_denied"
     assert "ticket_key" not in again
+
+
+def test_item_outlasts_an_outage_of_jira(
+    group: AIIssueGroup, integration: Integration, jira: Sandbox, settings: Settings
+) -> None:
+    settings.RECONCILE_HORIZON_S = 0
+    jira.inject("server_error", status=503, times=15, method="POST", path=CREATE)
+    start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
+
+    run_due_jobs()
+
+    item = JobItem.objects.get()
+    assert (item.ok, item.ticket_key, item.attempts) == (True, "SCRUM-1", 16)
+
+
+def test_pauses_of_an_item_last_longer_than_an_outcome_is_unknown(
+    settings: Settings,
+) -> None:
+    pauses = [min(2**n, MAX_PAUSE_S) for n in range(1, workers.MAX_ATTEMPTS)]
+
+    assert sum(pauses) > 2 * settings.RECONCILE_HORIZON_S
 
 
 def test_ticket_of_a_late_worker_is_the_result_even_after_an_error(

@@ -8,6 +8,7 @@ needs psycopg 3.
 
 import os
 import select
+import time
 from collections import deque
 from contextlib import suppress
 from functools import cache
@@ -21,6 +22,9 @@ from psycopg2 import extensions
 
 WAIT_S = 10
 """Seconds that a thread waits for a connection."""
+RESTART_S = 5
+"""Seconds from the first failure for which threads wait for a database that fails."""
+RETRY_S = 0.1
 
 
 class Pool:
@@ -32,6 +36,7 @@ class Pool:
     """
 
     def __init__(self, size: int) -> None:
+        self._failing_since: float | None = None
         self._free: SimpleQueue[None] = SimpleQueue()
         self._idle: deque[Any] = deque()
         for _ in range(size):
@@ -53,6 +58,21 @@ class Pool:
         if connection is not None:
             self._idle.append(connection)
         self._free.put(None)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last use of a connection failed."""
+        return self._failing_since is not None
+
+    def note_failure(self) -> bool:
+        """Note that the database failed; return whether it may be restarting."""
+        now = time.monotonic()
+        since = self._failing_since = self._failing_since or now
+        return now < since + RESTART_S
+
+    def note_success(self) -> None:
+        """Note that the database works."""
+        self._failing_since = None
 
     def close_idle(self) -> None:
         """Close the idle connections."""
@@ -93,14 +113,34 @@ class DatabaseWrapper(base.DatabaseWrapper):
         pool = self._get_pool()
         connection = pool.borrow()
         try:
-            if connection is None or not is_open(connection):
-                factory = {"connection_factory": Connection}
-                connection = super().get_new_connection(conn_params | factory)
+            connection = self._open(pool, connection, conn_params)
         except BaseException:
             pool.give_back()
             raise
         self._borrowed_from = pool
         return connection
+
+    def _open(self, pool: Pool, connection: Any, conn_params: dict[str, Any]) -> Any:
+        """Return the connection, or a new one. Wait for a database that restarts.
+
+        That is safe, because nothing was sent yet. Behind PgBouncer a connection looks
+        open that fails when it is used, so after a failure it is used once here.
+        """
+        while True:
+            try:
+                if connection is None or not is_open(connection):
+                    factory = {"connection_factory": Connection}
+                    connection = super().get_new_connection(conn_params | factory)
+                if pool.is_failing:
+                    use(connection)
+                    pool.note_success()
+            except (self.Database.OperationalError, self.Database.InterfaceError):
+                connection = None
+                if not pool.note_failure():
+                    raise
+                time.sleep(RETRY_S)
+            else:
+                return connection
 
     def _close(self) -> None:
         """Return the connection to the pool; close it after an error."""
@@ -109,6 +149,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         self._borrowed_from = None
         if self.in_atomic_block or not is_reusable(connection):
+            if connection.closed:
+                pool.note_failure()
             with suppress(self.Database.Error):
                 connection.close()
             connection = None
@@ -138,6 +180,13 @@ def is_open(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return not poll.poll(0)
+
+
+def use(connection: Any) -> None:
+    """Send a statement, in a transaction that changes nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    connection.rollback()
 
 
 def is_reusable(connection: Any) -> bool:

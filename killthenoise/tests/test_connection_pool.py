@@ -4,9 +4,12 @@ import gc
 import queue
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Semaphore, Thread
+from contextlib import ExitStack, closing
+from pathlib import Path
+from threading import Barrier, Event, Semaphore, Thread, Timer
 from typing import Any, cast
 from uuid import uuid4
 
@@ -16,6 +19,7 @@ from django.db import OperationalError, connection, transaction
 from django.test import Client
 from pytest_django import Settings
 
+from development.postgres import Postgres
 from killthenoise.api.database import release_connection
 from killthenoise.postgresql import base
 
@@ -107,12 +111,95 @@ def test_destructor_may_run_while_its_thread_borrows_a_connection() -> None:
 def test_connection_that_the_server_closed_is_replaced() -> None:
     pid = query()
     connection.close()
-    other = psycopg2.connect(**connection.get_connection_params())
-    with other, other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-    other.close()
+    terminate({pid})
 
     assert query() != pid
+
+
+def terminate(pids: set[int]) -> None:
+    """End connections as PostgreSQL does when it stops."""
+    other = psycopg2.connect(**connection.get_connection_params())
+    with closing(other), other.cursor() as cursor:
+        for pid in pids:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+def test_connections_are_proved_after_one_was_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind PgBouncer, those to a PostgreSQL that restarted look open."""
+    monkeypatch.setattr(base, "is_open", lambda connection: True)
+    terminate(fill_pool())
+    with pytest.raises(OperationalError):
+        query()
+    connection.close()
+
+    assert query()
+
+
+def fill_pool() -> set[int]:
+    """Open the two connections of the pool, and return their processes."""
+    both = Barrier(2)
+
+    def work() -> Any:
+        pid = query()
+        both.wait(10)
+        release_connection()
+        return pid
+
+    with ThreadPoolExecutor(2) as threads:
+        return {future.result() for future in [threads.submit(work) for _ in range(2)]}
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """A PostgreSQL of its own, to stop."""
+    with ExitStack() as running:
+        yield Postgres(running, tmp_path)
+
+
+@pytest.fixture
+def wrapper(postgres: Postgres) -> Iterator[base.DatabaseWrapper]:
+    """A thread's connection to it."""
+    database = {"NAME": "postgres", "HOST": postgres.url.partition("host=")[2]}
+    settings = {**connection.settings_dict, **database, "USER": "postgres"}
+    wrapper = base.DatabaseWrapper(settings, "other")
+    yield wrapper
+    wrapper.close()
+    wrapper.close_pool()
+
+
+def test_restart_is_waited_for(
+    postgres: Postgres, wrapper: base.DatabaseWrapper
+) -> None:
+    wrapper.ensure_connection()
+    wrapper.close()
+    postgres.stop()
+    starting = Timer(0.3, postgres.start)
+    starting.start()
+
+    wrapper.ensure_connection()
+
+    starting.join()
+
+
+def test_only_the_first_seconds_of_an_outage_are_waited_for(
+    postgres: Postgres, wrapper: base.DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "RESTART_S", 0.5)
+    postgres.stop()
+    seconds = []
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(OperationalError):
+            wrapper.ensure_connection()
+        seconds.append(time.monotonic() - began)
+
+    assert seconds[0] >= 0.5
+    assert seconds[1] < 0.4
+
+    postgres.start()
+    wrapper.ensure_connection()
 
 
 def test_connection_with_a_failed_transaction_is_not_used_again() -> None:

@@ -177,6 +177,7 @@ def test_production_logs_json_only_and_each_request_once(
     django_db_setup: None, tmp_path: Path
 ) -> None:
     variables = {"DATABASE_URL": database_url(), "LOG_FORMAT": "json"}
+    variables |= {"HOME": "/proc", "XDG_RUNTIME_DIR": "/proc"}  # read-only
     with ExitStack() as running:
         processes = Processes(running, tmp_path, variables)
         url = f"http://127.0.0.1:{free_port(0)}"
@@ -185,5 +186,6 @@ def test_production_logs_json_only_and_each_request_once(
         requests.get(f"{url}/healthz", timeout=10)
     lines = [json.loads(line) for line in processes.log_path.read_text().splitlines()]
 
+    assert {line["level"] for line in lines} == {"INFO"}
     assert [line["path"] for line in lines if "path" in line] == ["/favicon.ico"]
     assert sum("Starting gunicorn" in line["message"] for line in lines) == 1

@@ -15,13 +15,14 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from prometheus_client import generate_latest
+from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from psutil import Process
 from pytest_django import Settings
 
 from development.processes import Processes, free_port
 from development.sandbox import Sandbox
+from integrations.jira.metrics import observe
 from integrations.models import Integration
 from integrations.tests.factories import DeliveryFactory, EndpointFactory
 from issues.models import RemoteLink
@@ -216,6 +217,16 @@ def test_database_gives_webhooks_that_wait_and_those_that_failed() -> None:
 
 
 @pytest.mark.django_db
+def test_database_gives_the_age_of_the_oldest_unannounced_ticket() -> None:
+    TicketRequestFactory.create(created=True, finished_at=hours_ago(2), announced=True)
+    TicketRequestFactory.create(created=True, finished_at=hours_ago(1))
+
+    seen = now()
+
+    assert 3600 <= seen["killthenoise_oldest_unannounced_ticket_seconds", ""] < 4000
+
+
+@pytest.mark.django_db
 def test_database_gives_the_items_of_jobs_that_wait() -> None:
     JobItemFactory.create(due_at=hours_ago(3))
     JobItemFactory.create(is_done=False, due_at=hours_ago(1))
@@ -275,3 +286,25 @@ def test_first_duplicate_is_a_rise() -> None:
     labels = "action=ticket.duplicate,outcome=ok"
 
     assert ("killthenoise_events_total", labels) in now()
+
+
+@pytest.mark.parametrize(
+    ("path", "resource"),
+    [
+        ("issue", "issue"),
+        ("issue/10001?fields=status", "issue"),
+        ("issue/10001/remotelink", "remotelink"),
+        ("issue/bulkfetch", "bulkfetch"),
+        ("issue/createmeta/TRANSITIONS/issuetypes", "createmeta"),
+        ("search/jql", "search"),
+        ("", ""),
+    ],
+)
+def test_requests_to_jira_are_counted_by_resource(path: str, resource: str) -> None:
+    labels = {"method": "POST", "resource": resource, "status": "5xx"}
+    name = "killthenoise_jira_request_seconds_count"
+    before = REGISTRY.get_sample_value(name, labels) or 0
+
+    observe("POST", f"/rest/api/3/{path}", 503, 0.1)
+
+    assert REGISTRY.get_sample_value(name, labels) == before + 1

@@ -1,5 +1,6 @@
 """Background work without a broker, and the list of it."""
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def test_work_that_fails_is_logged_and_the_next_round_follows(
     do(Work("broken", broken, every_s=1))
 
     assert "broken failed; the next round follows" in caplog.text
+
+
+@pytest.mark.django_db
+def test_work_that_found_nothing_to_do_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO"):
+        do(Work("idle", lambda: Counter(items=0), every_s=1))
+        do(Work("busy", lambda: Counter(items=2), every_s=1))
+
+    assert caplog.messages == ["busy: 2 items"]
 
 
 def test_one_process_does_all_work_until_it_is_told_to_stop(

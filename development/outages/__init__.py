@@ -1,0 +1,1 @@
+"""Runs the product as on several machines, and takes one part after the other away."""
