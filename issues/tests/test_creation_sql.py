@@ -144,6 +144,8 @@ def test_migration_of_a_column_does_not_break_open_connections(
         create(group)
     finally:
         send(f"ALTER TABLE {table} ALTER {column} TYPE {before}")
+        connection.close()
+        connection.close_pool()
 
 
 @pytest.mark.django_db(transaction=True)

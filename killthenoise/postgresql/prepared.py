@@ -46,10 +46,13 @@ def _prepare(sql: str) -> str:
     places = sql.count("%s")
     text = sql % tuple(f"${number + 1}" for number in range(places))
     name = f"killthenoise_{sha256(text.encode()).hexdigest()[:16]}"
-    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+    with (
+        connection.wrap_database_errors,
+        connection.connection.cursor() as cursor,
         # A time limit may have interrupted an earlier call.
-        with suppress(errors.DuplicatePreparedStatement):
-            cursor.execute(f"PREPARE {name} AS {text}")
+        suppress(errors.DuplicatePreparedStatement),
+    ):
+        cursor.execute(f"PREPARE {name} AS {text}")
     arguments = ", ".join(["%s"] * places)
     execute = f"EXECUTE {name}({arguments}) /* {text} */"
     return f"SET LOCAL enable_seqscan = off; {execute}"
