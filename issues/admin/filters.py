@@ -59,6 +59,10 @@ class IntegrationFilter(UUIDFilter):
     title = "integration ID"
     parameter_name = "integration"
 
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        found = require_uuid(value)
+        return queryset.filter(has_id(str(found)), integration=found)
+
 
 class GroupFilter(UUIDFilter):
     title = "group ID"

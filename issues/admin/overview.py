@@ -14,15 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import (
-    Aggregate,
-    Count,
-    Exists,
-    FloatField,
-    OuterRef,
-    Q,
-    QuerySet,
-)
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
@@ -40,11 +32,11 @@ MAX_DONE = 1000
 """Done tickets that are compared with the newest feedback of their group."""
 
 
-class Percentile(Aggregate):
-    """A percentile, on PostgreSQL. Two of one column share the sorting."""
-
-    template = "percentile_cont(%(share)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
+PERCENTILES = """
+SELECT start, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration)
+FROM ({times}) AS times (start, duration) GROUP BY GROUPING SETS ((start), ())
+"""
+"""By period, and with None as the period of the whole time. PostgreSQL only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,16 +137,13 @@ def _read_latencies(
     answered = settled.filter(state=State.CREATED, jira_status=201)
     if connection.vendor != "postgresql":
         return _compute_latencies(answered, truncate)
-    shares = {
-        "p50": Percentile("duration_ms", share=0.5),
-        "p95": Percentile("duration_ms", share=0.95),
-    }
-    by_period = answered.values_list(truncate).annotate(**shares).order_by()
-    whole = answered.aggregate(**shares)
-    return (
-        {start: (p50, p95) for start, p50, p95 in by_period},
-        (whole["p50"] or 0, whole["p95"] or 0),
-    )
+    times = answered.order_by().values_list(truncate, "duration_ms")
+    sql, parameters = times.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(PERCENTILES.format(times=sql), parameters)
+        found = {start: tuple(shares or (0, 0)) for start, shares in cursor}
+    whole = found.pop(None)
+    return found, whole
 
 
 def _compute_latencies(

@@ -96,7 +96,8 @@ def build_timeline(
     """Return what happened, in order, with the times between."""
     steps = [*_steps_of_row(row), *_steps_of_events(events)]
     if seen:
-        steps += [Step(*step) for step in seen.list_steps()]
+        knows_changes = any(event.action == Action.TICKET_STATUS for event in events)
+        steps += [Step(*step) for step in seen.list_steps(knows_changes)]
     steps.sort(key=lambda step: step.moment)
     before = [None, *steps]
     return [
@@ -136,7 +137,10 @@ def _describe_end(row: TicketRequest) -> tuple[str, str]:
 def _steps_of_events(events: Sequence[AuditEvent]) -> Iterator[Step]:
     """Leave out the creation itself: the row has more details."""
     for event in events:
-        if event.action != Action.TICKET_CREATE or event.outcome == event.REPLAYED:
+        if event.action == Action.TICKET_STATUS:
+            text = f"{event.detail['from'] or 'not read'} → {event.detail['to']}"
+            yield Step(event.created_at, "Status in Jira", text)
+        elif event.action != Action.TICKET_CREATE or event.outcome == event.REPLAYED:
             text = f"{event.outcome}, by {actor_name(event.actor)}"
             yield Step(event.created_at, event.get_action_display(), text)
 

@@ -35,10 +35,14 @@ class TicketNow:
     site: FollowedSite | None
     account_id: object
 
-    def list_steps(self) -> Iterator[Step]:
-        """Yield what is known of the ticket's way. Only its last change is kept."""
+    def list_steps(self, knows_changes: bool) -> Iterator[Step]:
+        """Yield what is known of the ticket's way.
+
+        Unless the changes of its status are known, yield the last change of anything.
+        """
         ticket, gone_at = self.ticket, self.ticket.gone_at
-        if ticket.checked_at and ticket.changed_at not in (ticket.done_at, gone_at):
+        is_told = knows_changes or ticket.changed_at in (ticket.done_at, gone_at)
+        if ticket.checked_at and not is_told:
             yield ticket.changed_at, "Status in Jira", ticket.status
         if ticket.done_at:
             yield ticket.done_at, "Done in Jira", ticket.status

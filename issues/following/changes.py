@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from integrations.services import IssueState, NewEvent
 from issues.following.events import find_events, queue_for_groups
+from issues.following.history import record_status_change
 from issues.following.schedule import get_confirmation, get_interval
 from issues.locking import atomically, lock_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
@@ -117,18 +118,19 @@ def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> N
     changes["due_at"] = Now() + get_interval(ticket, now)
     events = find_events(before, ticket)
     if events or "gone_at" in changes:
-        atomically(lambda: _record_with_events(ticket, changes, events))
+        atomically(lambda: _record_with_events(before, ticket, changes, events))
     else:
         Ticket.objects.filter(pk=ticket.pk).update(**changes)
 
 
 def _record_with_events(
-    ticket: Ticket, changes: dict[str, Any], events: list[NewEvent]
+    before: Ticket, ticket: Ticket, changes: dict[str, Any], events: list[NewEvent]
 ) -> None:
     if "gone_at" in changes:
         _record_gone_or_back(ticket, changes)
     else:
         Ticket.objects.filter(pk=ticket.pk).update(**changes)
+    record_status_change(before, ticket)
     if events:
         queue_for_groups(ticket, events)
 

@@ -35,6 +35,7 @@ class AuditEvent(models.Model):
         TICKET_SETTLE = "ticket.settle", "Settle a ticket request by hand"
         TICKET_RECOVER = "ticket.recover", "Look up a ticket request in Jira"
         TICKET_DUPLICATE = "ticket.duplicate", "Find a duplicate ticket"
+        TICKET_STATUS = "ticket.status", "Status of a ticket changed in Jira"
         JIRA_CONNECT = "jira.connect", "Connect Jira"
         JIRA_UPDATE = "jira.update", "Change a Jira integration"
         JIRA_DISCONNECT = "jira.disconnect", "Disconnect Jira"
