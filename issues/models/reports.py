@@ -158,7 +158,12 @@ class Report(models.Model):
             ),
             # The newest reports of all tenants, and the search for an id, in the admin.
             models.Index(fields=["-created_at", "-id"], name="report_newest"),
-            models.Index(fields=["external_id"], name="report_external_id"),
+            # Keys of tickets have an index above, so creations do not write this one.
+            models.Index(
+                fields=["external_id"],
+                condition=~Q(source="jira"),
+                name="report_other_external_id",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
 from issues.following.loop import follow_due
-from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.tests.api import Api
-from issues.tests.following_helpers import read_after
+from issues.tests.following_helpers import HOUR, read_after
 from killthenoise.audit.models import AuditEvent
 
 pytestmark = pytest.mark.usefixtures("integration")
@@ -53,7 +52,7 @@ def test_ticket_that_is_gone_and_back_is_recorded(
     hidden = jira.state.tickets[ticket.jira_issue_id]
     changes.delete(jira.state, ticket.key)
     read_after(DAY)
-    read_after(CONFIRM_AFTER)
+    read_after(HOUR)
     jira.state.tickets[hidden.id] = hidden
     read_after(DAY)
 
