@@ -29,8 +29,9 @@ UNKNOWN_USER = "admin:unknown user"
 """The actor of a failed login without such a user: people type passwords there."""
 
 
-SECTIONS = ["TicketRequest", "AIIssueGroup", "Report", "RemoteLink", "Integration"]
-SECTIONS += ["AuditEvent", "User", "Role"]
+SECTIONS = ["TicketRequest", "AIIssueGroup", "Report", "TicketJob", "RuleRun"]
+SECTIONS += ["RemoteLink", "AuditEvent", "Integration", "WebhookEndpoint"]
+SECTIONS += ["WebhookDelivery", "User", "Role"]
 """The models by how often they are looked for; others come last."""
 
 
