@@ -29,8 +29,9 @@ UNKNOWN_USER = "admin:unknown user"
 """The actor of a failed login with an unknown name, which may be a password."""
 
 
-SECTIONS = ["TicketRequest", "AIIssueGroup", "Report", "RemoteLink", "Integration"]
-SECTIONS += ["AuditEvent", "User", "Role"]
+SECTIONS = ["TicketRequest", "AIIssueGroup", "Report", "TicketJob", "RuleRun"]
+SECTIONS += ["RemoteLink", "AuditEvent", "Integration", "WebhookEndpoint"]
+SECTIONS += ["WebhookDelivery", "User", "Role"]
 """The order of the models, the most used first. Others come last."""
 
 

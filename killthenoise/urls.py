@@ -12,8 +12,10 @@ from killthenoise.views import SchemaView, index
 
 admin.site.site_title = "KillTheNoise"
 admin.site.site_header = f"KillTheNoise {__version__}"
-admin.site.index_title = "Groups, tickets and integrations"
+admin.site.index_title = "Overview"
 admin.site.site_url = settings.FRONTEND_URL or None
+
+handler500 = "killthenoise.views.server_error"
 
 docs = SpectacularSwaggerSplitView.as_view(template_name="docs.html")
 

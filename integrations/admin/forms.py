@@ -4,6 +4,7 @@ from copy import copy
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.urls import reverse
 from django.utils import timezone
@@ -73,6 +74,11 @@ class IntegrationForm(TenantForm):
             "token_expires_at",
         ]
         field_classes = {"settings": JSONField}
+        widgets = {
+            "base_url": AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
+            "email": AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
+            "settings": AdminTextareaWidget(attrs={"rows": 14, "class": "json"}),
+        }
         labels = {"base_url": "Jira site", "email": "E-mail", "is_active": "Active"}
         error_messages = {"base_url": {"required": NOT_A_SITE}}
         help_texts = {

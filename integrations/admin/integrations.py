@@ -27,6 +27,7 @@ from killthenoise.api.slots import TenantBusy
 
 CHECK_JIRA = "Check against Jira"
 CHANGE = "admin:integrations_integration_change"
+UNKNOWN = f"It is not known yet whether it works. Choose “{CHECK_JIRA}”."
 
 
 class HealthFilter(admin.SimpleListFilter):
@@ -36,7 +37,8 @@ class HealthFilter(admin.SimpleListFilter):
     parameter_name = "health"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(name, name) for name in ("works", "failing", "not checked", "off")]
+        names = ("works", "failing", "not checked", "off")
+        return [(name, name.capitalize()) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         if self.value() == "off":
@@ -116,7 +118,8 @@ class IntegrationAdmin(AuditedAdmin):
 
     @admin.display(description="What failed, and what to do")
     def advice(self, integration: Integration) -> str:
-        return integration.sync_error_message or "Nothing."
+        is_checked = bool(integration.last_sync_status)
+        return integration.sync_error_message or ("Nothing." if is_checked else UNKNOWN)
 
     @admin.display(description="Jira site")
     def site(self, integration: Integration) -> str:
@@ -141,6 +144,11 @@ class IntegrationAdmin(AuditedAdmin):
     @admin.display(description="Updated at")
     def updated(self, integration: Integration) -> str:
         return time_tag(integration.updated_at)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Let the state of its background work go with it; nobody deletes that alone."""
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, lacking & {self.opts.verbose_name}, protected
 
     @admin.action(description=CHECK_JIRA, permissions=["change"])
     def check_jira(self, request: HttpRequest, rows: QuerySet[Integration]) -> None:

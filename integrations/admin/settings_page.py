@@ -31,6 +31,13 @@ IN_FORM = {"labels", "priority_by_severity", "fields", "description"}
 """The settings in the form. It does not change the others, such as routes."""
 LIST = "array"
 """Jira's type for a field with several values."""
+HINTS = {
+    LIST: "A JSON list.",
+    "date": "A date, such as 2026-12-31.",
+    "number": "A number.",
+    "string": "Text.",
+}
+"""What to type, by Jira's type of the field."""
 
 
 def settings_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -164,16 +171,18 @@ def _describe_field(field: Field, value: Any) -> dict[str, Any]:
         "id": field.id,
         "name": field.name,
         "is_required": field.required and not field.has_default,
-        "kind": field.kind,
     }
     if not field.allowed:
-        return row | {"text": _to_text(value)}
+        hint = HINTS.get(field.kind, f"As JSON, of Jira's type {field.kind}.")
+        return row | {"text": _to_text(value), "hint": hint}
     chosen = value if isinstance(value, list) else [] if value is None else [value]
     options = [
         (json.dumps(_name_option(one)), _get_label(one), _is_chosen(one, chosen))
         for one in field.allowed
     ]
-    return row | {"options": options, "is_list": field.kind == LIST}
+    is_list = field.kind == LIST
+    hint = "Any number of them." if is_list else ""
+    return row | {"options": options, "is_list": is_list, "hint": hint}
 
 
 def _name_option(option: Mapping[str, Any]) -> dict[str, Any]:

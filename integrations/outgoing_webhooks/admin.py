@@ -53,13 +53,26 @@ def _audit(
     record(action, **facts)
 
 
+class ActiveFilter(admin.SimpleListFilter):
+    title = "active"
+    parameter_name = "is_active"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("1", "Yes"), ("0", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        chosen = {"1": True, "0": False}.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(is_active=chosen)
+
+
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(AuditedAdmin):
     form = EndpointForm
     actions = ["replace_secret"]
-    list_display = ["url", "is_active", "failing", "error_message", "deliveries"]
+    list_display = ["url", "state", "failing", "error_message", "deliveries"]
     list_display += ["tenant"]
-    list_filter = ["is_active", TenantFilter]
+    list_display_links = ["url"]
+    list_filter = [ActiveFilter, TenantFilter]
     search_fields = ["url"]
     search_help_text = "ID or a part of the URL"
     ordering = ["-created_at"]
@@ -76,6 +89,14 @@ class WebhookEndpointAdmin(AuditedAdmin):
         pk = parse_uuid(search_term.strip())
         found = Q(pk=pk) if pk else Q(url__icontains=search_term.strip())
         return queryset.filter(found), False
+
+    @admin.display(description="State")
+    def state(self, endpoint: WebhookEndpoint) -> SafeString:
+        if endpoint.given_up_at:
+            return badge("bad", "given up")
+        if not endpoint.is_active:
+            return badge("quiet", "off")
+        return badge("warn", "failing") if endpoint.failures else badge("good", "works")
 
     @admin.display(description="Failing since")
     def failing(self, endpoint: WebhookEndpoint) -> str:
@@ -104,7 +125,11 @@ class WebhookEndpointAdmin(AuditedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Do not let the tenant change: the deliveries hold its events."""
-        return [*self.readonly_fields, *(["tenant_id"] if obj else [])]
+        return ["tenant_id", *self.readonly_fields] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = ["tenant_id", "url", "events", "is_active"]
+        return [*names, *self.readonly_fields] if obj else names
 
     def save_model(
         self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool
@@ -142,9 +167,9 @@ class WebhookDeliveryAdmin(AuditedAdmin):
 
     tenant_path = "endpoint__tenant_id"
     actions = ["deliver_again"]
-    list_display = ["time", "event", "outcome", "attempts", "response_status"]
+    list_display = ["time", "event", "outcome", "attempts", "response"]
     list_display += ["error_message", "url", "tenant"]
-    fields = ["event", "outcome", "attempts", "response_status", "error_message"]
+    fields = ["event", "outcome", "attempts", "response", "error_message"]
     fields += ["endpoint", "key", "data", "occurred", "time", "delivered"]
     list_filter = ["state", "event", DeliveryAgeFilter, DeliveryTenantFilter]
     list_select_related = ["endpoint"]
@@ -184,6 +209,11 @@ class WebhookDeliveryAdmin(AuditedAdmin):
     @admin.display(description="State")
     def outcome(self, delivery: WebhookDelivery) -> SafeString:
         return badge(KINDS[delivery.state], delivery.get_state_display())
+
+    @admin.display(description="Response")
+    def response(self, delivery: WebhookDelivery) -> str:
+        status = delivery.response_status
+        return f"HTTP {status}" if status else ""
 
     @admin.display(description="Occurred")
     def occurred(self, delivery: WebhookDelivery) -> str:

@@ -135,7 +135,8 @@ def _get_target(group: AIIssueGroup) -> dict[str, Any]:
         return {"integration": None}
     facts = read_facts(integration, group.pk)
     target = choose_target(integration, AskedTarget(), facts)
-    return {"integration": integration, "target": target}
+    problem = integration.sync_error_message if integration.is_paused else ""
+    return {"integration": integration, "target": target, "problem": problem}
 
 
 def _draft(request: HttpRequest, group: AIIssueGroup) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class GroupForm(TenantForm):
         exclude: list[str] = []
         field_classes = {"tags": JSONField}
         widgets = {
-            "title": AdminTextInputWidget(attrs={"size": 80}),
+            "title": AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
             "summary": AdminTextareaWidget(attrs={"rows": 4}),
             "tags": AdminTextareaWidget(attrs={"rows": 2}),
             "ai_type_reasoning": AdminTextareaWidget(attrs={"rows": 3}),

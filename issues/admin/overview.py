@@ -13,6 +13,7 @@ from statistics import quantiles
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDay, TruncHour
@@ -138,12 +139,15 @@ def _read_latencies(
     if connection.vendor != "postgresql":
         return _compute_latencies(answered, truncate)
     times = answered.order_by().values_list(truncate, "duration_ms")
-    sql, parameters = times.query.sql_with_params()
+    try:
+        sql, parameters = times.query.sql_with_params()
+    except EmptyResultSet:  # of no tenant
+        return {}, (0, 0)
     with connection.cursor() as cursor:
         cursor.execute(PERCENTILES.format(times=sql), parameters)
         found = {start: tuple(shares or (0, 0)) for start, shares in cursor}
     whole = found.pop(None)
-    return found, whole
+    return {start.replace(tzinfo=UTC): pair for start, pair in found.items()}, whole
 
 
 def _compute_latencies(

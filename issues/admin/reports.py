@@ -31,8 +31,8 @@ class ReportAdmin(ReadOnlyAdmin):
     ordering = ["-created_at", "-pk"]
     sortable_by = ["time"]
     empty_text = "No report. The pipeline sends reports with their groups."
-    fields = ["title", "source", "external_id_link", "group_link", "time", "tenant"]
-    readonly_fields = ["external_id_link", "group_link", "time", "tenant"]
+    fields = ["title", "source", "external_id_link", "group_link", "time", "tenant_id"]
+    readonly_fields = ["external_id_link", "group_link", "time", "tenant_id"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -56,6 +56,10 @@ class ReportAdmin(ReadOnlyAdmin):
     @admin.display(description="Time", ordering="created_at")
     def time(self, report: Report) -> str:
         return time_tag(report.created_at)
+
+    @admin.display(description="Tenant ID")
+    def tenant_id(self, report: Report) -> str:
+        return str(report.group.tenant_id)
 
     @admin.display(description="Tenant")
     def tenant(self, report: Report) -> str:

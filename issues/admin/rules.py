@@ -54,7 +54,7 @@ class RuleRunAdmin(ReadOnlyAdmin):
     def site(self, run: RuleRun) -> str:
         return run.integration.base_url
 
-    @admin.display(description="Created last")
+    @admin.display(description="Created last time")
     def created(self, run: RuleRun) -> int:
         return sum(outcome["created"] for outcome in run.outcomes)
 
@@ -131,4 +131,10 @@ def _describe_rules(
 
 
 def _describe_conditions(when: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in when.items()) or "none"
+    return ", ".join(f"{_name(name)} {value}" for name, value in when.items()) or "none"
+
+
+def _name(condition: str) -> str:
+    """Return a condition in words: `severity_min` is “severity at least”."""
+    words = condition.removesuffix("_min").replace("_id", " ID").replace("_", " ")
+    return f"{words} at least" if condition.endswith("_min") else words

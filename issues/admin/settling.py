@@ -24,7 +24,9 @@ MAX_MANY = 50
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        max_length=500, help_text="How you know this. It is stored in the audit."
+        max_length=500,
+        help_text="How you know this. It is stored in the audit.",
+        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
     )
 
 

@@ -30,9 +30,8 @@ NEXT_STEPS = {
     "after its lease ended.",
     State.CREATED: "",
     State.FAILED: "No ticket was created. Correct the cause, then choose Retry.",
-    State.UNKNOWN: "Jira did not confirm the ticket: it may exist. Recovery looks it "
-    "up by itself. Choose Recover now to do so at once, or Settle by hand if Jira "
-    "cannot tell.",
+    State.UNKNOWN: "Recovery looks the ticket up in Jira by itself. Choose Recover now "
+    "to do so at once, or Settle by hand if Jira cannot tell.",
 }
 UNLINKED = "The ticket was unlinked from the group. It is still in Jira."
 

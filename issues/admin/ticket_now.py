@@ -45,7 +45,7 @@ class TicketNow:
         if ticket.checked_at and not is_told:
             yield ticket.changed_at, "Status in Jira", ticket.status
         if ticket.done_at:
-            yield ticket.done_at, "Done in Jira", ticket.status
+            yield ticket.done_at, "Done in Jira", f"with the status {ticket.status}"
         if ticket.missing_since and not gone_at:
             yield ticket.missing_since, "Missing", "Jira does not show the ticket"
         if gone_at:

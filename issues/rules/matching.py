@@ -94,7 +94,7 @@ def explain(rule: Rule, match: Match) -> str:
         if name in when
     ]
     if "severity_min" in when:
-        reasons.append(f"severity {match.severity} of {when['severity_min']}")
+        reasons.append(f"severity {match.severity}, at least {when['severity_min']}")
     if _get_reports_min(when):
         window = f" in {when['window_hours']} hours" if "window_hours" in when else ""
         reasons.append(f"{match.reports} reports{window}")

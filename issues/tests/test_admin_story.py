@@ -370,6 +370,8 @@ def test_overview_counts_what_was_settled_in_the_chosen_time(
     assert (week.created, week.failed) == (2, 1)
     assert dict(month.codes) == {"jira_auth_failed": 1, "jira_rate_limited": 1}
     assert (day.p50, day.p95) == (200, 290)
+    latencies = [(one.p50, one.p95) for one in day.periods if one.created]
+    assert latencies == [(300, 300), (100, 100)]
     assert day.tickets == {"open": 0, "done": 2, "gone": 1, "recurred": 1}
     assert (len(day.periods), len(week.periods), len(month.periods)) == (24, 7, 30)
 

@@ -13,8 +13,9 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import capfirst
 
-from killthenoise.admin.formats import list_url
+from killthenoise.admin.formats import NONE, list_url
 from killthenoise.admin.paging import BoundedChangeList, BoundedPaginator
 from killthenoise.api.authentication import Caller
 from killthenoise.api.request_id import current_request_id
@@ -33,6 +34,7 @@ class ScopedAdmin(admin.ModelAdmin):
     empty_text: ClassVar[str] = "Nothing here yet."
     """The text of a list without rows."""
 
+    empty_value_display = NONE
     list_per_page = 50
     list_max_show_all = 0
     show_full_result_count = False
@@ -78,7 +80,9 @@ class ScopedAdmin(admin.ModelAdmin):
         if not all(map(self._is_key, selected)):
             self.message_user(request, NOT_A_ROW, messages.ERROR)
             return redirect(request.get_full_path())
-        context = {"empty_text": self.empty_text} | (extra_context or {})
+        title = capfirst(self.opts.verbose_name_plural)
+        context = {"empty_text": self.empty_text, "title": title}
+        context |= extra_context or {}
         return super().changelist_view(request, context)
 
     def _is_key(self, text: str) -> bool:

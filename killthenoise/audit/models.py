@@ -59,17 +59,17 @@ class AuditEvent(models.Model):
 
     OK, REPLAYED = "ok", "replayed"
 
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    id = models.UUIDField("ID", primary_key=True, default=uuid4, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     tenant_id = models.UUIDField("tenant ID", null=True, blank=True)
     actor = models.CharField(max_length=255)
     action = models.CharField(max_length=50, choices=Action)
     outcome = models.CharField(max_length=50, default=OK)
     object_type = models.CharField(max_length=100, blank=True)
-    object_id = models.CharField(max_length=255, blank=True)
+    object_id = models.CharField("object ID", max_length=255, blank=True)
     detail = models.JSONField(default=dict, blank=True)
-    request_id = models.CharField(max_length=128, blank=True)
-    client_ip = models.GenericIPAddressField(null=True, blank=True)
+    request_id = models.CharField("request ID", max_length=128, blank=True)
+    client_ip = models.GenericIPAddressField("IP address", null=True, blank=True)
 
     objects = AuditEventQuerySet.as_manager()
 
@@ -99,7 +99,7 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.outcome} by {self.actor}"
+        return f"{self.get_action_display()}: {self.outcome}, by {self.actor}"
 
     # These fail earlier than the triggers, with a clearer error.
     def save(self, *args: Any, **kwargs: Any) -> None:

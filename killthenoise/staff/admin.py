@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from killthenoise.admin.base import AuditedAdmin
@@ -76,8 +77,32 @@ class AuditedUserAdmin(SuperuserAdmin, UserAdmin):
     """Django's admin of users, audited."""
 
     inlines = [TenantLimitInline]
+    list_display = [
+        "username",
+        "email",
+        "roles",
+        "tenants",
+        "is_superuser",
+        "is_active",
+    ]
     list_filter = ["is_staff", "is_superuser", "is_active"]
     sortable_by = ["username"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        users = super().get_queryset(request).select_related("tenant_limit")
+        return users.prefetch_related("groups")
+
+    @admin.display(description="Roles")
+    def roles(self, user: User) -> str:
+        return ", ".join(sorted(role.name for role in user.groups.all()))
+
+    @admin.display(description="Tenants")
+    def tenants(self, user: Any) -> str:
+        """How many tenants the user may see."""
+        limit = getattr(user, "tenant_limit", None)
+        if limit is None or user.is_superuser:
+            return "all"
+        return str(len(limit.tenant_ids))
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the limit for existing users only; a new user has no permission yet."""
@@ -90,6 +115,7 @@ class AuditedUserAdmin(SuperuserAdmin, UserAdmin):
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field and db_field.name == "groups":
             field.label = "Roles"
+            field.widget.verbose_name = "roles"
             field.help_text = "The user has all permissions of these roles."
         return field
 
