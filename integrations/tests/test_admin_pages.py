@@ -224,7 +224,7 @@ def test_test_ticket_is_described_sent_once_and_recorded(
 
     assert "in project <strong>SCRUM</strong>" in page
     assert "The test ticket is <a" in sent
-    assert "was asked for already" in again
+    assert "was already requested" in again
     [ticket] = jira.tickets
     assert ticket.fields["labels"] == ["noise"]
     assert ticket.properties == {"killthenoise": {"test_ticket": "true"}}

@@ -156,7 +156,7 @@ def test_endpoint_that_is_off_gets_no_event(endpoint: WebhookEndpoint) -> None:
     [
         ("server_error", {"status": 500}, 500, "status 500"),
         ("redirect", {"location": "http://169.254.169.254/"}, 302, "Redirects are not"),
-        ("no_response", {"seconds": 30}, None, "no response within 0.2 seconds"),
+        ("no_response", {"seconds": 30}, None, "did not respond within 0.2 seconds"),
         ("reset_before_read", {}, None, "The request failed"),
     ],
 )

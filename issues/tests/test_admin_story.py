@@ -80,7 +80,7 @@ def test_timeline_has_the_steps_in_order_with_the_times_between(
 
     assert [(entry.step.name, entry.after) for entry in timeline] == [
         ("Claimed", ""),
-        ("Answered", "1.5 s"),
+        ("Jira responded", "1.5 s"),
         ("Recorded", "500 ms"),
         ("Done in Jira", "59 min 58 s"),
         ("Unlinked", "30 min 0 s"),
@@ -141,7 +141,7 @@ def test_story_says_if_it_is_not_known_what_the_request_named(
         ({"created": True, "settled_by": "admin:jane"}, "Settled"),
         ({"created": True, "jira_status": None}, "Recovered"),
         ({"failed": True}, "Failed"),
-        ({"unknown": True}, "No answer"),
+        ({"unknown": True}, "No response"),
     ],
 )
 def test_timeline_names_the_end(

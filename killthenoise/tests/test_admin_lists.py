@@ -67,7 +67,7 @@ def test_parameter_that_no_filter_knows_is_told(admin_client: Client) -> None:
 
     page = admin_client.get(f"{path}?title__regex=a", follow=True).content.decode()
 
-    assert "This list has no such filter" in page
+    assert "The address has an unknown filter" in page
 
 
 @pytest.mark.parametrize("name", LISTS)
