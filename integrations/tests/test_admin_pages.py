@@ -35,7 +35,7 @@ def page_of(integration: Integration, name: str) -> str:
         ({"is_active": False}, "off"),
     ],
 )
-def test_badge_tells_the_health(
+def test_badge_shows_the_health(
     admin_client: Client, facts: dict[str, Any], word: str
 ) -> None:
     IntegrationFactory.create(sync_error_message="Make a new API token.", **facts)

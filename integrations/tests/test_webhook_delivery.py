@@ -259,7 +259,7 @@ def test_huge_response_is_not_read(
     assert WebhookDelivery.objects.get().state == "delivered"
 
 
-def test_endpoint_that_failed_for_days_is_switched_off_and_this_is_told(
+def test_endpoint_that_failed_for_days_is_switched_off_and_reported(
     jira: Sandbox, endpoint: WebhookEndpoint
 ) -> None:
     days_ago = timezone.now() - timedelta(days=5, minutes=1)

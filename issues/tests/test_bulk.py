@@ -1,4 +1,4 @@
-"""Many tickets in one request: each exactly once, whatever happens to the others."""
+"""Many tickets in one request: each is created exactly once."""
 
 from datetime import timedelta
 from typing import Any
@@ -89,7 +89,7 @@ def test_item_may_name_text_project_and_type(
     assert jira.tickets[0].fields["issuetype"]["name"] == "Bug"
 
 
-def test_bad_item_hurts_no_other(
+def test_bad_item_does_not_affect_the_others(
     api: Api, groups: list[AIIssueGroup], integration: Integration, jira: Sandbox
 ) -> None:
     stranger = GroupFactory.create(tenant_id=uuid4())

@@ -285,7 +285,7 @@ def test_short_text_is_searched_in_the_most_recent_groups(
     assert groups.titles(q="zx 1") == ("zx 1" if has_index else "")
 
 
-def test_filters_take_no_more_queries(
+def test_filters_need_no_additional_queries(
     groups: List, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     search.is_bounded("abc")  # asks once whether there is an index

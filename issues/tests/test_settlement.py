@@ -1,4 +1,4 @@
-"""A person settles a request that Jira cannot tell about; it is audited."""
+"""A person settles a request whose outcome is unknown; this is audited."""
 
 from datetime import timedelta
 from typing import Any

@@ -40,7 +40,7 @@ def test_work_that_fails_is_logged_and_the_next_round_follows(
     assert "broken failed; the next round follows" in caplog.text
 
 
-def test_one_process_does_all_work_until_it_is_told_to_stop(
+def test_one_process_does_all_work_until_it_is_stopped(
     live_server: LiveServer,
     integration: Integration,
     jira: Sandbox,
