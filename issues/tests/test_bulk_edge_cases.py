@@ -12,7 +12,7 @@ from issues.jobs.workers import _work, run_due_jobs
 from issues.models import AIIssueGroup, JobItem
 from issues.recovery import recover_due
 from issues.tests.api import Api
-from issues.tests.test_bulk import ask, caller_of, post
+from issues.tests.test_bulk import ask, make_caller, post
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def take(group: AIIssueGroup, **values: Any) -> JobItem:
     """Return the item of a new job, as a worker takes it."""
-    start_job(items=ask(group, **values)["items"], caller=caller_of(group.tenant_id))
+    start_job(items=ask(group, **values)["items"], caller=make_caller(group.tenant_id))
     return JobItem.objects.select_related("job").get()
 
 
