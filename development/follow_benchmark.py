@@ -2,9 +2,9 @@
 
 First it measures the delay: it sets a ticket to Done on its page in the sandbox, and
 reads the list of groups until it says so, with a webhook and without. Then it measures
-the load: 20 sites with 500 tickets each. One of them never responds, and one answers
-every other request with 429. Two loops share the work. The table has the requests of
-each site by minute, and when all its tickets were read for the first time.
+the load: 20 sites with 500 tickets each. One of them never responds, and one responds
+429 to every other request. Two loops share the work. The table has the requests of each
+site by minute, and when all its tickets were read for the first time.
 """
 
 import os

@@ -26,7 +26,7 @@ from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, repeatedly
 from issues.models import Report, TicketRequest
 from issues.outcomes import relink
-from issues.routing import facts_of, read_facts, require_project
+from issues.routing import make_facts, read_facts, require_project
 
 State = TicketRequest.State
 
@@ -76,7 +76,7 @@ def _claim_quickly(request: TicketRequest, asked: AskedTarget) -> Claim | None:
     if account is None or not is_ready(account):
         return None
     if account.live_id is None:
-        target = choose_target(account, asked, facts_of(account, request.group_id))
+        target = choose_target(account, asked, make_facts(account, request.group_id))
         if not target.project_key:
             return None
         _address(request, account, target)

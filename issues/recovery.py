@@ -295,7 +295,7 @@ def _search(
 def _sees_project(account: Integration, target: JiraTarget, deadline: float) -> bool:
     """Whether the account can see the project; otherwise its searches prove nothing.
 
-    Jira answers 404 for a project that is gone and for one that the account may not
+    Jira responds 404 for a project that is gone and for one that the account may not
     see, so a 404 proves nothing.
     """
     try:

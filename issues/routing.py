@@ -19,7 +19,7 @@ def read_facts(integration: Integration, group_id: UUID) -> GroupFacts | None:
     return GroupFacts(**values, sources=_read_sources(integration, group_id))
 
 
-def facts_of(account: Any, group_id: UUID) -> GroupFacts | None:
+def make_facts(account: Any, group_id: UUID) -> GroupFacts | None:
     """Return the facts from the columns that `creation_sql.look` read."""
     if not has_routes(account):
         return None

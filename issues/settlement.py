@@ -104,7 +104,7 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
 def _require_settleable(request: TicketRequest) -> None:
     """Raise CannotSettle if the request is settled, or a worker may still send it."""
     if not request.is_open:
-        raise CannotSettle(f"The request is settled already: {request.state}.")
+        raise CannotSettle(f"The request is already settled: {request.state}.")
     if TicketRequest.objects.busy().filter(pk=request.pk).exists():
         raise CannotSettle(
             f"The request is still in progress. Try again in {settings.LEASE_S:g} "

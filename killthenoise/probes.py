@@ -1,4 +1,4 @@
-"""Health checks, answered before Django.
+"""Health checks, which do not pass through Django.
 
 Probes are frequent and use plain http and IP addresses. So any Host is accepted here,
 there is no redirect to https, and `/healthz` costs almost nothing.
@@ -34,14 +34,14 @@ HEADERS = [
     ("Content-Security-Policy", NO_PAGE),
 ]
 OK, UNAVAILABLE = "200 OK", "503 Service Unavailable"
-Answer = tuple[str, bytes]
+ProbeResponse = tuple[str, bytes]
 WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 logger = logging.getLogger(__name__)
 
 
 class Probes:
-    """WSGI middleware that answers `/healthz` and `/readyz`."""
+    """WSGI middleware that responds to `/healthz` and `/readyz`."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -59,7 +59,7 @@ class Probes:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
-def check_readiness() -> Answer:
+def check_readiness() -> ProbeResponse:
     """Say whether requests can be served, and the state of each part.
 
     Without the cache, requests are served but not throttled. So a cache that is down is
@@ -98,7 +98,7 @@ def _check_cache() -> str:
     try:
         caches["throttles"].get(uuid4().hex)
     except Exception as exc:  # any error of the Redis client
-        logger.warning("the cache does not answer", exc_info=exc)
+        logger.warning("the cache does not respond", exc_info=exc)
         return "The cache does not respond, so no request is throttled."
     return "ok"
 

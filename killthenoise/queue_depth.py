@@ -33,5 +33,5 @@ class QueueDepth(Collector):
                 found = channel.queue_declare(queue, durable=True)
             depth.add_metric([], found.message_count)
         except Exception as exc:  # any error of the broker's client
-            logger.warning("the broker does not answer: %s", exc)
+            logger.warning("the broker does not respond: %s", exc)
         return [depth]

@@ -15,7 +15,7 @@ from integrations.models import Integration
 from integrations.services import create_issue, record_integration_works
 from integrations.settings.routes import get_own_target
 from integrations.tickets.creation import TicketContent
-from killthenoise.admin.base import facts_of
+from killthenoise.admin.base import get_event_fields
 from killthenoise.admin.formats import external_link
 from killthenoise.admin.operations import recording_row
 from killthenoise.api.authentication import parse_uuid
@@ -51,7 +51,7 @@ def send_test_ticket_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResp
 
 def _is_first(request: HttpRequest, integration: Integration, nonce: UUID) -> bool:
     """Record the start under the form's id, so that a second click does nothing."""
-    facts = facts_of(request, integration) | {"id": nonce, "outcome": STARTED}
+    facts = get_event_fields(request, integration) | {"id": nonce, "outcome": STARTED}
     try:
         with transaction.atomic():
             record_in_transaction(Action.JIRA_TEST_TICKET, **facts)

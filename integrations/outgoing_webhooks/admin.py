@@ -19,7 +19,7 @@ from integrations.outgoing_webhooks.models import (
     WebhookEndpoint,
 )
 from integrations.outgoing_webhooks.url import normalize_webhook_url
-from killthenoise.admin.base import AuditedAdmin, TenantForm, facts_of
+from killthenoise.admin.base import AuditedAdmin, TenantForm, get_event_fields
 from killthenoise.admin.filters import SinceFilter, TenantFilter
 from killthenoise.admin.formats import badge, list_url, short_id, time_tag
 from killthenoise.api.authentication import parse_uuid
@@ -49,7 +49,7 @@ class EndpointForm(TenantForm):
 def _audit(
     request: HttpRequest, action: Action, endpoint: WebhookEndpoint, about: Model
 ) -> None:
-    facts = facts_of(request, about) | {"tenant_id": endpoint.tenant_id}
+    facts = get_event_fields(request, about) | {"tenant_id": endpoint.tenant_id}
     record(action, **facts)
 
 

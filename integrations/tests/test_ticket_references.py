@@ -113,7 +113,7 @@ def test_text_names_no_ticket(text: str) -> None:
         ("https://x.example/boards/1?selectedIssue=SCRUM-3", "x.example"),
     ],
 )
-def test_address_of_another_site_is_told_apart(text: str, site: str) -> None:
+def test_address_of_another_site_is_rejected(text: str, site: str) -> None:
     assert parse(text) == TicketReference("SCRUM-3", other_site=site)
 
 

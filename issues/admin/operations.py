@@ -13,7 +13,7 @@ from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover
 from issues.services import create_jira_ticket
 from issues.settlement import CannotSettle, settle_ticket_request
-from killthenoise.admin.base import actor_of, caller_of
+from killthenoise.admin.base import get_actor, make_caller
 from killthenoise.admin.operations import Outcome, recording_row
 from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
@@ -72,7 +72,7 @@ def create(
     with recording_row(request, Action.TICKET_CREATE, group) as event:
         created = create_jira_ticket(
             group_id=group.pk,
-            caller=caller_of(request, group.tenant_id),
+            caller=make_caller(request, group.tenant_id),
             event=event,
             title=title,
             description=description,
@@ -95,7 +95,7 @@ def link(request: HttpRequest, group: AIIssueGroup, ticket_key: str) -> Outcome:
         ticket = linking.link_jira_ticket(
             group=group,
             ticket_key=ticket_key,
-            caller=caller_of(request, group.tenant_id),
+            caller=make_caller(request, group.tenant_id),
         )
         event.detail["ticket_key"] = ticket.key
     return Outcome(True, f"{ticket.key} is linked.")
@@ -124,7 +124,7 @@ def settle(
         settled = settle_ticket_request(
             request_id=row.pk,
             ticket_key=ticket_key.strip().upper(),
-            actor=actor_of(request),
+            actor=get_actor(request),
             reason=reason,
         )
     except CannotSettle as exc:

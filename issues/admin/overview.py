@@ -133,7 +133,7 @@ def _read_latencies(
 ) -> tuple[dict[datetime, Latency], Latency]:
     """Return the median and the 95th percentile by period, and of the whole time.
 
-    These are requests that Jira answered with a ticket; recovery takes its own time.
+    This covers requests whose ticket was in Jira's response, not recovered ones.
     """
     answered = settled.filter(state=State.CREATED, jira_status=201)
     if connection.vendor != "postgresql":

@@ -109,12 +109,12 @@ def _steps_of_row(row: TicketRequest) -> Iterator[Step]:
     who = actor_name(row.actor)
     yield Step(row.created_at, "Claimed", f"by {who}, and sent to {row.base_url}")
     if row.duration_ms is not None and row.jira_status:
-        answered = row.created_at + timedelta(milliseconds=row.duration_ms)
-        answered = min(answered, row.finished_at or answered)
+        responded = row.created_at + timedelta(milliseconds=row.duration_ms)
+        responded = min(responded, row.finished_at or responded)
         times = f" at attempt {row.attempts}" if row.attempts > 1 else ""
-        yield Step(answered, "Answered", f"by Jira with HTTP {row.jira_status}{times}")
+        yield Step(responded, "Jira responded", f"with HTTP {row.jira_status}{times}")
     elif row.state == State.UNKNOWN:
-        yield Step(row.lease_until, "No answer", "Jira did not confirm the ticket")
+        yield Step(row.lease_until, "No response", "Jira did not confirm the ticket")
     if row.finished_at:
         yield Step(row.finished_at, *_describe_end(row))
     if row.unlinked_at:

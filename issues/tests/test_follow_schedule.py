@@ -188,7 +188,7 @@ def test_renamed_site_is_recognized(
     assert jira.count("POST", BULK) == 2
 
 
-def test_unlinked_ticket_is_followed_no_more(
+def test_unlinked_ticket_is_no_longer_followed(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
 ) -> None:
     api.unlink(group, "SCRUM-1")

@@ -1,4 +1,4 @@
-"""What becomes of tickets in Jira is followed: status, moves, deletions."""
+"""Tickets are followed in Jira: status, moves, deletions."""
 
 from datetime import timedelta
 from typing import Any
@@ -91,7 +91,7 @@ def test_only_the_key_of_the_category_counts(ticket: Ticket, jira: Sandbox) -> N
         assert ticket.status_category == stored[category]
 
 
-def test_done_since_the_reading_if_jira_does_not_tell(
+def test_ticket_is_done_since_the_reading_if_jira_gives_no_time(
     ticket: Ticket, jira: Sandbox
 ) -> None:
     for since in (None, "soon", "2199-01-01T00:00:00.000+0000"):

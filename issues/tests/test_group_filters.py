@@ -294,7 +294,7 @@ def test_letters_beyond_ascii_are_found(groups: List) -> None:
     assert groups.titles(q="größen") == ""
 
 
-def test_filters_take_no_more_queries(
+def test_filters_need_no_additional_queries(
     groups: List, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     search.get_bound("abc")  # asks once whether there is an index

@@ -163,10 +163,10 @@ class TenantForm(forms.ModelForm):
         return tenant_id
 
 
-def facts_of(request: HttpRequest, obj: Model) -> dict[str, Any]:
+def get_event_fields(request: HttpRequest, obj: Model) -> dict[str, Any]:
     """Return the fields of an audit event: who, from where, and about which row."""
     return {
-        "actor": actor_of(request),
+        "actor": get_actor(request),
         "tenant_id": getattr(obj, "tenant_id", None),
         "object_type": obj._meta.label_lower,
         "object_id": str(obj.pk),
@@ -174,16 +174,16 @@ def facts_of(request: HttpRequest, obj: Model) -> dict[str, Any]:
     }
 
 
-def actor_of(request: HttpRequest) -> str:
+def get_actor(request: HttpRequest) -> str:
     """Return the member of the staff as the audit names them."""
     return f"admin:{request.user.get_username()}"
 
 
-def caller_of(request: HttpRequest, tenant_id: UUID) -> Caller:
+def make_caller(request: HttpRequest, tenant_id: UUID) -> Caller:
     """Return the member of the staff as the caller of a service, for a tenant."""
     return Caller(
         tenant_id=tenant_id,
-        actor=actor_of(request),
+        actor=get_actor(request),
         client_ip=request.META.get("REMOTE_ADDR") or None,
         request_id=current_request_id(),
     )
@@ -193,7 +193,7 @@ def _event(
     action: Action, request: HttpRequest, obj: Model, **facts: Any
 ) -> partial[None]:
     """Return a function that records the event, with the present id of `obj`."""
-    return partial(record, action, **facts_of(request, obj), **facts)
+    return partial(record, action, **get_event_fields(request, obj), **facts)
 
 
 def _changed_fields(message: Any) -> list[str]:

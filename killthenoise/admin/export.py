@@ -19,7 +19,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from killthenoise.admin.base import ReadOnlyAdmin, actor_of
+from killthenoise.admin.base import ReadOnlyAdmin, get_actor
 from killthenoise.api.database import release_connection
 from killthenoise.audit.events import Action, record
 
@@ -67,7 +67,7 @@ class ExportAdmin(ReadOnlyAdmin):
             return redirect(back)
         record(
             Action.ADMIN_EXPORT,
-            actor=actor_of(request),
+            actor=get_actor(request),
             object_type=self.opts.label_lower,
             detail={"format": kind, "filters": request.GET.dict()},
             client_ip=request.META.get("REMOTE_ADDR") or None,

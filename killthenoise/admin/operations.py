@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest
 
-from killthenoise.admin.base import facts_of
+from killthenoise.admin.base import get_event_fields
 from killthenoise.audit.events import Action, recording
 from killthenoise.audit.models import AuditEvent
 from killthenoise.errors import ServiceError
@@ -56,5 +56,5 @@ def recording_row(
     request: HttpRequest, action: Action, row: Model, **facts: Any
 ) -> AbstractContextManager[AuditEvent]:
     """Record an event about the row, with the member of the staff as the actor."""
-    about: dict[str, Any] = facts_of(request, row) | facts
+    about: dict[str, Any] = get_event_fields(request, row) | facts
     return recording(action, **about)

@@ -33,7 +33,7 @@ MAX_PATH = 100  # characters; names in it may come from the request
 DATABASE_DOWN = ErrorResponse(
     status=500,
     title="Database error",
-    message="Our database did not answer. Send the same request again in a moment; "
+    message="Our database did not respond. Send the same request again in a moment; "
     "this is safe.",
     code="database_error",
     retryable=True,

@@ -18,12 +18,12 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 requests = Counter(
     "killthenoise_http_requests",
-    "Responses, by the route that answered.",
+    "Responses, by route.",
     ["method", "route", "status"],
 )
 durations = Histogram(
     "killthenoise_http_request_seconds",
-    "Seconds until a response, by the route that answered.",
+    "Seconds until the response, by route.",
     ["route"],
     buckets=SECONDS,
 )

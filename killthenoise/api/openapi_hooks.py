@@ -175,13 +175,14 @@ def _add_links(operation: Document) -> None:
 
 def _add_success_examples(operation: Document, examples: Document) -> None:
     """Show a request and its response, both as recorded."""
-    name = operation["operationId"]
+    name, responses = operation["operationId"], operation["responses"]
     for place, recorded in (
-        (operation.get("requestBody"), examples["requests"]),
-        (operation["responses"]["200"], examples["responses"]),
+        (operation.get("requestBody"), examples["requests"].get(name)),
+        (responses["200"], examples["responses"].get(name)),
+        (responses.get("202"), examples["responses"].get(f"{name}.202")),
     ):
-        if place and name in recorded:
-            place["content"]["application/json"]["example"] = recorded[name]
+        if place and recorded:
+            place["content"]["application/json"]["example"] = recorded
 
 
 def _describe_defaults(schemas: Document) -> None:

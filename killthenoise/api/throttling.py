@@ -58,7 +58,7 @@ class OpenThrottle(SimpleRateThrottle):
             logger.warning("throttle %s is open: the cache failed: %s", self.scope, exc)
             return True
 
-    def key_of(self, ident: str) -> str:
+    def make_key(self, ident: str) -> str:
         """Return the cache key for a tenant or an address."""
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
@@ -69,7 +69,7 @@ class TenantThrottle(OpenThrottle):
     def get_cache_key(self, request: Request, view: "APIView") -> str | None:
         if request.user is None:  # a view without authentication
             return None
-        return self.key_of(str(get_caller(request).tenant_id))
+        return self.make_key(str(get_caller(request).tenant_id))
 
 
 class AddressThrottle(OpenThrottle):
@@ -84,7 +84,7 @@ class AddressThrottle(OpenThrottle):
         address = ip_address(text)
         address = getattr(address, "ipv4_mapped", None) or address
         prefix = 32 if isinstance(address, IPv4Address) else 64
-        return self.key_of(str(ip_network((address, prefix), strict=False)))
+        return self.make_key(str(ip_network((address, prefix), strict=False)))
 
 
 class WebhookThrottle(OpenThrottle):
@@ -93,7 +93,7 @@ class WebhookThrottle(OpenThrottle):
     scope = "webhook"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str | None:
-        return self.key_of(str(view.kwargs["integration_id"]).lower())
+        return self.make_key(str(view.kwargs["integration_id"]).lower())
 
 
 class ConnectTenantThrottle(TenantThrottle):

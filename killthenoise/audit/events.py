@@ -65,7 +65,7 @@ def recording(action: Action, *, actor: str, **facts: Any) -> Iterator[AuditEven
     try:
         yield event
     except BaseException as exc:
-        event.outcome = _code_of(exc)
+        event.outcome = _get_code(exc)
         raise
     finally:
         _keep(event)
@@ -98,7 +98,7 @@ def _fit(text: str) -> str:
     return clean_title(text)[:MAX_TEXT]
 
 
-def _code_of(exc: BaseException) -> str:
+def _get_code(exc: BaseException) -> str:
     """Return the code of the response that the caller gets."""
     if isinstance(exc, AnyDatabaseError):
         return "database_error"
