@@ -179,6 +179,7 @@ def test_body_is_not_trusted(api: Api, ticket: Ticket, hook: dict[str, str]) -> 
     deleted = forged | {"webhookEvent": "jira:issue_deleted"}
     for body in (forged, deleted, newer, forged):  # forged, reordered, replayed
         assert send(hook, body).status_code == 204
+        assert shown(api) == before
     FollowedSite.objects.update(due_at=timezone.now())
 
     follow_due()
