@@ -29,7 +29,7 @@ threads = env.int("WEB_THREADS", 32)
 reuse_port = True
 # A stopping worker has time to complete requests that wait for Jira.
 timeout = graceful_timeout = max(round(budget) + 5, 30)
-# Longer than routers keep an idle connection, which is 60 s for nginx and load balancers.
+# Longer than routers keep an idle connection: 60 s for nginx and load balancers.
 # Otherwise we may close it just when the router sends a request: the client gets a 502.
 keepalive = 75
 # The processes write metrics to files, so that any process can serve all of them.

@@ -1,6 +1,6 @@
 """The three statements of a creation do what the usual way does, and nothing else."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -145,7 +145,7 @@ def test_migration_of_a_column_does_not_break_open_connections(
     finally:
         send(f"ALTER TABLE {table} ALTER {column} TYPE {before}")
         connection.close()
-        connection.close_pool()
+        cast(Any, connection).close_pool()
 
 
 @pytest.mark.django_db(transaction=True)
