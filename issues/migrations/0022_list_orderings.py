@@ -19,9 +19,19 @@ WITH_TICKET = models.Q(
 )
 
 
+# Each search reads all of what is pending: at most 1 MB, by default 4.
+# https://www.postgresql.org/docs/18/gin.html#GIN-TIPS
+PENDING = "ALTER INDEX IF EXISTS aiissuegroup_text SET (gin_pending_list_limit = 1024)"
+
+
 def fill(apps, schema_editor):
     if schema_editor.connection.vendor == 'postgresql':
         schema_editor.execute(FILL, params=None)
+
+
+def limit_pending(apps, schema_editor):
+    if schema_editor.connection.vendor == 'postgresql':
+        schema_editor.execute(PENDING, params=None)
 
 
 class Migration(migrations.Migration):
@@ -32,6 +42,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(fill, migrations.RunPython.noop),
+        migrations.RunPython(limit_pending, migrations.RunPython.noop),
         migrations.AddIndex(
             model_name='aiissuegroup',
             index=models.Index(models.F('tenant_id'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), models.F('status'), models.F('type'), models.F('team_id'), models.F('severity'), name='aiissuegroup_by_created'),
