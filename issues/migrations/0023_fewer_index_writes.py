@@ -3,22 +3,6 @@
 from django.db import migrations, models
 
 
-def set_limit(schema_editor, limit):
-    """How many kB of new rows wait until they are sorted into the index."""
-    if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(
-            f"ALTER INDEX ticketrequest_search SET (gin_pending_list_limit = {limit})"
-        )
-
-
-def let_many_rows_wait(apps, schema_editor):
-    set_limit(schema_editor, 4096)
-
-
-def let_few_rows_wait(apps, schema_editor):
-    set_limit(schema_editor, 256)
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -34,5 +18,4 @@ class Migration(migrations.Migration):
             model_name='report',
             index=models.Index(condition=models.Q(('source', 'jira'), _negated=True), fields=['external_id'], name='report_other_external_id'),
         ),
-        migrations.RunPython(let_many_rows_wait, let_few_rows_wait),
     ]
