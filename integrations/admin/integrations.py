@@ -146,7 +146,7 @@ class IntegrationAdmin(AuditedAdmin):
         return time_tag(integration.updated_at)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Let the state of its background work go with it; nobody deletes that alone."""
+        """Let the state of its background work go with it: nobody deletes that."""
         shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return shown, counts, lacking & {self.opts.verbose_name}, protected
 
