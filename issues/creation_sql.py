@@ -18,15 +18,16 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import NotSupportedError, connection
 from django.db.models import Model
 
 from integrations.models import Integration
 from issues.models import MAX_DURATION_MS, Report, TicketRequest
 from killthenoise.audit.models import AuditEvent
+from killthenoise.postgresql.prepared import forget_prepared, prepare
 
 LOOK = """
-SELECT account.*, issue_group.severity AS group_severity,
+SELECT {account}, issue_group.severity AS group_severity,
   issue_group.team_id AS group_team_id, issue_group.type AS group_type,
   issue_group.tags AS group_tags,
   live.id AS live_id, live.state AS live_state, live.request_hash AS live_hash,
@@ -43,12 +44,12 @@ WHERE issue_group.id = %s AND issue_group.tenant_id = %s
 """
 
 LOCK = """
-SELECT 1 FROM "issues_aiissuegroup" WHERE id = %s AND tenant_id = %s FOR NO KEY UPDATE;
+SELECT 1 FROM "issues_aiissuegroup" WHERE id = %s AND tenant_id = %s FOR NO KEY UPDATE
 """
 
 CLAIM = """
 INSERT INTO "issues_ticketrequest" ({columns}, created_at, lease_until)
-SELECT {values}, statement_timestamp(), statement_timestamp() + %s
+SELECT {values}, statement_timestamp(), statement_timestamp() + %s::interval
 FROM "issues_aiissuegroup" issue_group
 JOIN "integrations_integration" account ON account.tenant_id = issue_group.tenant_id
   AND account.id = %s AND account.is_active AND account.updated_at = %s
@@ -111,8 +112,18 @@ def look(request: TicketRequest) -> Any:
     It has the columns of the group that routes look at, and what there is of a live
     request with the same key.
     """
+    try:
+        return _look(request)
+    except NotSupportedError:
+        forget_prepared()
+        return _look(request)
+
+
+def _look(request: TicketRequest) -> Any:
+    columns = [f'account."{one.column}"' for one in Integration._meta.concrete_fields]
+    sql = prepare(LOOK.format(account=", ".join(columns)))
     params = [request.idempotency_key, request.group_id, request.tenant_id]
-    return next(iter(Integration.objects.raw(LOOK, params)), None)
+    return next(iter(Integration.objects.raw(sql, params)), None)
 
 
 def insert_claim(request: TicketRequest, account: Integration) -> bool:
@@ -120,11 +131,11 @@ def insert_claim(request: TicketRequest, account: Integration) -> bool:
 
     False if it has, if the group is gone, or if the account has changed.
     """
-    columns, values = _columns(request, but={"created_at", "lease_until"})
+    columns, places, values = _columns(request, but={"created_at", "lease_until"})
     group = [request.group_id, request.tenant_id]
     lease = timedelta(seconds=settings.LEASE_S)
     inserted = _execute(
-        LOCK + CLAIM.format(columns=columns, values=_places(values)),
+        CLAIM.format(columns=columns, values=places),
         [*group, *values, lease, account.pk, account.updated_at, *group],
     )
     if inserted:
@@ -143,20 +154,20 @@ def record_created(
     The audit event is stored with them. False if the request is settled or gone, or if
     the group is, or if the group has a ticket already; then nothing is stored.
     """
-    columns, values = _columns(report, but={"created_at"})
+    columns, places, values = _columns(report, but={"created_at"})
     group = [request.group_id, request.tenant_id]
     changes = ", ".join(f'"{name}" = %s' for name in outcome)
     audit, audit_values = _audit(event) if event else ("", [])
     sql = RECORD.format(
         columns=columns,
-        values=_places(values),
+        values=places,
         changes=changes,
         max_duration=MAX_DURATION_MS,
         audit=audit,
     )
     params = [*group, *values, request.pk, *group, *outcome.values(), request.pk]
     params += [bool(settings.FRONTEND_URL), *audit_values]
-    recorded = bool(_execute(LOCK + sql, params))
+    recorded = bool(_execute(sql, params))
     if event and recorded:
         event._state.adding = False
     return recorded
@@ -164,26 +175,29 @@ def record_created(
 
 def _audit(event: AuditEvent) -> tuple[str, list[Any]]:
     """Return the part of the statement that inserts the event, and its values."""
-    columns, values = _columns(event)
-    return AUDIT.format(columns=columns, values=_places(values)), values
+    columns, places, values = _columns(event)
+    return AUDIT.format(columns=columns, values=places), values
 
 
-def _columns(row: Model, but: Collection[str] = ()) -> tuple[str, list[Any]]:
-    """Return the columns of a new row and their values, as the ORM would send them."""
+def _columns(row: Model, but: Collection[str] = ()) -> tuple[str, str, list[Any]]:
+    """Return the columns of a new row, their placeholders, and their values.
+
+    The values are those that the ORM would send. A cast to a type with a length would
+    cut them, so the length is left to the column.
+    """
     fields = [field for field in row._meta.concrete_fields if field.name not in but]
     values = [
         field.get_db_prep_save(field.pre_save(row, add=True), connection)
         for field in fields
     ]
-    return ", ".join(f'"{field.column}"' for field in fields), values
-
-
-def _places(values: Sequence[Any]) -> str:
-    return ", ".join(["%s"] * len(values))
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
+    return columns, ", ".join(f"%s::{name}" for name in types), values
 
 
 def _execute(sql: str, params: Sequence[Any]) -> Any:
-    """Return the first row of the last statement."""
+    """Run LOCK and a statement; return the first row of the statement."""
+    text = f"{prepare(LOCK)}; {prepare(sql)}"
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(text, params)
         return cursor.fetchone()

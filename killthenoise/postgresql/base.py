@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.postgresql import base
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2 import extensions
 
 WAIT_S = 10
 """Seconds that a thread waits for a connection."""
@@ -74,6 +74,14 @@ def get_pool(host: str, port: str, database: str) -> Pool:
 os.register_at_fork(after_in_child=get_pool.cache_clear)
 
 
+class Connection(extensions.connection):  # type: ignore[misc]
+    """Knows how to run the statements that it has prepared, by their text."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.prepared: dict[str, str] = {}
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Borrows its connection from the pool, and returns it when it is closed."""
 
@@ -85,7 +93,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection = pool.borrow()
         try:
             if connection is None or not is_open(connection):
-                connection = super().get_new_connection(conn_params)
+                factory = {"connection_factory": Connection}
+                connection = super().get_new_connection(conn_params | factory)
         except BaseException:
             pool.give_back()
             raise
@@ -132,4 +141,4 @@ def is_open(connection: Any) -> bool:
 def is_reusable(connection: Any) -> bool:
     """Whether it is open, without a transaction."""
     status = connection.info.transaction_status
-    return not connection.closed and status == TRANSACTION_STATUS_IDLE
+    return not connection.closed and status == extensions.TRANSACTION_STATUS_IDLE
