@@ -429,7 +429,6 @@ LOGIN_FAILURES_PER_ADDRESS = 20
 AXES_HANDLER = "killthenoise.admin_site.LoginLimits"
 AXES_LOCKOUT_CALLABLE = "killthenoise.admin_site.show_locked_out"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # 15 minutes are 15 minutes

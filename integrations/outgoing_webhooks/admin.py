@@ -1,6 +1,7 @@
 """Webhooks in the admin. A secret is shown once, right after it is created."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -11,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations.outgoing_webhooks import services
-from integrations.outgoing_webhooks.errors import WebhookSwitchedOff
+from integrations.outgoing_webhooks.errors import TooManyWebhooks, WebhookSwitchedOff
 from integrations.outgoing_webhooks.models import (
     EVENTS,
     Event,
@@ -44,6 +45,14 @@ class EndpointForm(TenantForm):
 
     def clean_url(self) -> str:
         return normalize_webhook_url(self.cleaned_data["url"])
+
+    def clean_tenant_id(self) -> UUID:
+        tenant_id = super().clean_tenant_id()
+        try:
+            services.require_room(tenant_id)
+        except TooManyWebhooks as exc:
+            raise forms.ValidationError(str(exc)) from exc
+        return tenant_id
 
 
 def _audit(

@@ -46,10 +46,15 @@ def create_endpoint(
     *, tenant_id: UUID, url: str, events: list[str]
 ) -> EndpointWithSecret:
     """Store a new endpoint. Raises TooManyWebhooks."""
-    if WebhookEndpoint.objects.for_tenant(tenant_id).count() >= MAX_ENDPOINTS:
-        raise TooManyWebhooks
+    require_room(tenant_id)
     endpoint = WebhookEndpoint(tenant_id=tenant_id, url=url, events=events)
     return EndpointWithSecret(endpoint, set_new_secret(endpoint))
+
+
+def require_room(tenant_id: UUID) -> None:
+    """Raise TooManyWebhooks if the tenant has as many endpoints as it may have."""
+    if WebhookEndpoint.objects.for_tenant(tenant_id).count() >= MAX_ENDPOINTS:
+        raise TooManyWebhooks
 
 
 def set_new_secret(endpoint: WebhookEndpoint) -> Secret:

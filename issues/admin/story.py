@@ -16,6 +16,7 @@ from killthenoise.audit.models import AuditEvent
 
 State = TicketRequest.State
 Action = AuditEvent.Action
+LINKS = (Action.TICKET_LINK, Action.TICKET_UNLINK)
 MAX_EVENTS = 50
 MAX_ATTEMPTS = 20
 
@@ -67,8 +68,11 @@ def render_as_jira(description: str) -> SafeString:
 
 
 def get_events(row: TicketRequest) -> list[AuditEvent]:
-    """Return the events of the same HTTP request, and those about the row."""
+    """Return the events of the HTTP request, of the row, and of links of its ticket."""
     about = Q(object_id=str(row.pk))
+    if row.ticket_key:
+        links = Q(action__in=LINKS, detail__ticket_key=row.ticket_key)
+        about |= links & Q(object_id=str(row.group_id))
     if row.request_id:
         about |= Q(request_id=row.request_id)
     events = AuditEvent.objects.filter(about, tenant_id=row.tenant_id)
@@ -93,7 +97,7 @@ def build_timeline(
     row: TicketRequest, events: Sequence[AuditEvent], seen: TicketNow | None
 ) -> list[TimedStep]:
     """Return what happened, in order, with the times between."""
-    steps = [*_steps_of_row(row), *_steps_of_events(events)]
+    steps = [*_steps_of_row(row, events), *_steps_of_events(events)]
     if seen:
         knows_changes = any(event.action == Action.TICKET_STATUS for event in events)
         steps += [Step(*step) for step in seen.list_steps(knows_changes)]
@@ -105,7 +109,7 @@ def build_timeline(
     ]
 
 
-def _steps_of_row(row: TicketRequest) -> Iterator[Step]:
+def _steps_of_row(row: TicketRequest, events: Sequence[AuditEvent]) -> Iterator[Step]:
     who = actor_name(row.actor)
     yield Step(row.created_at, "Claimed", f"by {who}, and sent to {row.base_url}")
     if row.duration_ms is not None and row.jira_status:
@@ -117,7 +121,8 @@ def _steps_of_row(row: TicketRequest) -> Iterator[Step]:
         yield Step(row.lease_until, "No response", "Jira did not confirm the ticket")
     if row.finished_at:
         yield Step(row.finished_at, *_describe_end(row))
-    if row.unlinked_at:
+    is_told = any(event.action == Action.TICKET_UNLINK for event in events)
+    if row.unlinked_at and not is_told:
         yield Step(row.unlinked_at, "Unlinked", "from the group; it is still in Jira")
     if row.gone_at:
         yield Step(row.gone_at, "Gone", "Jira did not show the ticket any more")

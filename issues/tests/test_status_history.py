@@ -73,6 +73,24 @@ def test_change_of_a_ticket_that_was_linked_by_hand_names_its_group(
     assert event.object_id == str(group.pk)
 
 
+def test_story_says_who_unlinked_and_linked_the_ticket(
+    admin_client: Client, api: Api, group: AIIssueGroup, ticket: Ticket
+) -> None:
+    api.request("DELETE", f"/api/issues/ai/{group.pk}/jira-tickets/{ticket.key}")
+    api.link(group, {"ticket_key": ticket.key})
+    request = TicketRequest.objects.get()
+    path = reverse("admin:issues_ticketrequest_change", args=[request.pk])
+
+    timeline = admin_client.get(path).context["timeline"]
+
+    steps = [(entry.step.name, entry.step.text) for entry in timeline]
+    assert steps[-2:] == [
+        ("Unlink a ticket", "ok, by the tenant"),
+        ("Link a ticket", "ok, by the tenant"),
+    ]
+    assert "Unlinked" not in dict(steps)
+
+
 def test_story_shows_each_change_of_status(
     admin_client: Client, ticket: Ticket, jira: Sandbox
 ) -> None:
