@@ -109,7 +109,7 @@ def test_story_shows_each_change_of_status(
     names = {step.name for step in steps}
     assert names == {
         "Claimed",
-        "Answered",
+        "Jira responded",
         "Recorded",
         "Status in Jira",
         "Done in Jira",
