@@ -29,8 +29,8 @@ threads = env.int("WEB_THREADS", 32)
 reuse_port = True
 # A worker that stops has time to finish the requests that it sent to Jira.
 timeout = graceful_timeout = max(round(budget) + 5, 30)
-# Longer than routers keep an idle connection, which is 60 s for nginx and load balancers.
-# Otherwise we may close it just when the router sends a request: the client gets a 502.
+# Routers, such as nginx, keep an idle connection for 60 s. If we close it first, it may
+# be just when the router sends a request, and the client gets a 502.
 keepalive = 75
 # The processes write metrics to files, from which any of them serves all.
 metrics_bind = env.str("METRICS_BIND", "")
