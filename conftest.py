@@ -89,7 +89,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def responses() -> Iterator[Responses]:
-    """What the tests of the whole run are answered."""
+    """The responses that the tests of the whole run get."""
     responses = Responses()
     with responses.watched():
         yield responses

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Django's command line.
 
-Without DJANGO_SECRET_KEY it runs in development mode, so that a fresh clone works;
-with one it is as strict as the WSGI application.
+Without DJANGO_SECRET_KEY it runs in development mode, so that a fresh clone works. With
+one, it is as strict as the WSGI application.
 """
 
 import os

@@ -1,6 +1,7 @@
 """Writes `.env.example` from README.md: `python -m development.env_example`.
 
-A test holds the table to what the settings read, and `.env.example` to the table.
+Tests compare the table with the variables that the settings read, and `.env.example`
+with the table.
 """
 
 import re

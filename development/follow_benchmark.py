@@ -1,11 +1,10 @@
 """Measures how tickets are followed: `python -m development.follow_benchmark`.
 
-First the delay: a ticket is set to Done on its page in the sandbox, and the list of
-groups is read until it says so, with a webhook and without.
-
-Then the load: 20 sites with 500 tickets each. One of them never responds, and one
-answers every other request with 429. Two loops share the work. The table has the
-requests of each site by minute, and when all its tickets were read for the first time.
+First it measures the delay: it sets a ticket to Done on its page in the sandbox, and
+reads the list of groups until it says so, with a webhook and without. Then it measures
+the load: 20 sites with 500 tickets each. One of them never responds, and one responds
+429 to every other request. Two loops share the work. The table has the requests of each
+site by minute, and when all its tickets were read for the first time.
 """
 
 import os

@@ -1,16 +1,21 @@
 """Measures the list of groups: `python -m development.list_benchmark`.
 
 DATABASE_URL names a database that `manage.py seed_groups` filled. For each filter and
-each ordering it prints the median time of the first page, and of a page in the middle
-of the list, beside those of the plain list, and which index PostgreSQL read.
+each ordering it prints the median time of the first page, of a page in the middle of
+the list, and of the first page over HTTP, beside those of the plain list.
 """
 
 import os
+import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import django
 
@@ -20,6 +25,7 @@ django.setup()
 from tqdm import tqdm  # noqa: E402
 
 from development.management.commands.seed_groups import TENANT_ID  # noqa: E402
+from development.processes import Processes, free_port  # noqa: E402
 from issues.groups.filters import ORDERINGS, GroupListSerializer  # noqa: E402
 from issues.groups.pages import read_page  # noqa: E402
 
@@ -60,13 +66,23 @@ FILTERS = [
 ]
 ALSO = [
     {"ordering": ordering, **filters}
-    for ordering in ("-severity", "-frequency", "-created_at")
+    for ordering in ("-created_at", "created_at", "-severity", "severity", "-frequency")
     for filters in (
         {"status": "open"},
         {"status": "escalated"},
+        {"type": "bug"},
+        {"team_id": "team-0"},
+        {"team_id": "team-199"},
+        {"severity_min": "5"},
+        {"severity_min": "9"},
         {"has_ticket": "true"},
+        {"ticket_status": "new"},
+        {"ticket_status": "gone"},
+        {"recurred": "true"},
+        {"source": "hubspot"},
         {"source": "fax"},
         {"q": "export"},
+        {"q": "timeout"},
     )
 ]
 MIDDLE = 50
@@ -77,20 +93,56 @@ def main() -> None:
     """Print the table."""
     parser = ArgumentParser(prog="python -m development.list_benchmark")
     parser.add_argument("--times", type=int, default=30, metavar="N")
+    parser.add_argument("--only", default="", metavar="TEXT", help="rows with TEXT")
     options = parser.parse_args()
     orderings = [{"ordering": ordering} for ordering in ORDERINGS[1:]]
-    queries: list[dict[str, str]] = [*FILTERS, *orderings, *ALSO]
-    rows = [measure(query, options.times) for query in tqdm(queries, disable=None)]
-    first, middle = rows[0][1:]
-    print("| query | first page, ms | ÷ plain | later page, ms | ÷ plain |")
-    print("|---|---|---|---|---|")
-    for name, one, later in rows:
-        print(f"| {name} | {one:.2f} | {one / first:.2f} | ", end="")
-        print(f"{later:.2f} | {later / middle:.2f} |" if later else "– | – |")
+    queries = [query for query in [*FILTERS, *orderings, *ALSO] if query]
+    with ExitStack() as running:
+        api = Api(running)
+        chosen = [{}, *(one for one in queries if options.only in urlencode(one))]
+        rows = [measure(api, query, options.times) for query in tqdm(chosen)]
+    print("| query | first page, ms | later page, ms | over HTTP, ms |")
+    print("|---|---|---|---|")
+    for row in rows:
+        cells = zip(row.times, rows[0].times, strict=True)
+        print(f"| {row.name} |", *(show(ms, plain) for ms, plain in cells))
 
 
-def measure(query: dict[str, str], times: int) -> tuple[str, float, float]:
-    """Return the name of the query, and the ms of two pages, 0 without a second."""
+def show(ms: float, plain: float) -> str:
+    """Return the cell for a time, and how many times that of the plain list it is."""
+    return f"{ms:.1f} ({ms / plain:.1f} ×) |" if ms else "– |"
+
+
+class Api:
+    """The list of groups of the large tenant, over HTTP."""
+
+    def __init__(self, running: ExitStack) -> None:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+        url = f"http://127.0.0.1:{free_port(8000)}"
+        processes = Processes(running, folder, {"LOG_LEVEL": "WARNING"})
+        processes.start_server(url, "--workers=1")
+        self.connection = HTTPConnection(url.removeprefix("http://"))
+
+    def read(self, query: dict[str, str]) -> None:
+        """Read the first page."""
+        path = f"/api/issues/ai?{urlencode(query)}"
+        headers = {"X-Tenant-ID": str(TENANT_ID)}
+        self.connection.request("GET", path, headers=headers)
+        response = self.connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise SystemExit(f"{path}: {body.decode()}")
+
+
+class Row(NamedTuple):
+    """The ms of a page at the start of a list, in its middle, and over HTTP."""
+
+    name: str
+    times: tuple[float, float, float]
+
+
+def measure(api: Api, query: dict[str, str], times: int) -> Row:
+    """Measure one list. A list of one page has 0 for its middle."""
     name = "&".join(f"{key}={value}" for key, value in query.items()) or "plain"
     first = timed(lambda: read(query), times)
     cursor = None
@@ -100,7 +152,8 @@ def measure(query: dict[str, str], times: int) -> tuple[str, float, float]:
             break
         cursor = next_cursor
     later = timed(lambda: read(query | of(cursor)), times) if cursor else 0
-    return name, first, later
+    api.connection.close()  # the server has closed it while it was not used
+    return Row(name, (first, later, timed(lambda: api.read(query), times)))
 
 
 def of(cursor: str | None) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 The sandbox has 100,000 marked tickets of one account, created during a week. All but 10
 are recorded. `manage.py reconcile_tickets --since 8d` must link those 10. It prints how
-long that takes, how many pages Jira is asked for, and the peak memory of the process,
-beside that of the same command when nothing is due.
+long that takes, how many pages are requested, and the peak memory of the process,
+compared with the same command when nothing is due.
 """
 
 import os

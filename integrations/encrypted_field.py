@@ -15,7 +15,7 @@ from integrations.errors import SecretUnreadable
 from integrations.jira.secret import Secret
 
 BOUND = b"\0"
-"""Starts a plain text that names its row. No API token contains this character."""
+"""The first byte of a plain text that names its row. API tokens never contain it."""
 
 
 class Ciphertext(str):
@@ -35,7 +35,7 @@ def _cipher() -> MultiFernet:
 
 
 class _Decrypted(DeferredAttribute):
-    """Decrypts when the attribute is read, because only then the whole row is known."""
+    """Decrypts when the attribute is read: only then is the whole row known."""
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is None:
@@ -68,11 +68,11 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     descriptor_class = _Decrypted
 
     def __init__(self, *args: Any, bound_to: Sequence[str] = (), **options: Any):
-        self.bound_to = bound_to  # no option of the column, so migrations ignore it
+        self.bound_to = bound_to  # not an option of the column, so migrations ignore it
         super().__init__(*args, **options)
 
     def get_stored(self, instance: models.Model) -> Any:
-        """Return the value as it is in the instance: encrypted, or set since."""
+        """Return the instance's value: encrypted, or plain text that was set since."""
         values = instance.__dict__
         if self.attname not in values:  # deferred
             rows = type(instance)._base_manager.using(instance._state.db)
@@ -104,7 +104,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         return plain.startswith(BOUND) and self._unpack(plain, instance) is not None
 
     def _unpack(self, plain: bytes, instance: models.Model) -> Secret | None:
-        """Return the text, None if it belongs to another row.
+        """Return the text, or None if it belongs to another row.
 
         It does not raise: error reports would show the plain text of its variables.
         """

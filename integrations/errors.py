@@ -44,7 +44,7 @@ class IntegrationPaused(AccountUnusable):
 
 
 class SecretUnreadable(AccountUnusable):
-    """No key in FIELD_ENCRYPTION_KEYS decrypts a secret, or it is of another row."""
+    """No key of FIELD_ENCRYPTION_KEYS decrypts it, or it belongs to another row."""
 
     code = "secret_unreadable"
     title = "Stored credentials unreadable"
@@ -56,7 +56,7 @@ class SecretUnreadable(AccountUnusable):
 
 
 class SiteNotAllowed(AccountUnusable):
-    """JIRA_ALLOWED_HOSTS was narrowed after the site was stored."""
+    """JIRA_ALLOWED_HOSTS no longer allows the stored site."""
 
     code = "site_not_allowed"
     title = "Jira site not allowed"
@@ -64,8 +64,8 @@ class SiteNotAllowed(AccountUnusable):
 
     def __init__(self, base_url: str) -> None:
         super().__init__(
-            f"This server does not connect to {base_url} any more, so nothing was "
-            "sent. Connect another Jira site, or have this one's host added to "
+            f"This server no longer connects to {base_url}, so nothing was sent. "
+            "Connect another Jira site, or have this one's host added to "
             "JIRA_ALLOWED_HOSTS."
         )
 
@@ -102,8 +102,8 @@ class JiraAccountGone(ServiceError):
     def __init__(self, base_url: str) -> None:
         super().__init__(
             f"A ticket for this group may exist at {base_url}, but no account is "
-            "connected there any more, so it cannot be looked up. Reconnect that site, "
-            "or link the ticket to the group if you find it there."
+            "connected to that site any more, so it cannot be looked up. Reconnect "
+            "the site, or link the ticket to the group if you find it there."
         )
 
 
@@ -135,7 +135,7 @@ class JiraIssueNotFound(ServiceError):
 
 
 class FilterNotInJira(ServiceError):
-    """Jira rejects a list that is filtered by this status, assignee or project."""
+    """Jira does not know the status, assignee or project to filter by."""
 
     code = "filter_not_in_jira"
     title = "No such status, assignee or project"

@@ -20,7 +20,7 @@ MAX_BYTES = 256 * 1024
 
 
 class CompletionError(Exception):
-    """The model gave no usable text. `str()` says why, without any secret."""
+    """The model returned no usable text. `str()` says why, without any secret."""
 
 
 class AnyNetwork(Network):

@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from integrations.connections.site_url import MAX_LENGTH
 from integrations.encrypted_field import EncryptedTextField
-from integrations.site_url import MAX_LENGTH
 
 validate_project_key = RegexValidator(
     r"\A[A-Z][A-Z0-9_]*\Z",
@@ -35,7 +35,7 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         return self.jira().filter(is_active=True)
 
     def newest_first(self) -> Self:
-        """The active one first, then by last update. Tokens are loaded when needed."""
+        """The active one first, then by last update. Tokens are loaded on first use."""
         return self.defer("api_token").order_by("-is_active", "-updated_at")
 
 
@@ -59,21 +59,21 @@ class Integration(models.Model):
     api_token = EncryptedTextField(blank=True, bound_to=["tenant_id", "base_url"])
     # Atlassian's id of the site, which stays when the site is renamed.
     cloud_id = models.UUIDField(null=True, editable=False)
-    # Set if the token works only on Atlassian's gateway; see integrations.login.
+    # Set if the token works only on Atlassian's gateway; see connections.login.
     uses_gateway = models.BooleanField(default=False, editable=False)
     project_key = models.CharField(
         max_length=100, blank=True, validators=[validate_project_key]
     )
     issue_type = models.CharField(max_length=100, default="Task")
     settings = models.JSONField(default=dict, blank=True)
-    # As the tenant entered it: Jira does not tell.
+    # As the tenant entered it: Jira's API does not return it.
     token_expires_at = models.DateTimeField(null=True, blank=True)
     last_synced_at = models.DateTimeField(null=True, blank=True)
     last_sync_status = models.CharField(
         max_length=20, choices=SyncStatus, default=SyncStatus.NEVER, blank=True
     )
     sync_error_message = models.TextField(blank=True)
-    # Rejected logins in a row; see integrations.auth_failures.
+    # Rejected logins in a row; see connections.auth_failures.
     auth_failures = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -96,11 +96,11 @@ class Integration(models.Model):
 
     @property
     def is_paused(self) -> bool:
-        """Whether Jira rejected the credentials so often that they are not sent."""
+        """Whether Jira rejected the credentials too often to send them again."""
         return self.auth_failures >= settings.JIRA_AUTH_FAILURES_MAX
 
     def reset_status(self) -> None:
-        """Clear what is known of the old credentials, without saving."""
+        """Clear the status of the old credentials, without saving."""
         self.cloud_id = None
         self.uses_gateway = False
         self.auth_failures = 0
@@ -145,7 +145,7 @@ class WebhookSecret(models.Model):
 
 
 class SitePace(models.Model):
-    """How fast background work may send tickets to a site; see integrations.pacing."""
+    """How fast background work may send tickets to a site; see tickets.pacing."""
 
     FASTEST_MS = 20
 

@@ -41,5 +41,5 @@ READING_JIRA = jira.READ_ERRORS
 FINDING_TICKET = [
     error for error in jira.READ_ERRORS if error is not jira.JiraProjectInvalid
 ]
-"""A project that does not exist has no such ticket: TicketNotInJira."""
+"""If the project does not exist, TicketNotInJira is raised instead."""
 JIRA_ERRORS = jira.CREATION_ERRORS

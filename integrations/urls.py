@@ -2,7 +2,18 @@
 
 from django.urls import re_path
 
-from integrations import views
+from integrations.connections.views import (
+    IntegrationListView,
+    IntegrationView,
+    StatusView,
+    WebhookSecretView,
+)
+from integrations.tickets.views import (
+    IssueListView,
+    IssueView,
+    ProjectListView,
+    TicketSearchView,
+)
 
 TENANT = "(?P<tenant>[^/]+)"
 ONE = f"{TENANT}/(?P<integration_id>[^/]+)/?$"
@@ -10,26 +21,22 @@ ONE = f"{TENANT}/(?P<integration_id>[^/]+)/?$"
 urlpatterns = [
     re_path(
         f"^integrations/{TENANT}/?$",
-        views.IntegrationListView.as_view(),
+        IntegrationListView.as_view(),
         name="integrations",
     ),
-    re_path(
-        f"^integrations/{ONE}", views.IntegrationView.as_view(), name="integration"
-    ),
+    re_path(f"^integrations/{ONE}", IntegrationView.as_view(), name="integration"),
     re_path(
         f"^integrations/{TENANT}/(?P<integration_id>[^/]+)/webhook-secret/?$",
-        views.WebhookSecretView.as_view(),
+        WebhookSecretView.as_view(),
         name="webhook-secret",
     ),
-    re_path(f"^status/{ONE}", views.StatusView.as_view(), name="jira-status"),
-    re_path(f"^issues/{ONE}", views.IssueListView.as_view(), name="jira-issues"),
+    re_path(f"^status/{ONE}", StatusView.as_view(), name="jira-status"),
+    re_path(f"^issues/{ONE}", IssueListView.as_view(), name="jira-issues"),
     re_path(
         f"^issues/{TENANT}/(?P<integration_id>[^/]+)/(?P<ticket_key>[^/]+)/?$",
-        views.IssueView.as_view(),
+        IssueView.as_view(),
         name="jira-issue",
     ),
-    re_path(f"^projects/{ONE}", views.ProjectListView.as_view(), name="jira-projects"),
-    re_path(
-        f"^search/{TENANT}/?$", views.TicketSearchView.as_view(), name="jira-search"
-    ),
+    re_path(f"^projects/{ONE}", ProjectListView.as_view(), name="jira-projects"),
+    re_path(f"^search/{TENANT}/?$", TicketSearchView.as_view(), name="jira-search"),
 ]

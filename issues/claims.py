@@ -1,4 +1,4 @@
-"""The claim: a row that is committed before Jira is called, one for each group."""
+"""The claim: a row that is committed before Jira is called, one per group at a time."""
 
 import hashlib
 import json
@@ -12,30 +12,32 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from integrations.models import Integration
-from integrations.routes import (
+from integrations.services import (
     NOTHING_ASKED,
     AskedTarget,
     TicketTarget,
     choose_target,
+    get_active_jira,
+    is_ready,
 )
-from integrations.services import get_active_jira, is_ready
 from issues import creation_sql
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, repeatedly
 from issues.models import Report, TicketRequest
-from issues.outcomes import JiraTicket, relink
-from issues.routing import facts_of, read_facts, require_project
+from issues.outcomes import relink
+from issues.routing import make_facts, read_facts, require_project
 
 State = TicketRequest.State
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What a claim found; exactly one of the first three is set.
+    """The result of a claim; exactly one of the first three is set.
 
-    `ticket` is that of an earlier request with the same content, `open_request` one
-    whose outcome is not settled. With `integration` the claim is ours: send the
-    request to its `target`, with the `severity` of its group.
+    `ticket` belongs to an earlier request with the same content. `open_request` is a
+    request whose outcome is not settled. If `integration` is set, the claim succeeded:
+    send the request to `target`, with the `severity` of its group.
     """
 
     ticket: JiraTicket | None = None
@@ -68,13 +70,13 @@ def claim(
 def _claim_quickly(request: TicketRequest, asked: AskedTarget) -> Claim | None:
     """Claim a group without tickets and requests, or return the ticket of this request.
 
-    None in all other cases: then `_claim` decides.
+    Returns None in all other cases; then `_claim` decides.
     """
     account = creation_sql.look(request)
     if account is None or not is_ready(account):
         return None
     if account.live_id is None:
-        target = choose_target(account, asked, facts_of(account, request.group_id))
+        target = choose_target(account, asked, make_facts(account, request.group_id))
         if not target.project_key:
             return None
         _address(request, account, target)
@@ -125,7 +127,7 @@ def _claim(
 def _address(
     request: TicketRequest, integration: Integration, target: TicketTarget
 ) -> None:
-    """Keep in the request where it is sent to."""
+    """Store in the request where it is sent."""
     request.integration = integration
     request.base_url = integration.base_url
     request.cloud_id = integration.cloud_id
@@ -149,7 +151,7 @@ def _live_requests(request: TicketRequest, client_key: str) -> Sequence[Any]:
 def _find_created(
     request: TicketRequest, live: Sequence[Any], *, allow_another: bool
 ) -> TicketRequest | None:
-    """Return the earlier request whose ticket is the one asked for.
+    """Return the earlier request that created the requested ticket.
 
     Raises IdempotencyKeyReused if the key was used with other content.
     """
@@ -168,7 +170,7 @@ def _find_created(
 def _require_no_ticket(group_id: UUID) -> None:
     """Raise TicketExists if the group has a ticket that is not gone from Jira.
 
-    It names the newest one that is not done, else the newest.
+    The error names the newest ticket that is not done, or else the newest.
     """
     reports = Report.objects.jira().filter(group=group_id, ticket__gone_at=None)
     newest_first = reports.select_related("ticket").order_by("-created_at")
@@ -187,10 +189,11 @@ def hash_content(request: TicketRequest, asked: AskedTarget) -> str:
 
 
 def _derive_key(request: TicketRequest, generation: int) -> str:
-    """Return the key of a request whose client sent none: two clicks have the same.
+    """Return the key of a request whose client sent none.
 
-    `generation` is the number of the group's tickets that were unlinked, or were gone
-    from Jira once. It only grows, also if a ticket comes back, and each request that a
-    claim ignores has made it grow. So the same text then has a key that none has.
+    Two clicks have the same key. `generation` is the number of the group's tickets that
+    were unlinked, or were once gone from Jira. It never shrinks, even if a ticket comes
+    back, and each request that a claim ignores has increased it. So the same text then
+    gets an unused key.
     """
     return hashlib.sha256(f"{request.request_hash}:{generation}".encode()).hexdigest()

@@ -18,13 +18,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import NotSupportedError, connection
+from django.db import connection
 from django.db.models import Model
 
 from integrations.models import Integration
 from issues.models import MAX_DURATION_MS, Report, TicketRequest
 from killthenoise.audit.models import AuditEvent
-from killthenoise.postgresql.prepared import forget_prepared, prepare
+from killthenoise.postgresql.prepared import prepare, retry_outdated
 
 LOOK = """
 SELECT {account}, issue_group.severity AS group_severity,
@@ -106,20 +106,13 @@ def is_usable() -> bool:
     return connection.vendor == "postgresql" and connection.get_autocommit()
 
 
+@retry_outdated
 def look(request: TicketRequest) -> Any:
-    """Return the account that would create the ticket, None without one.
+    """Return the account that would create the ticket, or None without one.
 
     It has the columns of the group that routes look at, and what there is of a live
     request with the same key.
     """
-    try:
-        return _look(request)
-    except NotSupportedError:
-        forget_prepared()
-        return _look(request)
-
-
-def _look(request: TicketRequest) -> Any:
     columns = [f'account."{one.column}"' for one in Integration._meta.concrete_fields]
     sql = prepare(LOOK.format(account=", ".join(columns)))
     params = [request.idempotency_key, request.group_id, request.tenant_id]
@@ -195,6 +188,7 @@ def _columns(row: Model, but: Collection[str] = ()) -> tuple[str, str, list[Any]
     return columns, ", ".join(f"%s::{name}" for name in types), values
 
 
+@retry_outdated
 def _execute(sql: str, params: Sequence[Any]) -> Any:
     """Run LOCK and a statement; return the first row of the statement."""
     text = f"{prepare(LOCK)}; {prepare(sql)}"

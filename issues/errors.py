@@ -11,9 +11,9 @@ class GroupNotFound(ServiceError):
 
 
 class TicketInProgress(ServiceError):
-    """Another request of the group is open: it runs now, or its outcome is unknown.
+    """Another request of the group is open: it is running, or its outcome is unknown.
 
-    `seconds_left` is the time until an unknown outcome is settled.
+    `seconds_left` is the time until an unknown outcome can be settled.
     """
 
     code = "ticket_in_progress"
@@ -36,8 +36,8 @@ class TicketInProgress(ServiceError):
         if seconds_left <= 0:
             then = "Look for it in Jira, and link it to this group if it is there."
         super().__init__(
-            "An earlier try for this group is not settled yet; Jira may or may not "
-            f"have its ticket. {then}"
+            "An earlier try for this group is not settled yet: its ticket may exist in "
+            f"Jira. {then}"
         )
 
 

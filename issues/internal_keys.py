@@ -5,5 +5,5 @@ MARK = "§"
 
 
 def internal_key(kind: str, name: object) -> str:
-    """Return the key of one of our own requests: the same name, the same key."""
+    """Return the key for one of our own requests. The same name gives the same key."""
     return f"{MARK}{kind}:{name}"

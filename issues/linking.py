@@ -1,18 +1,16 @@
-"""Link an existing ticket to a group, and unlink one."""
+"""Links existing tickets to groups, and unlinks them."""
 
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from integrations.jira.issue_lookup import FoundTicket
 from integrations.models import Integration
-from integrations.outgoing_webhooks.models import Event
-from integrations.services import find_ticket, get_active_jira
+from integrations.services import Event, FoundTicket, find_ticket, get_active_jira
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.following.changes import record_shown
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group
 from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
-from issues.outcomes import JiraTicket
 from issues.settlement import settle_with_linked_ticket
 from issues.ticket_events import queue_ticket_event
 from killthenoise.api.authentication import Caller
@@ -23,7 +21,7 @@ from killthenoise.api.text import clean_title
 def link_jira_ticket(
     *, group: AIIssueGroup, ticket_key: str, caller: Caller
 ) -> JiraTicket:
-    """Link an existing ticket to the group. Linking it again is no error.
+    """Link an existing ticket to the group. Linking it again does nothing.
 
     It settles a request of the group whose outcome is unknown. If the ticket was
     created for the group, its own request is settled, so an unlink is remembered.
@@ -45,14 +43,15 @@ def link_jira_ticket(
     site = _get_recorded_site(group, found, integration)
     ticket = JiraTicket.found(found, base_url=site)
     title = clean_title(found.summary)
-    # A claim ignores a ticket that is gone, also in the group that it is linked to now.
+    # A claim ignores a ticket that is gone, even in the group to which it is now
+    # linked.
     record_shown(tenant_id=group.tenant_id, base_url=site, issue_id=found.id)
     atomically(lambda: _link(group, ticket, integration, title, caller.actor))
     return ticket
 
 
 def _list_requested_projects(group: AIIssueGroup) -> list[str]:
-    """Return the projects of the group's requests: a request may have named another."""
+    """Return the projects that the group's requests named."""
     requests = TicketRequest.objects.for_tenant(group.tenant_id).filter(group=group.pk)
     return list(requests.values_list("project_key", flat=True).distinct().order_by())
 

@@ -1,8 +1,9 @@
 """Short transactions, and the locks that they take.
 
-Code that decides on a ticket or records one locks the group first, so the requests and
-tickets that it reads cannot change before it commits. Nothing is locked while Jira is
-called. All times are the database's: the clocks of servers may differ.
+Code that decides whether to create a ticket, or records one, locks the group first, so
+the requests and tickets that it reads cannot change before it commits. Nothing is
+locked while Jira is called. All times are the database's: the clocks of servers may
+differ.
 """
 
 from collections.abc import Callable
@@ -20,14 +21,14 @@ T = TypeVar("T")
 
 
 class LockedGroup(NamedTuple):
-    """What a claim needs of the group; `now` is the database's time."""
+    """The columns of a group that a claim needs. `now` is the database's time."""
 
     severity: int | None
     now: datetime
 
 
 def lock_group(*, tenant_id: UUID, group_id: UUID) -> LockedGroup | None:
-    """Lock the tenant's group and return it; None if it is gone."""
+    """Lock the tenant's group and return it, or None if it does not exist."""
     groups = AIIssueGroup.objects.for_tenant(tenant_id).filter(pk=group_id)
     locked = groups.select_for_update(no_key=True).annotate(now=Now())
     found = next(iter(locked.values_list("severity", "now")), None)
@@ -35,7 +36,7 @@ def lock_group(*, tenant_id: UUID, group_id: UUID) -> LockedGroup | None:
 
 
 def lock_request(request: TicketRequest) -> Any:
-    """Lock and return the row, with the database's time as `now`; None if gone."""
+    """Lock and return the row, with the database's time as `now`, or None."""
     rows = TicketRequest.objects.for_tenant(request.tenant_id).filter(pk=request.pk)
     locked = rows.select_for_update().annotate(now=Now())
     return next(iter(locked), None)

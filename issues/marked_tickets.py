@@ -1,4 +1,4 @@
-"""Tickets that carry our marker: link each to the group that the marker names."""
+"""Links tickets that carry our marker to the groups that the markers name."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,17 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from integrations.jira.issue_lookup import MarkedIssue
 from integrations.models import Integration
+from integrations.services import MarkedIssue
 from issues.internal_keys import internal_key
+from issues.jira_ticket import JiraTicket
 from issues.models import MAX_TITLE, AIIssueGroup, TicketRequest
-from issues.outcomes import JiraTicket, record_created
+from issues.outcomes import record_created
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.text import clean_title
 
 REBUILT_BY = "reconcile_tickets"
-"""The actor of a request whose row is gone: nobody knows who asked for its ticket."""
+"""The actor of a rebuilt request: it is not known who asked for its ticket."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def _rebuild_request(
     request_id: UUID,
     groups: Mapping[UUID, AIIssueGroup],
 ) -> TicketRequest | None:
-    """Rebuild the request whose row is gone, unsaved; None if its group is not ours."""
+    """Rebuild the lost request, unsaved. None if its group is not the tenant's."""
     group_id = _get_id(issue, "group_id")
     if group_id is None or group_id not in groups:
         return None
@@ -100,7 +101,7 @@ def _is_ours(request: TicketRequest, account: Integration, issue: MarkedIssue) -
 def _is_clone(request: TicketRequest, issue: MarkedIssue) -> bool:
     """Whether the ticket has only a copy of the marker of an older ticket.
 
-    A ticket that a person named need not be the one with the marker.
+    A person may name a ticket other than the one with the marker.
     """
     created = TicketRequest.objects.for_tenant(request.tenant_id).created()
     ours = created.filter(Q(pk=request.pk, settled_by="") | Q(late_for=request.pk))

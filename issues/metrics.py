@@ -1,7 +1,7 @@
-"""What the database knows, for Prometheus, as seconds and counts of open work.
+"""Prometheus metrics from the database: the number and the age of open work.
 
-Every server shows the same numbers, so a query takes their maximum. The statements read
-small partial indexes and tables of open work only.
+Every server shows the same numbers, so queries use their maximum. The statements read
+only small partial indexes and tables of open work.
 """
 
 from collections.abc import Iterable
@@ -14,21 +14,23 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from integrations.outgoing_webhooks.metrics import webhook_metrics
+from integrations.services import webhook_metrics
 from issues.following.metrics import ticket_metrics
 from issues.models import JobItem, RemoteLink, Sweep, TicketRequest
 from killthenoise.api.database import release_connection
 
 
 class OpenWork(Collector):
-    """Ticket requests that are not settled, and what background work has to do."""
+    """Unsettled ticket requests, and the work that waits in the background."""
 
     def describe(self) -> Iterable[Metric]:
-        return []  # what `collect` finds; without this, registering would ask for it
+        return []  # otherwise registering would call `collect`
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the metrics. Without a database only the first says so."""
-        up = GaugeMetricFamily("killthenoise_database_up", "Whether it answers.")
+        """Yield the metrics; only the first one if the database is down."""
+        up = GaugeMetricFamily(
+            "killthenoise_database_up", "Whether the database responds."
+        )
         found: list[Metric] = []
         try:
             found = [*_requests(), *_remote_links(), _sweeps(), *_job_items()]
@@ -69,7 +71,7 @@ def _remote_links() -> Iterable[Metric]:
     }
     number = GaugeMetricFamily(
         "killthenoise_remote_links",
-        "Links to compare with Jira now, and those that failed too often.",
+        "Links to compare with Jira now, and links that failed too often.",
         labels=["state"],
     )
     for state, count in seen.items():
@@ -78,22 +80,23 @@ def _remote_links() -> Iterable[Metric]:
 
 
 def _sweeps() -> Metric:
-    """Return the age of the sweep that is longest ago, of the active integrations."""
+    """Return the age of the oldest last sweep of the active integrations."""
     active = Sweep.objects.filter(integration__is_active=True)
     since = Coalesce("swept_until", "integration__created_at")
     seen = active.aggregate(age=Max(Now() - since))
     oldest = GaugeMetricFamily(
         "killthenoise_oldest_sweep_seconds",
-        "Seconds since the sweep of an active integration that is longest ago.",
+        "Seconds since the last sweep of the active integration that was swept "
+        "longest ago.",
     )
     oldest.add_metric([], _seconds(seen["age"]))
     return oldest
 
 
 def _job_items() -> Iterable[Metric]:
-    """Yield how many items of jobs wait, and for how long the one that is due longest.
+    """Yield how many items of jobs wait, and how long the most overdue one has waited.
 
-    An item that is tried again later is not due before.
+    An item that will be retried later is not due before then.
     """
     waiting = JobItem.objects.open().order_by()
     seen = waiting.aggregate(number=Count("pk"), age=Now() - Min("due_at"))
@@ -102,7 +105,7 @@ def _job_items() -> Iterable[Metric]:
     )
     yield GaugeMetricFamily(
         "killthenoise_oldest_job_item_seconds",
-        "How long the one that is due longest has waited.",
+        "How long the most overdue item has waited.",
         value=max(_seconds(seen["age"]), 0),
     )
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of issue groups."""
+"""Parameters and errors of issue groups in the OpenAPI document."""
 
 from drf_spectacular.utils import OpenApiParameter
 
@@ -25,9 +25,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
-    description="Identifies this request. If it is sent again with the same key, the "
-    "response names the same ticket. Without a key, the group, title and description "
-    "identify it. A request with allow_another must have one.",
+    description="Identifies this request. If you send it again with the same key, "
+    "the response names the same ticket. Without a key, the group, title and "
+    "description identify it. A request with allow_another must have one.",
 )
 REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",

@@ -1,20 +1,18 @@
 """The outcomes of ticket requests: every write that settles one."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 from django.db import Error as AnyDatabaseError
 from django.db.models.functions import Now
 
-from integrations.jira.client import CreatedIssue
 from integrations.jira.errors import JiraError, MayExist
-from integrations.jira.issue_lookup import FoundTicket, MarkedIssue
-from integrations.outgoing_webhooks.models import Event
+from integrations.services import Event
 from issues import creation_sql
 from issues.errors import TicketNotRecorded
 from issues.internal_keys import internal_key
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, lock_request, repeatedly
 from issues.models import (
     MAX_DURATION_MS,
@@ -32,37 +30,6 @@ logger = logging.getLogger(__name__)
 State = TicketRequest.State
 
 
-@dataclass(frozen=True, kw_only=True)
-class JiraTicket:
-    """A ticket on a site. `issue_id` never changes; `key` changes with a move."""
-
-    base_url: str
-    issue_id: str
-    key: str
-    url: str
-
-    @classmethod
-    def found(
-        cls, issue: CreatedIssue | FoundTicket | MarkedIssue, *, base_url: str
-    ) -> Self:
-        """Return a ticket that Jira created or showed."""
-        return cls(base_url=base_url, issue_id=issue.id, key=issue.key, url=issue.url)
-
-    @classmethod
-    def of(cls, request: TicketRequest) -> Self:
-        """Return the ticket of a created request."""
-        return cls(
-            base_url=request.base_url,
-            issue_id=request.jira_issue_id,
-            key=request.ticket_key,
-            url=request.ticket_url,
-        )
-
-    def as_data(self) -> dict[str, str]:
-        """Return the `data` of the API's response."""
-        return {"ticket_key": self.key, "ticket_url": self.url}
-
-
 def record_created(
     request: TicketRequest,
     ticket: JiraTicket,
@@ -71,14 +38,14 @@ def record_created(
     event: AuditEvent | None = None,
     **evidence: Any,
 ) -> bool:
-    """Link a ticket that exists and settle its request as `created`, in a transaction.
+    """Link an existing ticket and settle its request as `created`, in a transaction.
 
-    `evidence` is what else the row keeps of Jira's response; `actor` is who found the
-    ticket, if its request did not. `event` is the audit event of the request, which may
-    be stored in the same transaction. A ticket is linked even if its request was given
-    up or its row is gone. If the group got another ticket since the request was
-    claimed, both stay linked, and the duplicate is reported. False if it was recorded
-    already.
+    `evidence` holds other columns with details of Jira's response. `actor` is who found
+    the ticket, if its request did not. `event` is the audit event of the request, which
+    may be stored in the same transaction. A ticket is linked even if its request was
+    given up or its row is gone. If the group got another ticket since the request was
+    claimed, both stay linked, and the duplicate is reported. Returns False if the
+    ticket was already recorded.
 
     Raises TicketNotRecorded if the database fails.
     """
@@ -157,7 +124,7 @@ def _record_created(
 
 
 def created_outcome(ticket: JiraTicket) -> dict[str, Any]:
-    """Return the columns of a request whose ticket exists, but for its report."""
+    """Return the columns of a request whose ticket exists, except its report."""
     return {
         "state": State.CREATED,
         "ticket_key": ticket.key,
@@ -189,10 +156,10 @@ def link_report(request: TicketRequest, ticket: JiraTicket) -> LinkedTicket:
 
 
 def relink(request: TicketRequest) -> bool:
-    """Link the ticket of a created request again, if only its report was lost.
+    """Link the ticket of a created request again, if its report was lost.
 
     Deleting a group deletes its reports; the pipeline may send the group again. The
-    caller has locked the group. False if there was nothing to do.
+    caller has locked the group. Returns False if there is nothing to do.
     """
     if request.report_id or request.unlinked_at:
         return False
@@ -205,7 +172,7 @@ def relink(request: TicketRequest) -> bool:
 
 
 def _find_recorded(request: TicketRequest, ticket: JiraTicket) -> TicketRequest | None:
-    """Return the request for which the ticket is recorded already."""
+    """Return the request for which the ticket is already recorded."""
     created = TicketRequest.objects.for_tenant(request.tenant_id).created()
     of_group = created.filter(group=request.group_id, jira_issue_id=ticket.issue_id)
     return of_group.filter(base_url__in=[request.base_url, ticket.base_url]).first()
@@ -219,10 +186,10 @@ def _others(linked: LinkedTicket | None) -> list[Report]:
 def _insert_late(
     row: TicketRequest | None, request: TicketRequest, outcome: dict[str, Any]
 ) -> TicketRequest:
-    """Insert a row for a ticket whose own row is gone or is settled, which is final.
+    """Insert a row for a ticket whose own row is gone or already settled.
 
-    A row that is gone, as after a failover to an older copy of the database, is
-    recreated.
+    A settled row is final. A row that is gone, as after a failover to an older copy of
+    the database, is recreated.
     """
     what = f"was {row.state}" if row else "was gone"
     logger.warning("%s: ticket request %s %s", outcome["ticket_key"], request.pk, what)
@@ -266,7 +233,7 @@ def _report_duplicate(request: TicketRequest, keys: list[str], actor: str) -> No
 
 
 def record_error(request: TicketRequest, error: JiraError) -> None:
-    """Settle the request as `unknown` or `failed`, by the consequence of the error.
+    """Settle the request as `unknown` or `failed`, depending on the error.
 
     If the database fails, the row stays pending and recovery settles it.
     """
@@ -286,7 +253,7 @@ def record_error(request: TicketRequest, error: JiraError) -> None:
 def record_not_created(
     request: TicketRequest, *, code: str, message: str, settled_by: str = ""
 ) -> bool:
-    """Settle the request as `failed`, without a ticket. False if it is not open.
+    """Settle the request as `failed`, without a ticket; False if it is not open.
 
     `settled_by` is the person who decided this, if Jira's search did not.
     """
@@ -300,7 +267,7 @@ def record_not_created(
 
 
 def _record_outcome(request: TicketRequest, outcome: dict[str, Any]) -> bool:
-    """Settle the row. One that is gone is recreated, so that it can be recovered."""
+    """Settle the row. If it is gone, recreate it, so that it can be recovered."""
     row = lock_request(request)
     if row is None:
         logger.critical("the row of ticket request %s was gone", request.pk)
@@ -312,9 +279,10 @@ def _record_outcome(request: TicketRequest, outcome: dict[str, Any]) -> bool:
 
 
 def settle(row: Any, outcome: dict[str, Any]) -> None:
-    """Write the outcome of an open row that is locked; a settled row never changes.
+    """Write the outcome of a locked open row.
 
-    An unknown outcome ends the lease: from that moment nothing is sent.
+    A settled row never changes. An unknown outcome ends the lease: after that, nothing
+    is sent.
     """
     is_unknown = outcome["state"] == State.UNKNOWN
     took_ms = round((row.now - row.created_at).total_seconds() * 1000)

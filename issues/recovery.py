@@ -1,8 +1,8 @@
-"""Recovery: find out in Jira what became of the open ticket requests.
+"""Recovery: looks up the tickets of open ticket requests in Jira.
 
 A request stays open if its worker died or Jira's response was lost. If its ticket
-exists, the ticket's marker holds the request's id. Recovery searches the site that the
-request was sent to, even if the integration has changed since.
+exists, the ticket's marker contains the request's id. Recovery searches the site to
+which the request was sent, even if the integration has changed since.
 """
 
 import logging
@@ -18,31 +18,38 @@ from django.db.models.functions import Now
 
 from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraBadResponse, JiraError, JiraProjectInvalid
-from integrations.jira.issue_lookup import MarkedIssue, MarkedSearch
 from integrations.models import Integration
-from integrations.services import can_browse, get_jira_account, search_marked_issues
+from integrations.services import (
+    MarkedIssue,
+    MarkedSearch,
+    can_browse,
+    get_jira_account,
+    search_marked_issues,
+)
 from issues.errors import TicketNotRecorded
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically
 from issues.models import TicketRequest
 from issues.models.ticket_requests import TicketRequestQuerySet
-from issues.outcomes import JiraTicket, record_created, record_not_created
+from issues.outcomes import record_created, record_not_created
 from issues.sites import for_each_site
 
 BATCH = 100
 RECOVERY_S = 30
-"""Seconds for which a recovery reserves a row, again with each page that it reads.
+"""Seconds for which a recovery reserves a row.
 
-It releases the row when it ends. If its process dies, another one takes the row after
-this time.
+Each page that it reads renews this. It releases the row when it ends. If it dies,
+another one takes the row after this time.
 """
 SITE_ROUND_S = 60
 """Seconds after which a round starts no new batch of a site."""
 TOGETHER = timedelta(minutes=10)
-"""Requests that were claimed within this time are looked up by one search."""
+"""One search looks up requests that were claimed within this time."""
 MAX_SEARCH = timedelta(minutes=10)
-"""A longer search proves nothing: Jira counts ages back from the time of each page."""
+"""A longer search proves nothing, because Jira computes ages anew for each page."""
 MARGIN = MAX_SEARCH + timedelta(minutes=5)
-"""Added to both ends of a search, since our database's clock and Jira's may differ."""
+"""Added at both ends of a search, because our database's clock and Jira's may
+differ."""
 SITE_SEARCH_S = 300
 """Seconds for the search of a whole site, in the background."""
 
@@ -56,7 +63,7 @@ logger = logging.getLogger(__name__)
 
 
 class JiraTarget(NamedTuple):
-    """Where requests were sent, and for whom."""
+    """The tenant and the site of requests that are looked up together."""
 
     tenant_id: UUID
     base_url: str
@@ -65,10 +72,10 @@ class JiraTarget(NamedTuple):
 
 
 def recover_due() -> Counter[str]:
-    """Look up every request that is due, once; count the requests by their new state.
+    """Look up every due request once; count the requests by their new state.
 
-    Many may run at the same time: each reserves other rows. A slow site does not delay
-    the others.
+    Many may run at the same time: they reserve different rows. A slow site does not
+    delay the others.
     """
     due = TicketRequest.objects.due().order_by("base_url")
     sites = due.values_list("base_url", flat=True).distinct()
@@ -78,7 +85,7 @@ def recover_due() -> Counter[str]:
 def recover(request: TicketRequest, *, deadline: float) -> None:
     """Look up one request now, unless it is settled or another recovery has it.
 
-    The request then shows its new state. `deadline` is in `time.monotonic()` seconds.
+    This updates the request's state. `deadline` is in `time.monotonic()` seconds.
     Raises TicketRequest.DoesNotExist if the row is gone.
     """
     this = TicketRequest.objects.filter(pk=request.pk)
@@ -91,10 +98,11 @@ def recover(request: TicketRequest, *, deadline: float) -> None:
 def take_for_recovery(
     candidates: TicketRequestQuerySet, *, skip_locked: bool = True
 ) -> list[TicketRequest]:
-    """Reserve the first BATCH rows that are due, for RECOVERY_S.
+    """Reserve the first BATCH due rows for RECOVERY_S.
 
-    Each has the database's time as `now`. Rows that another recovery is reserving just
-    now are skipped; without `skip_locked` this waits, so that the reservation is seen.
+    Each row has the database's time as `now`. Rows that another recovery is reserving
+    right now are skipped. Without `skip_locked` this waits for it instead, and then
+    sees its reservation.
     """
 
     def take() -> list[TicketRequest]:
@@ -145,9 +153,9 @@ def _recover_rows(
     deadline: float,
     overdue_deadline: float | None = None,
 ) -> None:
-    """Settle the rows as far as Jira's responses allow, and release the others.
+    """Settle the rows if Jira's responses allow it, and release the others.
 
-    The rows past the horizon have until `overdue_deadline`.
+    `overdue_deadline` is the deadline for the rows past the horizon.
     """
     try:
         account = get_jira_account(
@@ -168,7 +176,7 @@ def _recover_rows(
 
 
 def _by_time(rows: Sequence[TicketRequest]) -> list[list[TicketRequest]]:
-    """Group rows that were claimed at about the same time, to keep searches short."""
+    """Group rows by the time of their claim, so that searches stay short."""
     groups: list[list[TicketRequest]] = []
     for row in sorted(rows, key=lambda row: row.created_at):
         if not groups or row.created_at - groups[-1][0].created_at > TOGETHER:
@@ -183,7 +191,7 @@ def _look_up(
     rows: Sequence[TicketRequest],
     deadline: float,
 ) -> list[TicketRequest]:
-    """Link the tickets that Jira shows, and return the missing past the horizon."""
+    """Link the tickets that Jira shows; return the other rows past the horizon."""
     found = _search_project(account, target, rows, deadline)
     for row in rows:
         if issue := found.get(str(row.pk)):
@@ -200,9 +208,10 @@ def _look_up_overdue(
 ) -> None:
     """Search the whole site, and settle the rows whose ticket it does not have.
 
-    The ticket may have been moved, or created by another account. A search that does
-    not find it is a proof only past the horizon, and only if the search succeeded and
-    was quick, and the account could see the project both before and after it.
+    The ticket may have been moved, or created by another account. If a search does not
+    find it, that proves something only past the horizon, and only if the search
+    succeeded and was quick, and the account could see the project both before and after
+    it.
     """
     began = _read_clock(rows[0])
     saw_project = _sees_project(account, target, deadline)
@@ -238,9 +247,10 @@ def _search_project(
     rows: Sequence[TicketRequest],
     deadline: float,
 ) -> dict[str, MarkedIssue]:
-    """Return the rows' tickets in their project; none if Jira rejects the query.
+    """Return the rows' tickets in their project, or none if Jira rejects the query.
 
-    Jira rejects it if the project is gone. Then the search of the whole site decides.
+    Jira rejects it if the project does not exist. Then the search of the whole site
+    decides.
     """
     try:
         return _search(account, rows, deadline, project_key=target.project_key)
@@ -258,7 +268,7 @@ def _search(
 ) -> dict[str, MarkedIssue]:
     """Return the tickets by the request that their marker names.
 
-    Of several tickets with one marker the oldest counts: the others are clones.
+    If several tickets have the same marker, the oldest counts. The others are clones.
     """
     now = _read_clock(rows[0])
     horizon = timedelta(seconds=settings.RECONCILE_HORIZON_S)
@@ -285,7 +295,7 @@ def _search(
 def _sees_project(account: Integration, target: JiraTarget, deadline: float) -> bool:
     """Whether the account can see the project; otherwise its searches prove nothing.
 
-    Jira answers 404 for a project that is gone and for one that the account may not
+    Jira responds 404 for a project that is gone and for one that the account may not
     see, so a 404 proves nothing.
     """
     try:

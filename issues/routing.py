@@ -1,4 +1,4 @@
-"""The facts of a group that the routes of an integration may look at."""
+"""Reads the facts about a group that routes test."""
 
 import json
 from typing import Any
@@ -6,12 +6,12 @@ from uuid import UUID
 
 from integrations.errors import NoProjectChosen
 from integrations.models import Integration
-from integrations.routes import GroupFacts, TicketTarget, has_routes
+from integrations.services import GroupFacts, TicketTarget, has_routes
 from issues.models import AIIssueGroup, Report
 
 
 def read_facts(integration: Integration, group_id: UUID) -> GroupFacts | None:
-    """Return the facts of a group; None if the integration has no routes."""
+    """Return the facts of a group, or None if the integration has no routes."""
     if not has_routes(integration):
         return None
     groups = AIIssueGroup.objects.filter(pk=group_id)
@@ -19,8 +19,8 @@ def read_facts(integration: Integration, group_id: UUID) -> GroupFacts | None:
     return GroupFacts(**values, sources=_read_sources(integration, group_id))
 
 
-def facts_of(account: Any, group_id: UUID) -> GroupFacts | None:
-    """Return the facts from what `creation_sql.look` has read with the account."""
+def make_facts(account: Any, group_id: UUID) -> GroupFacts | None:
+    """Return the facts from the columns that `creation_sql.look` read."""
     if not has_routes(account):
         return None
     return GroupFacts(
@@ -33,7 +33,7 @@ def facts_of(account: Any, group_id: UUID) -> GroupFacts | None:
 
 
 def _read_sources(integration: Integration, group_id: UUID) -> list[str]:
-    """Return the sources of the group's reports, if a route asks for one."""
+    """Return the sources of the group's reports, if a route tests them."""
     if not any("source" in route["when"] for route in integration.settings["routes"]):
         return []
     reports = Report.objects.filter(group=group_id)

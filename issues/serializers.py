@@ -1,7 +1,5 @@
-"""Request bodies and responses of issue groups, and the pipeline's import format."""
+"""Request bodies and responses of issue groups."""
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,28 +8,15 @@ from rest_framework import serializers
 
 from integrations.serializers import ProjectAndTypeSerializer
 from issues.models import MAX_TITLE, AIIssueGroup, Report, Ticket
-from issues.models.groups import MAX_INTEGER
-from killthenoise.api.fields import (
-    IdField,
-    NumberField,
-    ShortListField,
-    StrictBooleanField,
-    TextField,
-    must_be,
-)
-from killthenoise.api.text import clean_text, clean_title, clean_url
+from killthenoise.api.fields import StrictBooleanField, TextField
+from killthenoise.api.text import clean_text, clean_title
 
 MAX_DESCRIPTION = 32_767
 """Characters; Jira's limit."""
-MAX_TAGS = 100
-MAX_REPORTS = 2000
-"""Reports in one request; validating and storing them takes half a second."""
-MAX_REPORT_TITLE = 2000
-MAX_URL = 2000
 
 
 class CreateJiraTicketSerializer(ProjectAndTypeSerializer):
-    """What a person asks for; unknown keys are ignored.
+    """The requested ticket. Unknown keys are ignored.
 
     `project_key` and `issue_type` override the routes and those of the integration.
     """
@@ -116,24 +101,28 @@ class JiraTicketSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The status's name; null before the first reading."
     )
     status_category = serializers.ChoiceField(
-        choices=Ticket.Category.choices, help_text='"" if it is not known.'
+        choices=Ticket.Category.choices, help_text='"" if unknown.'
     )
     assignee = serializers.CharField(allow_null=True)
     checked_at = serializers.DateTimeField(
         allow_null=True, help_text="When Jira last showed the ticket."
     )
-    gone = serializers.BooleanField(help_text="Whether Jira has it no more.")
+    gone = serializers.BooleanField(help_text="Whether Jira no longer has the ticket.")
     recurred = serializers.BooleanField(
-        help_text="Whether a report of the group is newer than the ticket's end."
+        help_text=(
+            "Whether the group has a report that is newer than the time when the "
+            "ticket was done."
+        )
     )
 
 
 def describe_ticket(
     report: Report, *, newest_feedback: datetime | None
 ) -> dict[str, Any]:
-    """Return what the API says of a ticket. groups.list_sql says the same in SQL.
+    """Return how the API shows a ticket.
 
-    `newest_feedback` is the time of the group's newest report that is no ticket.
+    groups.list_sql does the same in SQL. `newest_feedback` is the time of the group's
+    newest report that is not a ticket.
     """
     seen = report.ticket or Ticket(
         key=report.external_id, url=report.url, title=report.title
@@ -192,130 +181,3 @@ class GroupSerializer(serializers.ModelSerializer[AIIssueGroup]):
     def get_jira_tickets(self, group: AIIssueGroup) -> list[dict[str, Any]]:
         tickets: list[dict[str, Any]] = self.context["jira_tickets"][group.pk]
         return tickets
-
-
-def clean_source(text: str) -> str:
-    """Return the name of a source as it is stored: `jira`, not `Jira`."""
-    return clean_title(text).lower()
-
-
-def optional_text(
-    name: str, *, limit: int, clean: Callable[[str], str] = clean_title
-) -> TextField:
-    """Return a text field that may be left out or blank."""
-    return TextField(name=name, clean=clean, limit=limit, allow_blank=True, default="")
-
-
-class TimestampField(serializers.DateTimeField):
-    """A timestamp that may be left out."""
-
-    def __init__(self) -> None:
-        message = "Must be a timestamp such as 2026-01-31T12:00:00Z."
-        super().__init__(
-            required=False,
-            error_messages=dict.fromkeys(("invalid", "date", "overflow"), message),
-        )
-
-
-class NullAsMissingSerializer(serializers.Serializer[dict[str, Any]]):
-    """Treats null like a missing key, and ignores unknown keys."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            data = {name: value for name, value in data.items() if value is not None}
-        return super().to_internal_value(data)
-
-
-class ReportInputSerializer(NullAsMissingSerializer):
-    """A report; `source` and `external_id` identify it within its group."""
-
-    source = TextField(  # type: ignore[assignment] # DRF takes it
-        name="source", clean=clean_source, limit=50
-    )
-    external_id = TextField(name="report's external id", clean=clean_title, limit=255)
-    title = optional_text("report's title", limit=MAX_REPORT_TITLE)
-    url = optional_text("web address", clean=clean_url, limit=MAX_URL)
-    created_at = TimestampField()
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["source"] == Report.JIRA:
-            key = attrs["external_id"].upper()  # can be longer: "ß" becomes "SS"
-            attrs["external_id"] = self.fields["external_id"].run_validation(key)
-        return attrs
-
-
-class PutGroupSerializer(NullAsMissingSerializer):
-    """A whole group. Only `created_at` and `reports` are kept if they are left out."""
-
-    # The context holds the group's id and the tenant's, which the body may repeat.
-    id = IdField(required=False)
-    tenant_id = IdField(required=False)
-    title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
-    summary = optional_text("summary", clean=clean_text, limit=MAX_DESCRIPTION)
-    severity = serializers.IntegerField(
-        default=None,
-        min_value=-MAX_INTEGER,
-        max_value=MAX_INTEGER,
-        error_messages=must_be("The severity must be a whole number, such as 4."),
-    )
-    status = TextField(name="status", clean=clean_title, limit=50, default="open")
-    type = serializers.ChoiceField(
-        choices=AIIssueGroup.Type.choices,
-        allow_blank=True,
-        default="",
-        error_messages=must_be(
-            f"The type must be one of {', '.join(AIIssueGroup.Type.values)}."
-        ),
-    )
-    tags = ShortListField(
-        child=TextField(name="tag", clean=clean_title, limit=100),
-        default=list,
-        max_length=MAX_TAGS,
-        sentence=f"The tags must be a list of at most {MAX_TAGS} strings.",
-    )
-    team_id = optional_text("team id", limit=100)
-    ai_type_confidence = NumberField(
-        default=None,
-        min_value=0,
-        max_value=1,
-        error_messages=must_be("The confidence must be a number from 0 to 1."),
-    )
-    ai_type_reasoning = optional_text(
-        "reasoning", clean=clean_text, limit=MAX_DESCRIPTION
-    )
-    created_at = TimestampField()
-    updated_at = TimestampField()
-    reports = ShortListField(
-        child=ReportInputSerializer(),
-        required=False,
-        max_length=MAX_REPORTS,
-        sentence=f"The reports must be a list of at most {MAX_REPORTS} objects.",
-    )
-
-    default_error_messages = {"repeated": "Send each report once. Repeated: {reports}."}
-
-    def validate_reports(self, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        ids = Counter((report["source"], report["external_id"]) for report in reports)
-        repeated = [" ".join(pair) for pair, times in ids.items() if times > 1]
-        if repeated:
-            self.fail("repeated", reports=", ".join(repeated[:5]))
-        return reports
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        for name, value in self.context.items():
-            if attrs.setdefault(name, value) != value:
-                place = "the path" if name == "id" else "X-Tenant-ID"
-                error = f"The {name} in the body differs from the one in {place}. "
-                error += f"Leave {name} out, or send the one in {place}."
-                raise serializers.ValidationError({name: [error]})
-        return attrs
-
-
-class ImportGroupSerializer(PutGroupSerializer):
-    """A group of an import file: its own id and tenant, and any number of reports."""
-
-    id = IdField()
-    tenant_id = IdField()
-    reports = ReportInputSerializer(  # type: ignore[assignment] # DRF takes it
-        many=True, required=False
-    )

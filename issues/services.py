@@ -2,8 +2,8 @@
 
 Jira has no idempotency key, so we keep one: a TicketRequest is claimed and committed,
 Jira is called with no transaction open, and the outcome is recorded. A ticket that may
-exist is never requested again: it is looked up. docs/exactly-once.md has the states and
-the argument.
+exist is never requested again: it is looked up. docs/exactly-once.md describes the
+states and the proof.
 """
 
 import time
@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
-from integrations.accounts import request_deadline
 from integrations.errors import AccountUnusable
 from integrations.jira.errors import (
     JiraError,
@@ -27,27 +26,30 @@ from integrations.jira.errors import (
     error_from_code,
 )
 from integrations.models import Integration
-from integrations.new_tickets import TicketContent
-from integrations.routes import AskedTarget, TicketTarget
 from integrations.services import (
+    AskedTarget,
+    TicketContent,
+    TicketTarget,
     create_issue,
     get_jira_account,
     record_integration_works,
 )
 from issues.claims import Claim, claim
 from issues.errors import TicketInProgress
+from issues.jira_ticket import JiraTicket
 from issues.models import TicketRequest
-from issues.outcomes import JiraTicket, record_created, record_error
+from issues.outcomes import record_created, record_error
 from issues.recovery import recover
 from killthenoise.api import log_context
 from killthenoise.api.authentication import Caller
 from killthenoise.api.database import release_connection
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
 from killthenoise.audit.models import AuditEvent
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.02, 0.2
 LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that no one sets and that runs on while the machine is suspended."""
+"""A clock that nobody sets and that also runs while the machine is suspended."""
 STILL_UNKNOWN = (
     "Jira did not confirm the ticket and does not show it yet. It may exist: do not "
     "create it by hand. Press Create again in a few seconds; that finds it."
@@ -118,10 +120,11 @@ def create_jira_ticket(
 
 @contextmanager
 def _slot_for(request: TicketRequest) -> Iterator[None]:
-    """Hold a slot. This comes before the claim, so a refused request leaves no row.
+    """Hold a slot.
 
-    Raises TicketInProgress if there is none and the group's ticket is being created,
-    else TenantBusy.
+    This happens before the claim, so a refused request leaves no row. If no slot is
+    free, raises TicketInProgress if the group's ticket is being created, or else
+    TenantBusy.
     """
     with ExitStack() as stack:
         try:
@@ -230,7 +233,9 @@ def _settle_open_request(
         if _is_busy(open_request):
             return
         open_request.refresh_from_db()  # another recovery may have ended just now
-    except TicketRequest.DoesNotExist as exc:  # lost; its worker recreates it
+    except (
+        TicketRequest.DoesNotExist
+    ) as exc:  # the row was lost; its worker recreates it
         raise TicketInProgress from exc
     same = open_request.request_hash == request.request_hash
     if open_request.is_open:

@@ -1,4 +1,4 @@
-"""Settle requests by hand, if Jira cannot tell whether their tickets exist."""
+"""Settles requests by hand, if recovery cannot find out whether their tickets exist."""
 
 import time
 from uuid import UUID
@@ -7,15 +7,10 @@ from django.conf import settings
 
 from integrations.errors import JiraAccountGone
 from integrations.services import get_jira_account, get_ticket
+from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, lock_request
 from issues.models import AIIssueGroup, Report, TicketRequest
-from issues.outcomes import (
-    JiraTicket,
-    created_outcome,
-    link_report,
-    record_not_created,
-    settle,
-)
+from issues.outcomes import created_outcome, link_report, record_not_created, settle
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action, recording
 
@@ -64,16 +59,17 @@ def settle_ticket_request(
 def settle_with_linked_ticket(
     group: AIIssueGroup, ticket: JiraTicket, report: Report, actor: str
 ) -> None:
-    """Settle the open request of a group whose ticket a person has just linked.
+    """Settle the group's open request after a person has linked its ticket.
 
-    The caller has locked the group. A request that a worker still sends is left to it.
+    The caller has locked the group. A request that a worker may still send is not
+    settled.
     """
     requests = TicketRequest.objects.for_tenant(group.tenant_id).open()
     for row in requests.filter(group=group.pk).not_busy():
         if (locked := lock_request(row)) and locked.is_open:
             outcome = created_outcome(ticket)
             outcome |= {"report": report, "settled_by": actor}
-            if ticket.base_url != locked.base_url:  # an id of another site
+            if ticket.base_url != locked.base_url:  # the id belongs to another site
                 outcome["jira_issue_id"] = ""
             settle(locked, outcome)
 
@@ -108,7 +104,7 @@ def _find_ticket(request: TicketRequest, key: str) -> JiraTicket:
 def _require_settleable(request: TicketRequest) -> None:
     """Raise CannotSettle if the request is settled, or a worker may still send it."""
     if not request.is_open:
-        raise CannotSettle(f"The request is settled already: {request.state}.")
+        raise CannotSettle(f"The request is already settled: {request.state}.")
     if TicketRequest.objects.busy().filter(pk=request.pk).exists():
         raise CannotSettle(
             f"The request is still in progress. Try again in {settings.LEASE_S:g} "

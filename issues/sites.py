@@ -1,4 +1,4 @@
-"""Work on many Jira sites at once, so that a slow or broken site delays no other."""
+"""Works on many Jira sites at once, so that a slow or broken site delays no other."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -28,9 +28,9 @@ def for_each_site(
 ) -> list[T]:
     """Return what `work` returns for each site, except the sites where it failed.
 
-    A failure of any kind is logged and does not stop the others. With `url_of`, work
-    that is repeated leaves out a site for which another worker does the same just now.
-    One site needs no thread.
+    A failure of any kind is logged and does not stop the others. With `url_of`,
+    repeated work skips a site on which another worker does the same now. A single site
+    needs no thread.
     """
     todo, name = list(sites), current_work()
 
@@ -56,7 +56,7 @@ def _in_thread(guarded: Callable[[Site], list[T]], site: Site) -> list[T]:
 
 
 def _guarded(work: Callable[[Site], T], site: Site) -> list[T]:
-    """Return the result in a list, an empty list if the work failed."""
+    """Return the result in a list, or an empty list if the work failed."""
     try:
         return [work(site)]
     except Exception:

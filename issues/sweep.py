@@ -1,9 +1,9 @@
-"""The sweep: find the tickets that exist in Jira and are not recorded here.
+"""The sweep: finds tickets that exist in Jira and are not recorded here.
 
-Recovery looks for the tickets of open requests. The sweep looks at what an account has
-created, so it also finds the ticket of a request that was given up too early or whose
-row was lost: after a search index that lagged for hours, a POST that arrived late, or a
-restored backup. docs/exactly-once.md has the cases.
+Recovery looks for the tickets of open requests. The sweep looks at the tickets that an
+account has created. So it also finds the ticket of a request that was given up too
+early or whose row was lost: after a search index that lagged for hours, a POST that
+arrived late, or a restored backup. docs/exactly-once.md describes the cases.
 """
 
 import logging
@@ -17,12 +17,10 @@ from django.conf import settings
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Least, Now
 
-from integrations.accounts import require_usable
 from integrations.errors import AccountUnusable, IntegrationDisconnected
 from integrations.jira.errors import JiraError
-from integrations.jira.issue_lookup import MarkedSearch
 from integrations.models import Integration
-from integrations.services import search_marked_issues
+from integrations.services import MarkedSearch, require_usable, search_marked_issues
 from issues.errors import TicketNotRecorded
 from issues.marked_tickets import link_marked
 from issues.models import Sweep
@@ -32,19 +30,19 @@ ACTOR = "reconcile_tickets"
 ROUND_S = 60
 """Seconds after which a sweep pauses; the next round continues it."""
 TO_THE_END_S = 24 * 3600
-"""The same, for a sweep that is asked for by hand."""
+"""The same, for a sweep that a person starts."""
 PAGE_S = 60
 """Seconds for the page that is being read when the round ends."""
 RESERVED_S = 120
-"""Seconds for which a sweeper reserves an account, again with each page."""
+"""Seconds for which a sweeper reserves an account. Each page renews this."""
 MARGIN = timedelta(minutes=5)
-"""By how much our database's clock and Jira's may differ."""
+"""The largest expected difference between our database's clock and Jira's."""
 
 logger = logging.getLogger(__name__)
 
 
 def sweep_due(*, round_s: float = ROUND_S) -> Counter[str]:
-    """Sweep the accounts that are due; return how many tickets were seen and linked.
+    """Sweep the due accounts; return how many tickets were seen and linked.
 
     Many may run at the same time. A slow site does not delay the others.
     """
@@ -52,9 +50,9 @@ def sweep_due(*, round_s: float = ROUND_S) -> Counter[str]:
 
 
 def sweep_since(age: timedelta) -> Counter[str]:
-    """Sweep every account to the end, from `age` ago, as after a restored backup.
+    """Sweep every account completely, from `age` ago, as after a restored backup.
 
-    It looks at everybody's tickets, because an account may have been replaced.
+    This covers the tickets of all accounts, because one may have been replaced.
     """
     _add_missing_sweeps()
     overlap = timedelta(seconds=settings.SWEEP_OVERLAP_S)
@@ -80,7 +78,7 @@ def _sweep(*, round_s: float, own: bool) -> Counter[str]:
 
 def _add_missing_sweeps() -> None:
     accounts = Integration.objects.jira().filter(sweep=None).defer("api_token")
-    now: Any = Now()  # SQLite's ends with milliseconds, so ours may be later
+    now: Any = Now()  # SQLite's time has milliseconds only, so ours may be later
     new = [Sweep(integration=account, due_at=now) for account in accounts]
     Sweep.objects.bulk_create(new, ignore_conflicts=True)
 
@@ -91,7 +89,7 @@ def _sweep_site(sweeps: Sequence[Sweep], round_s: float, own: bool) -> Counter[s
 
 
 def _sweep_account(sweep: Sweep, ends: float, own: bool) -> Counter[str]:
-    """Sweep one account, unless another sweeper has it. A failure is tried again."""
+    """Sweep one account, unless another sweeper has it. A failure is retried."""
     counts: Counter[str] = Counter()
     reserved = _reserve(sweep)
     if reserved is None:
@@ -107,9 +105,10 @@ def _sweep_account(sweep: Sweep, ends: float, own: bool) -> Counter[str]:
 
 
 def _reserve(sweep: Sweep) -> Any:
-    """Reserve the account for this sweeper, and start the sweep if none is under way.
+    """Reserve the account for this sweeper, and start a sweep if none is running.
 
-    Returns the row with the database's time as `now`, None if another sweeper has it.
+    Returns the row with the database's time as `now`, or None if another sweeper has
+    it.
     """
     due = Sweep.objects.filter(pk=sweep.pk, due_at__lte=Now())
     begin = Coalesce("swept_until", Value(sweep.integration.created_at))
@@ -126,8 +125,8 @@ def _reserve(sweep: Sweep) -> Any:
 def _compare(sweep: Any, ends: float, own: bool, counts: Counter[str]) -> None:
     """Link the account's tickets that are not recorded, page by page.
 
-    When the round ends, it stops, but only once it has got further than the last round.
-    It also stops if another sweeper took over, or if a sweep from further back began.
+    It stops when the round ends, but not before it got further than the last round. It
+    also stops if another sweeper took over, or if a sweep from further back began.
     """
     created_after = sweep.now - sweep.position + MARGIN
     search = MarkedSearch(created_after=created_after, own=own)

@@ -1,4 +1,4 @@
-"""What issues does again and again in the background."""
+"""The repeated background work of issues."""
 
 from issues.following.loop import LOOP_S, follow_tickets
 from issues.following.recurrences import announce_recurrences

@@ -1,8 +1,8 @@
-"""Events of tickets that a tenant's webhooks are told of.
+"""The events about tickets that are sent to a tenant's webhooks.
 
-Each is queued in the transaction that makes it true. A creation is too fast for that:
-its row says that it is not announced yet, and the background loop queues the event and
-changes that in one transaction.
+Each is queued in the transaction that makes it true. Only a creation is not, to keep it
+fast: its row says that it is not announced yet. The background loop queues the event
+and marks the row in one transaction.
 """
 
 from collections.abc import Iterable
@@ -14,17 +14,20 @@ from uuid import UUID
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.integration_events import announce_expiring_tokens
-from integrations.outgoing_webhooks.delivery import delete_old_deliveries
-from integrations.outgoing_webhooks.loop import start_deliveries
-from integrations.outgoing_webhooks.models import Event
-from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
+from integrations.services import (
+    Event,
+    NewEvent,
+    announce_expiring_tokens,
+    delete_old_deliveries,
+    queue_events,
+    start_deliveries,
+)
 from issues.locking import atomically
 from issues.models import TicketRequest
 
 BATCH = 100
 UNSETTLED_FOR = timedelta(hours=1)
-"""The age from which an open request is announced."""
+"""An open request is announced when it is this old."""
 
 
 def queue_ticket_event(
@@ -34,7 +37,7 @@ def queue_ticket_event(
     group_ids: Iterable[UUID],
     **data: Any,
 ) -> None:
-    """Queue an event in the transaction under way."""
+    """Queue an event in the current transaction."""
     new = NewEvent(
         tenant_id=tenant_id,
         event=event,
@@ -45,7 +48,7 @@ def queue_ticket_event(
 
 
 def announce_created_tickets() -> None:
-    """Queue an event for each ticket that was created since. Many may run at once."""
+    """Queue an event for each newly created ticket. Many may run at the same time."""
     while atomically(_announce_batch) == BATCH:
         pass
 
@@ -88,7 +91,7 @@ def _make_unsettled_event(row: TicketRequest) -> NewEvent:
 def _make_event(
     event: Event, row: TicketRequest, *, occurred_at: datetime | None, **data: Any
 ) -> NewEvent:
-    """Return an event that happens to a request once."""
+    """Return an event that a request has at most once."""
     about = {"ticket_request_id": str(row.pk), "group_ids": [str(row.group_id)]}
     return NewEvent(
         tenant_id=row.tenant_id,
@@ -100,13 +103,13 @@ def _make_event(
 
 
 def deliver_webhooks() -> None:
-    """Announce the tickets that were created, and deliver what is due."""
+    """Announce created tickets, and start due deliveries."""
     announce_created_tickets()
     start_deliveries()
 
 
 def announce_slow_events() -> None:
-    """Queue what time alone brings about, and delete old deliveries."""
+    """Queue events that depend on time only, and delete old deliveries."""
     announce_unsettled_requests()
     announce_expiring_tokens()
     delete_old_deliveries()

@@ -1,4 +1,4 @@
-"""URLs of issue groups, of generated descriptions, and of Jira's webhooks.
+"""URLs of issue groups, jobs, generated descriptions, and Jira's webhooks.
 
 Each also works with a trailing slash, without a redirect.
 """

@@ -15,6 +15,7 @@ from issues import linking, services
 from issues.errors import GroupNotFound, TicketNotLinked
 from issues.groups.descriptions import generate_description
 from issues.groups.filters import GroupListSerializer
+from issues.groups.import_serializers import PutGroupSerializer
 from issues.groups.importing import GroupData, put_group
 from issues.groups.pages import read_page, show_groups
 from issues.groups.report_pages import ReportPageSerializer, read_reports
@@ -37,7 +38,6 @@ from issues.serializers import (
     GenerateDescriptionSerializer,
     GroupSerializer,
     LinkJiraTicketSerializer,
-    PutGroupSerializer,
     ReportSerializer,
     TicketSerializer,
 )
@@ -55,9 +55,9 @@ from killthenoise.audit.events import Action, audited
 
 ONE_GROUP = envelope("Group", GroupSerializer())
 AUDITED = ("project_key", "issue_type")
-"""What the audit keeps of the body of a creation."""
+"""The values of a creation's body that the audit keeps."""
 QUICK_REPORTS = 100
-"""Reports that are imported in some 25 ms. A request with more needs a slot."""
+"""Importing this many reports takes about 25 ms. A request with more needs a slot."""
 
 
 def require_uuid(group_id: str) -> UUID:
@@ -90,7 +90,8 @@ class GroupListView(APIView):
     def get(self, request: Request) -> HttpResponse:
         """List the tenant's groups in pages, most recently updated first.
 
-        All filters can be combined. A cursor is of one ordering and one set of filters.
+        All filters can be combined. A cursor belongs to one ordering and one set of
+        filters.
         """
         query = validated_query(GroupListSerializer, request)
         page, next_cursor = read_page(get_caller(request).tenant_id, **query)
@@ -122,9 +123,9 @@ class GroupView(APIView):
         """Create or update a group with its reports, for the clustering pipeline.
 
         Sending the same request again changes nothing. A key that is left out gets its
-        default; created_at and reports keep their values. Stored reports that are not
-        in the list are removed, except those from Jira. A tenant sends one request with
-        more than 100 reports at a time.
+        default, but `created_at` and `reports` keep their values. Stored reports that
+        are not in the list are removed, except those from Jira. A tenant can send only
+        one request with more than 100 reports at a time.
         """
         pk, tenant_id = require_uuid(group_id), get_caller(request).tenant_id
         with _import_slot(request):

@@ -1,3 +1,3 @@
-"""The project. Its version stands here only."""
+"""The project. This is the only place of its version."""
 
 __version__ = "1.0.0"

@@ -26,12 +26,13 @@ View = TypeVar("View", bound=Callable[..., Any])
 MAX_USERNAME = 150
 """Characters; Django's limit."""
 UNKNOWN_USER = "admin:unknown user"
-"""The actor of a failed login without such a user: people type passwords there."""
+"""The actor of a failed login with an unknown name, which may be a password."""
 
 
-SECTIONS = ["TicketRequest", "AIIssueGroup", "Report", "RemoteLink", "Integration"]
-SECTIONS += ["AuditEvent", "User", "Role"]
-"""The models by how often they are looked for; others come last."""
+SECTIONS = ["TicketRequest", "AIIssueGroup", "Report", "TicketJob", "RuleRun"]
+SECTIONS += ["RemoteLink", "AuditEvent", "Integration", "WebhookEndpoint"]
+SECTIONS += ["WebhookDelivery", "User", "Role"]
+"""The order of the models, the most used first. Others come last."""
 
 
 def _place(model: str) -> int:
@@ -39,9 +40,9 @@ def _place(model: str) -> int:
 
 
 class AdminSite(admin.AdminSite):
-    """Django's admin, whose logins and changes of the own password are audited."""
+    """Django's admin, with an audit of logins and of users' own password changes."""
 
-    enable_nav_sidebar = False  # the lists need the width; the header has the links
+    enable_nav_sidebar = False  # the lists need the width, and the header has the links
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """Return the apps in the order of SECTIONS, and so their models."""
@@ -51,7 +52,7 @@ class AdminSite(admin.AdminSite):
         return sorted(apps, key=lambda app: _place(app["models"][0]["object_name"]))
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        """Refuse NUL in the query string, which PostgreSQL does not take."""
+        """Refuse NUL in the query string: PostgreSQL cannot store it."""
 
         @wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -62,7 +63,7 @@ class AdminSite(admin.AdminSite):
         return super().admin_view(cast(View, checked), cacheable)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Record each attempt, except while logging in is locked: axes logs those."""
+        """Record each attempt. While logging in is locked, axes logs them instead."""
         name = request.POST.get("username", "")
         if "\0" in name or len(name) > MAX_USERNAME:
             raise BadRequest("There is no such username.")  # axes could not store it
@@ -97,7 +98,7 @@ def _record(request: HttpRequest, action: Action, outcome: str) -> None:
 
 
 class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc] # axes has no types
-    """Also locks an address from which the passwords of many users were guessed.
+    """Also locks an address that guessed passwords of many users.
 
     https://django-axes.readthedocs.io/en/latest/8_reference.html
     """
@@ -118,6 +119,6 @@ def _failures_from(request: Any) -> int:
 def show_locked_out(
     request: HttpRequest, response: HttpResponse, credentials: Any
 ) -> HttpResponse:
-    """Return the page of a locked login, in the look of the admin."""
+    """Return the page of a locked login, in the admin's style."""
     context = admin.site.each_context(request) | {"title": "Account locked"}
     return render(request, "admin/locked_out.html", context, status=429)

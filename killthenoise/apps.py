@@ -1,4 +1,4 @@
-# Modules, because Django takes each AppConfig that is imported here for one of ours.
+# Import modules, not classes: Django treats each AppConfig in this module as ours.
 from axes import apps as axes
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin

@@ -1,12 +1,12 @@
-"""Work that is done again and again, by Celery or, without a broker, `manage.py work`.
+"""Repeated background work, run by Celery or, without a broker, by `manage.py work`.
 
-An app lists its own in `tasks.py`, one line each:
+An app lists its work in `tasks.py`, one line each:
 
     repeat(recover_due, every_s=30)
 
-Each function takes what is due and commits step by step. Several may run at the same
-time, on any machine, and each may be killed at any moment: what it did not complete is
-due again.
+Each function processes due work and commits step by step. Several may run at the same
+time, on any machine, and each may be killed at any moment: unfinished work becomes due
+again.
 """
 
 import logging
@@ -28,16 +28,16 @@ from killthenoise.api.database import release_connection
 Function = Callable[[], Counter[str] | None]
 
 STOP_S = 10
-"""Seconds in which a round may end after a stop. One that is cut off is due again."""
+"""Seconds that a round has to end after a stop. Work that is cut off is due again."""
 
 stopping = threading.Event()
-"""Set when this process is told to end. Work that goes on for long looks at it."""
+"""Set when this process must end. Long work checks it."""
 
 logger = logging.getLogger(__name__)
 
 
 class Work(NamedTuple):
-    """What to do, and the seconds between two starts."""
+    """A function, and the seconds between two starts."""
 
     name: str
     function: Function
@@ -49,18 +49,18 @@ _doing: ContextVar[str] = ContextVar("doing", default="")
 
 
 def current_work() -> str:
-    """Return the name of the repeated work that this thread does, "" for none."""
+    """Return the name of the repeated work that this thread does, or "" for none."""
     return _doing.get()
 
 
 def repeat(function: Function, *, every_s: float) -> None:
-    """Do this again and again. It returns counts of outcomes for the log, or None."""
+    """Register work to repeat. It returns counts of outcomes for the log, or None."""
     name = function.__name__
     _repeated[name] = Work(name, function, every_s)
 
 
 def all_work() -> list[Work]:
-    """Return what the apps list in their `tasks.py`."""
+    """Return the work that the apps list in their `tasks.py`."""
     autodiscover_modules("tasks")
     return list(_repeated.values())
 
@@ -72,7 +72,7 @@ def stop_on_signals() -> None:
 
 
 def run_until_stopped(works: Iterable[Work]) -> None:
-    """Do each of them at its interval, in a thread of its own, until `stopping`."""
+    """Do each work at its interval, in its own thread, until `stopping` is set."""
     loops = [
         threading.Thread(target=_do_until_stopped, args=[work], daemon=True)
         for work in works
@@ -93,7 +93,7 @@ def _do_until_stopped(work: Work) -> None:
 
 
 def do(work: Work) -> None:
-    """Do it once. It may fail: the log says why, and the next round follows."""
+    """Do the work once. If it fails, the log says why, and the next round follows."""
     close_old_connections()
     token = _doing.set(work.name)
     try:
@@ -113,6 +113,6 @@ def do(work: Work) -> None:
 
 
 def in_words(counts: Counter[str]) -> str:
-    """Return counts such as `3 created, 1 unknown`, "" if there are none."""
+    """Return counts such as `3 created, 1 unknown`, or "" if there are none."""
     parts = [f"{number} {name}" for name, number in sorted(counts.items()) if number]
     return ", ".join(parts)

@@ -1,8 +1,8 @@
 """The queue: `celery -A killthenoise worker`, and one `celery -A killthenoise beat`.
 
-Beat sends each repeated work at its interval, and it is dropped if no worker takes it
-until the next one is sent. Everything is acknowledged when it has ended: a worker that
-dies loses nothing.
+Beat sends a message for each repeated work at its interval. A message expires if no
+worker takes it before the next one. Workers acknowledge messages when the work has
+ended, so a worker that dies loses nothing.
 """
 
 import os
@@ -29,13 +29,13 @@ if settings.METRICS_BIND and "celery" in Path(sys.argv[0]).parts[-2:]:
     use_files()
 
 SOFT_LIMIT_S, LIMIT_S = 600, 660
-"""Seconds after which a task is told to end, and after which it is killed."""
+"""Seconds after which a task gets an exception, and after which it is killed."""
 
 app = Celery("killthenoise")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     broker_connection_retry_on_startup=True,
-    # Redis sends a message again that was not acknowledged for longer than this.
+    # Redis delivers a message again if it is not acknowledged within this time.
     broker_transport_options={"visibility_timeout": LIMIT_S + 60},
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -50,7 +50,7 @@ app.autodiscover_tasks()
 
 @app.on_after_finalize.connect
 def add_repeated_work(sender: Celery, **kwargs: Any) -> None:
-    """Make a task of each repeated work, and let beat send it."""
+    """Make each repeated work a task that beat sends."""
     from killthenoise.background import all_work
 
     for work in all_work():

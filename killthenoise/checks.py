@@ -38,7 +38,7 @@ def check_role(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[CheckMessage]:
-    """Report a role without the parameters that no session sets with a pooler."""
+    """Report a role that lacks the parameters that it needs with a pooler."""
     if settings.DATABASE_POOLER == "none" or not databases:
         return []
     with connection.cursor() as cursor:
@@ -50,7 +50,7 @@ def check_role(
 def check_static_files(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Report a deployment whose pages would be errors."""
+    """Report a deployment without collected static files."""
     manifest = CompressedManifestStaticFilesStorage.manifest_name
     collected = (settings.STATIC_ROOT / manifest).exists()
     return [] if settings.DEBUG or collected else [W001]

@@ -1,7 +1,6 @@
-"""Gives Django the bodies of requests that have no Content-Length.
+"""Lets Django read the bodies of requests without Content-Length.
 
-Django reads as many bytes as Content-Length says, so it would treat a body that arrives
-in chunks as empty.
+Django reads as many bytes as Content-Length says, so it treats a chunked body as empty.
 """
 
 from collections.abc import Iterable

@@ -11,7 +11,7 @@ from marshmallow.validate import Length, Range, Regexp
 positive = Range(min=0, min_inclusive=False, error="Must be more than 0.")
 not_negative = Range(min=0, error="Must be 0 or more.")
 not_empty = Length(min=1, error="Must not be empty.")
-# Somebody who sets a variable that is ignored may believe that it protects them.
+# Whoever sets a variable that is ignored may believe that it protects them.
 unused = Length(
     max=0,
     error="Has no effect with this TENANT_AUTH and JWT_ALGORITHM. Unset it, or change "
@@ -44,7 +44,7 @@ is_host_pattern = Regexp(
     "*.atlassian.net, separated by commas without spaces.",
 )
 is_printable = Regexp(
-    r"[!-~]*\Z", error="Must have printable ASCII characters only, without spaces."
+    r"[!-~]*\Z", error="Must contain only printable ASCII characters, without spaces."
 )
 
 

@@ -25,7 +25,7 @@ class ExceptionReporter(debug.ExceptionReporter):
 
 
 def hide_in(value: Any) -> Any:
-    """Return what Sentry is about to send, without the credentials inside URLs."""
+    """Return the event for Sentry without the credentials inside URLs."""
     if isinstance(value, str):
         return _credentials.sub("********", value)
     if isinstance(value, dict):
@@ -36,7 +36,7 @@ def hide_in(value: Any) -> Any:
 
 
 def hide_credentials(report: str) -> SafeString:
-    """Replace what is before the @ of each URL by asterisks."""
+    """Replace the user and password of each URL by asterisks."""
     hidden = _credentials.sub("********", report)
-    # Django's template has escaped the values already.
+    # Django's template has already escaped the values.
     return SafeString(hidden)  # nosec B703

@@ -1,4 +1,4 @@
-"""The base of every expected error, which Django and the Jira client can both use.
+"""The base class of every expected error, for Django code and for the Jira client.
 
 This module imports neither Django nor an app. `killthenoise.api.errors` turns errors
 into HTTP responses.
@@ -12,10 +12,10 @@ class ServiceError(Exception):
     """A service rejected a request or could not complete it.
 
     `str()` is a sentence for a person: what happened and what to do. It is safe to
-    show: no token, no markup. The other attributes are those of the API's error
+    show: no token, no markup. The other attributes are the keys of the API's error
     response: `code` is a stable slug, `retry_after` is in whole seconds, `fields` has
-    the sentences by input field, and `data` names a ticket that exists. An error that
-    always says the same has `default_message`.
+    the sentences by input field, and `data` names a ticket that exists. An error with a
+    constant sentence sets `default_message`.
     """
 
     code: str

@@ -24,28 +24,28 @@ wsgi_app = "killthenoise.wsgi"
 worker_class = "killthenoise.gunicorn_worker.DrainingWorker"
 workers = env.int("WEB_CONCURRENCY", os.cpu_count() or 1)
 threads = env.int("WEB_THREADS", 32)
-# Each worker listens for itself. With one socket for all of them, the connections that
-# clients keep open may all land on one worker.
+# Each worker has its own socket. With one shared socket, kept-alive connections may all
+# land on one worker.
 reuse_port = True
-# A worker that stops has time to finish the requests that it sent to Jira.
+# A stopping worker has time to complete requests that wait for Jira.
 timeout = graceful_timeout = max(round(budget) + 5, 30)
-# Routers, such as nginx, keep an idle connection for 60 s. If we close it first, it may
-# be just when the router sends a request, and the client gets a 502.
+# Longer than routers keep an idle connection: 60 s for nginx and load balancers.
+# Otherwise we may close it just when the router sends a request: the client gets a 502.
 keepalive = 75
-# The processes write metrics to files, from which any of them serves all.
+# The processes write metrics to files, so that any process can serve all of them.
 metrics_bind = env.str("METRICS_BIND", "")
 metrics_folder = use_files() if metrics_bind else ""
 if env.str("LOG_FORMAT", "text" if debug else "json") == "json":
     logger_class = "killthenoise.gunicorn_logger.JsonLogger"
 # Nobody uses gunicornc. Its socket is in the home directory, which may be read-only.
 control_socket_disable = True
-# No request may set SCRIPT_NAME or PATH_INFO: Django would serve another path than the
-# one that a router allowed.
+# A request must not set SCRIPT_NAME or PATH_INFO: Django would serve another path than
+# the one that a router has checked.
 forwarder_headers = ""
 
 
 def on_starting(server: Any) -> None:
-    """Stop the start if values cannot work together, wherever they come from.
+    """Refuse to start if values cannot work together, whatever their source.
 
     GUNICORN_CMD_ARGS and the command line override the values of this module.
     """
@@ -54,10 +54,10 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Let the worker listen for Prometheus, too.
+    """Let the worker listen for Prometheus too.
 
-    Not by `bind`: the command line overrides it, and after a reload with another `bind`
-    gunicorn's master would listen itself, and never respond.
+    `bind` cannot do this: the command line overrides it, and after a reload with
+    another `bind`, gunicorn's master would listen itself and never respond.
     """
     if metrics_bind:
         host, _, port = metrics_bind.rpartition(":")
@@ -67,12 +67,12 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Forget what only a living process has, such as its open requests."""
+    """Remove the metrics of an exited process that count only while it lives."""
     forget(worker.pid)
 
 
 def on_exit(server: Any) -> None:
-    """Remove the files of the metrics, unless a new gunicorn took them over (USR2)."""
+    """Remove the metrics files, unless a new gunicorn has taken them over (USR2)."""
     if metrics_folder and not server.reexec_pid:
         shutil.rmtree(metrics_folder, ignore_errors=True)
 

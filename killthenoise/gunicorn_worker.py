@@ -1,4 +1,4 @@
-"""A gunicorn worker that loses no connection when it stops."""
+"""A gunicorn worker that drops no connection when it stops."""
 
 from socket import socket
 
@@ -6,12 +6,12 @@ from gunicorn.workers.gthread import ThreadWorker
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Accepts what waits for it, and then closes its listeners at once.
+    """Accepts waiting connections, and then closes its listeners at once.
 
-    gunicorn stops accepting, but closes the listeners when the last request has ended.
-    With `reuse_port` the kernel goes on to give connections to them until then, and
-    resets these connections in the end. Once they are closed, it gives all connections
-    to the other workers.
+    gunicorn stops accepting, but closes the listeners only after the last request. With
+    `reuse_port`, the kernel keeps assigning connections to them until then, and finally
+    resets these connections. Once they are closed, it assigns all connections to the
+    other workers.
     """
 
     sockets: list[socket]

@@ -1,7 +1,7 @@
-"""Serves `/metrics` on an address of its own, METRICS_BIND, and nothing else there.
+"""Serves `/metrics`, and nothing else, on its own address, METRICS_BIND.
 
-The API's address never serves metrics: whoever can reach the API is not meant to see
-them. In development mode it does.
+The API's address does not serve metrics, because its callers must not see them. Only in
+development mode does it.
 """
 
 import socket
@@ -38,13 +38,13 @@ class MetricsEndpoint:
 
 
 def serve_metrics(bind: str) -> None:
-    """Serve `/metrics` from a thread of this process, which serves nothing else."""
+    """Serve `/metrics` from a thread of this process."""
     host, _, port = bind.rpartition(":")
     start_http_server(int(port), host.strip("[]"), registry=make_registry())
 
 
 def _own_port(environ: dict[str, Any]) -> int:
-    """Return the port to which the client connected, 0 for a Unix socket.
+    """Return the port to which the client connected, or 0 for a Unix socket.
 
     With a Unix socket gunicorn takes SERVER_PORT from the Host header.
     """

@@ -5,9 +5,9 @@ import tempfile
 
 
 def use_files() -> str:
-    """Let prometheus_client keep metrics in files, unless the variable says where.
+    """Let prometheus_client keep metrics in files, unless the variable is already set.
 
-    Call this before it is imported. Returns the folder if it was made here, else "".
+    Call this before importing it. Returns the folder if this created it, or else "".
     """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         return ""
@@ -18,7 +18,7 @@ def use_files() -> str:
 
 
 def forget(pid: int) -> None:
-    """Forget what only a living process has, such as its open requests."""
+    """Remove the metrics of an exited process that count only while it lives."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client.multiprocess import mark_process_dead
 

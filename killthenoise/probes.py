@@ -1,7 +1,7 @@
-"""Health checks, answered before Django.
+"""Health checks, which do not pass through Django.
 
-They come often, over plain http, and by IP address. So no Host is required here, no
-redirect to https is sent, and `/healthz` costs next to nothing.
+Probes are frequent and use plain http and IP addresses. So any Host is accepted here,
+there is no redirect to https, and `/healthz` costs almost nothing.
 """
 
 import json
@@ -34,14 +34,14 @@ HEADERS = [
     ("Content-Security-Policy", NO_PAGE),
 ]
 OK, UNAVAILABLE = "200 OK", "503 Service Unavailable"
-Answer = tuple[str, bytes]
+ProbeResponse = tuple[str, bytes]
 WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 logger = logging.getLogger(__name__)
 
 
 class Probes:
-    """WSGI middleware that answers `/healthz` and `/readyz`."""
+    """WSGI middleware that responds to `/healthz` and `/readyz`."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -59,11 +59,11 @@ class Probes:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
-def check_readiness() -> Answer:
-    """Say whether requests can be served, and what each part says.
+def check_readiness() -> ProbeResponse:
+    """Say whether requests can be served, and the state of each part.
 
-    Without the cache requests are served, only not throttled. So a cache that is down
-    is shown, but does not take the server out of service.
+    Without the cache, requests are served but not throttled. So a cache that is down is
+    shown, but does not take the server out of service.
     """
     database, migrations = _check_database()
     checks = {"database": database, "migrations": migrations, "cache": _check_cache()}
@@ -74,12 +74,12 @@ def check_readiness() -> Answer:
 
 
 def _check_database() -> tuple[str, str]:
-    """Return what the database and its migrations say: "ok", or what is wrong."""
+    """Return the state of the database and of its migrations: "ok", or the problem."""
     try:
         applied = MigrationRecorder(connection).applied_migrations()
     except AnyDatabaseError as exc:
-        logger.warning("not ready: the database does not answer", exc_info=exc)
-        return "The database does not answer.", "unknown"
+        logger.warning("not ready: the database does not respond", exc_info=exc)
+        return "The database does not respond.", "unknown"
     finally:
         release_connection()
     complete = _latest_migrations() <= applied.keys()
@@ -88,7 +88,7 @@ def _check_database() -> tuple[str, str]:
 
 @cache
 def _latest_migrations() -> frozenset[tuple[str, str]]:
-    """Return the last migration of each app, which needs all the others."""
+    """Return the last migration of each app, which depends on all others."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 
@@ -97,9 +97,9 @@ def _check_cache() -> str:
         return "ok"
     try:
         caches["throttles"].get(uuid4().hex)
-    except Exception as exc:  # whatever the client of Redis raises
-        logger.warning("the cache does not answer", exc_info=exc)
-        return "The cache does not answer, so no request is throttled."
+    except Exception as exc:  # any error of the Redis client
+        logger.warning("the cache does not respond", exc_info=exc)
+        return "The cache does not respond, so no request is throttled."
     return "ok"
 
 

@@ -1,6 +1,6 @@
-"""How many messages wait in the queue, for Prometheus.
+"""A Prometheus metric of the waiting messages in the queue.
 
-Importing this also makes the queue known, so that a web process can send to it.
+Importing this also registers the queue, so that a web process can send to it.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class QueueDepth(Collector):
-    """Asks the broker. The metric is absent while it does not answer."""
+    """Asks the broker. The metric is absent while the broker does not respond."""
 
     def describe(self) -> Iterable[Metric]:
         return []
@@ -32,6 +32,6 @@ class QueueDepth(Collector):
                 queue = app.conf.task_default_queue
                 found = channel.queue_declare(queue, durable=True)
             depth.add_metric([], found.message_count)
-        except Exception as exc:  # whatever the client of this broker raises
-            logger.warning("the broker does not answer: %s", exc)
+        except Exception as exc:  # any error of the broker's client
+            logger.warning("the broker does not respond: %s", exc)
         return [depth]

@@ -1,9 +1,10 @@
-"""Django settings. All come from the environment; README.md lists the variables.
+"""Django settings, read from environment variables. README.md lists them.
 
 Development mode (`DJANGO_DEBUG`, which `manage.py` turns on if no secret key is set)
-needs no variable. It also reads the git-ignored file `.env` beside `manage.py`, whose
-lines are `NAME=value`; a variable that is set already wins. Outside development mode
-`.env` is not read, and the start fails with a list of all missing and wrong variables.
+needs no variable. It also reads the git-ignored file `.env` beside `manage.py`, with
+lines such as `NAME=value`. Variables that are already set take precedence. Outside
+development mode `.env` is not read, and the start fails with a list of all missing and
+wrong variables.
 """
 
 from collections.abc import Callable
@@ -140,6 +141,7 @@ RECONCILE_HORIZON_S = env.float("RECONCILE_HORIZON_S", 180, validate=not_negativ
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", 900, validate=positive)
 SWEEP_OVERLAP_S = env.float("SWEEP_OVERLAP_S", 24 * 3600, validate=positive)
 TICKET_POLL_S = env.float("TICKET_POLL_S", 60, validate=positive)
+TICKET_GONE_AFTER_S = env.float("TICKET_GONE_AFTER_S", 3600, validate=positive)
 THROTTLE_TENANT = rate("THROTTLE_TENANT", "600/min")
 THROTTLE_ADDRESS = rate("THROTTLE_ADDRESS", "1200/min")
 THROTTLE_CONNECT = rate("THROTTLE_CONNECT", "10/min")
@@ -148,7 +150,9 @@ REDIS_URL = env.str("REDIS_URL", "", validate=is_redis_url)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=not_negative)
 ADMIN_PATH = env.str("ADMIN_PATH", "admin/", validate=is_admin_path)
 WEB_THREADS = env.int("WEB_THREADS", 32, validate=Range(min=2))
-reserve = max((WEB_THREADS or 0) // 5, 1)  # an invalid number is None until `seal()`
+reserve = max(
+    (WEB_THREADS or 0) // 5, 1
+)  # an invalid number is None until `seal()` reports it
 JIRA_THREADS = env.int("JIRA_THREADS", (WEB_THREADS or 2) - reserve, validate=positive)
 JIRA_THREADS_PER_TENANT = env.int(
     "JIRA_THREADS_PER_TENANT", max((JIRA_THREADS or 0) - reserve, 1), validate=positive
@@ -175,8 +179,9 @@ OTEL_EXPORTER_OTLP_ENDPOINT = env.str(
 env.seal()
 if JIRA_ALLOW_INSECURE and not DEBUG:
     raise ImproperlyConfigured(
-        "JIRA_ALLOW_INSECURE sends credentials over plain http: it is for development "
-        "mode only. Unset it, or set DJANGO_DEBUG=true on a machine of your own."
+        "JIRA_ALLOW_INSECURE sends credentials over plain http, so it works in "
+        "development mode only. Unset it, or set DJANGO_DEBUG=true on your own "
+        "machine."
     )
 broken_rules = broken_timing_rules(
     budget=REQUEST_BUDGET_S,
@@ -204,7 +209,7 @@ SESSION = [
     r"-c default_transaction_isolation=read\ committed",
     # A transaction that is left open must not block requests forever.
     "-c lock_timeout=10s",
-    # Workers take longer to start than a request takes to read its rows.
+    # Parallel workers take longer to start than a request takes to read its rows.
     "-c max_parallel_workers_per_gather=0",
 ]
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
@@ -220,7 +225,8 @@ else:
     DATABASE["ENGINE"] = "killthenoise.postgresql"  # the threads share connections
     DATABASE["OPTIONS"] = {
         "connect_timeout": 5,  # seconds
-        # A server that vanished is noticed in seconds; Linux would try for 15 minutes.
+        # This detects a server that vanished within seconds; Linux would take 15
+        # minutes.
         "tcp_user_timeout": 10_000,  # milliseconds
         "keepalives_idle": 10,  # seconds, as the next
         "keepalives_interval": 5,
@@ -228,7 +234,7 @@ else:
     } | DATABASE.get("OPTIONS", {})
     if DATABASE_POOLER == "transaction":
         # Each transaction may get another connection, so nothing belongs to a session.
-        # The role has the parameters of SESSION: docs/operating.md says how.
+        # The role must have the parameters of SESSION: docs/operating.md says how.
         DATABASE["DISABLE_SERVER_SIDE_CURSORS"] = True
     else:
         given = DATABASE["OPTIONS"].get("options", "")
@@ -294,7 +300,7 @@ ROOT_URLCONF = "killthenoise.urls"
 WSGI_APPLICATION = "killthenoise.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DEFAULT_EXCEPTION_REPORTER = "killthenoise.error_reports.ExceptionReporter"
-APPEND_SLASH = False  # a redirect would lose the body; the routes take both forms
+APPEND_SLASH = False  # a redirect would lose the body, so the routes accept both forms
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -356,14 +362,14 @@ SPECTACULAR_SETTINGS = {
                 "type": "apiKey",
                 "in": "header",
                 "name": "X-Tenant-ID",
-                "description": "The tenant's UUID. Where the path names the tenant, "
+                "description": "The tenant's UUID. If the path names the tenant, "
                 "the header may be absent, but not behind a gateway.",
             },
             "token": {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "Required where TENANT_AUTH is jwt.",
+                "description": "Required if TENANT_AUTH is jwt.",
             },
         }
     },
@@ -423,7 +429,6 @@ LOGIN_FAILURES_PER_ADDRESS = 20
 AXES_HANDLER = "killthenoise.admin_site.LoginLimits"
 AXES_LOCKOUT_CALLABLE = "killthenoise.admin_site.show_locked_out"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # 15 minutes are 15 minutes
@@ -439,9 +444,12 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "killthenoise.formats"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # works without collectstatic
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = (
+    DEBUG  # it works without collectstatic
+)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -470,7 +478,7 @@ LOGGING = {
         # Below this, it logs each message, which are several a second.
         "celery": {"level": "WARNING"},
         "audit": {"level": "INFO"},  # whatever LOG_LEVEL is
-        # Below this, it logs addresses of webhooks, which may hold tokens.
+        # At lower levels, it logs addresses of webhooks, which may contain tokens.
         "urllib3": {"level": "ERROR"},
     },
 }

@@ -28,7 +28,7 @@ URL_ATTRIBUTES = {"http.url", "url.full"}
 
 
 def start() -> None:
-    """Start what the settings ask for, before Django loads its middleware."""
+    """Start what is configured, before Django loads its middleware."""
     if settings.SENTRY_DSN:
         start_sentry(settings.SENTRY_DSN)
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
@@ -58,13 +58,13 @@ def start_sentry(dsn: str, **options: Any) -> None:
         },
         before_send=lambda event, hint: hide_in(event),
         before_breadcrumb=hide_path,
-        trace_propagation_targets=[],  # nothing of Sentry goes to Jira
+        trace_propagation_targets=[],  # Sentry adds no headers to requests to Jira
         **options,
     )
 
 
 def hide_path(breadcrumb: Any, hint: Any) -> Any:
-    """Keep only the origin of an address that was called: webhooks' may hold tokens."""
+    """Keep only the origin of a requested address: a webhook's may hold a token."""
     if url := (breadcrumb.get("data") or {}).pop("url", ""):
         breadcrumb["data"] |= {"url": get_origin(url), "http.query": ""}
     return breadcrumb
@@ -77,10 +77,10 @@ def get_origin(url: str) -> str:
 
 
 def start_tracing(processor: "SpanProcessor") -> None:
-    """Trace requests, statements and calls of Jira. The OTEL_ variables say how.
+    """Trace requests, statements and calls of Jira.
 
-    The W3C trace context of a caller is taken up and passed on to Jira; its baggage,
-    which could be anything, is not.
+    The OTEL_ variables say how. The W3C trace context of a caller is continued and
+    passed on to Jira. Its baggage, which could be anything, is not.
     """
     from opentelemetry import trace
     from opentelemetry.instrumentation.celery import CeleryInstrumentor

@@ -12,8 +12,10 @@ from killthenoise.views import SchemaView, index
 
 admin.site.site_title = "KillTheNoise"
 admin.site.site_header = f"KillTheNoise {__version__}"
-admin.site.index_title = "Groups, tickets and integrations"
+admin.site.index_title = "Overview"
 admin.site.site_url = settings.FRONTEND_URL or None
+
+handler500 = "killthenoise.views.server_error"
 
 docs = SpectacularSwaggerSplitView.as_view(template_name="docs.html")
 
@@ -28,6 +30,6 @@ urlpatterns = [
     path("api/webhooks/", include("integrations.outgoing_webhooks.urls")),
     re_path("^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path("^api/docs/?$", docs, name="docs"),
-    # Browsers request it with every page; there is none.
+    # Browsers request it with every page, but there is none.
     path("favicon.ico", lambda request: HttpResponse(status=204)),
 ]

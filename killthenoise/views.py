@@ -5,11 +5,20 @@ from functools import cache
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
+
+from killthenoise.api.request_id import current_request_id
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Show the page of an error that nobody expected. It reads no database."""
+    request_id = {"request_id": current_request_id()}
+    return HttpResponse(render_to_string("500.html", request_id), status=500)
 
 
 def index(request: HttpRequest) -> HttpResponse:

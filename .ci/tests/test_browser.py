@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,14 +10,17 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import requests
 from browser_fixtures import browser, log_in, page  # noqa: F401 (fixtures)
+from django.utils import timezone
 from playwright.sync_api import Dialog, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
-from issues.models import AIIssueGroup
+from issues.following.loop import follow_due
+from issues.models import AIIssueGroup, FollowedSite
 from issues.tests.api import Api
 from issues.tests.conftest import api, group  # noqa: F401 (fixtures)
 from issues.tests.factories import (
@@ -24,6 +28,7 @@ from issues.tests.factories import (
     ReportFactory,
     TicketRequestFactory,
 )
+from issues.tests.following_helpers import HOUR, read_after
 
 
 def test_admin_finds_the_ticket_request_and_links_to_the_ticket(
@@ -133,6 +138,70 @@ def test_front_end_connects_jira_and_creates_a_ticket(
     expect(page.locator("#reports li")).to_have_text(["jira SCRUM-1", "slack C01-1"])
     page.get_by_role("link", name="SCRUM-1").click()
     expect(page.get_by_role("heading", name="From the front end")).to_be_visible()
+
+
+def test_front_end_shows_what_becomes_of_the_ticket(
+    page: Page,
+    front_end: str,
+    live_server: LiveServer,
+    api: Api,
+    group: AIIssueGroup,
+    integration: Integration,
+    jira: Sandbox,
+) -> None:
+    """Its ticket is done, has new reports, is moved, and is deleted in Jira."""
+    let_jira_send_webhooks(api, integration, jira)
+    ReportFactory.create(group=group)
+    page.goto(f"{front_end}?api={live_server.url}&tenant={group.tenant_id}")
+    page.get_by_role("button", name="No Ticket").click()
+    page.get_by_label("Description").fill("It is empty.")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("link", name="SCRUM-1")).to_be_visible()
+    follow_due()
+    page.reload()
+    shown = page.locator("#groups tr td").last
+    expect(shown).to_have_text("SCRUM-1 To Do")
+
+    with changed_in_jira(page, jira):
+        page.get_by_role("button", name="Done").click()
+    expect(shown).to_have_text("SCRUM-1 Done")
+
+    ReportFactory.create(group=group, created_at=timezone.now())
+    page.reload()
+    expect(shown).to_have_text("SCRUM-1 Done, recurred")
+
+    with changed_in_jira(page, jira):
+        page.get_by_label("Project").select_option("OPS")
+        page.get_by_role("button", name="Move").click()
+    expect(shown).to_have_text("OPS-1 Done, recurred")
+
+    with changed_in_jira(page, jira):
+        page.get_by_role("button", name="Delete").click()
+    expect(shown).to_have_text("OPS-1 Done, recurred")  # it may only be hidden
+
+    read_after(HOUR)
+    page.reload()
+    expect(shown).to_have_text("OPS-1 Done, gone, recurred")
+
+
+def let_jira_send_webhooks(api: Api, integration: Integration, jira: Sandbox) -> None:
+    path = f"/api/jira/integrations/{integration.tenant_id}/{integration.pk}"
+    webhook = api.request("POST", f"{path}/webhook-secret").json()["data"]
+    url = f"{jira.url}/_sandbox/webhooks"
+    requests.post(url, json=webhook, timeout=30).raise_for_status()
+
+
+@contextmanager
+def changed_in_jira(page: Page, jira: Sandbox) -> Iterator[None]:
+    """Change the ticket on its page, come back, and show what the webhook led to."""
+    list_url = page.url
+    page.locator("#groups a").click()
+    with page.expect_navigation():
+        yield
+    jira.state.webhooks.wait()
+    FollowedSite.objects.update(due_at=timezone.now())
+    follow_due()
+    page.goto(list_url)
 
 
 def test_docs_run_an_operation_as_the_tenant_that_was_entered_once(

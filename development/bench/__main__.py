@@ -1,6 +1,6 @@
-"""Measure the product beside the limit of what exactly-once needs, and print a table.
+"""Measures the product and the lower limit for exactly-once, and prints a table.
 
-`--runs 1 --seconds 2` is a quick look. Do not trust it: the machine may be busy.
+`--runs 1 --seconds 2` is quick but not reliable: the machine may be busy.
 """
 
 import json
@@ -20,14 +20,14 @@ from development.bench.runs import make_parser, run_cases, workplace
 from development.bench.targets import Target, start_jira, start_limit, start_product
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
-"""Clients at the same time, for the chart."""
+"""The numbers of simultaneous clients in the chart."""
 PRODUCT, LIMIT = "product", "limit"
 Curves = dict[str, dict[int, dict[str, float]]]
 """p50 and p99 in milliseconds, by the work and the number of clients."""
 
 
 def main() -> None:
-    """Run as the command line says."""
+    """Run with the options of the command line."""
     parser = make_parser("development.bench", __doc__)
     parser.add_argument(
         "--chart", type=Path, metavar="FILE", help="draw latency against clients (SVG)"
@@ -61,7 +61,7 @@ def run(running: ExitStack, folder: Path, options: Namespace) -> dict[str, Any]:
 
 
 def measure_curves(product: Target, options: Namespace) -> Curves:
-    """Measure creations and lists with more and more clients."""
+    """Measure creations and lists with increasing numbers of clients."""
     curves: Curves = {"creation": {}, "list": {}}
     for clients in tqdm(options.steps, unit="step", disable=None):
         for name, case in (("creation", CREATIONS), ("list", LISTS)):

@@ -1,7 +1,7 @@
-"""The least that exactly-once needs, as a WSGI program by hand: the limit of speed.
+"""A minimal hand-written WSGI program for exactly-once: the upper limit of speed.
 
-A claim that is committed, one POST to Jira, and a record that is committed. Nothing is
-validated, limited, audited or recovered.
+It commits a claim, sends one POST to Jira, and commits a record. It does not validate,
+limit, audit or recover anything.
 """
 
 import http.client
@@ -51,7 +51,7 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[
 
 
 def create(tenant: str, group: str, title: str, description: str) -> str:
-    """Return the key of the new ticket, "" if the group is claimed already."""
+    """Return the key of the new ticket, or "" if the group is already claimed."""
     claim, cursor = str(uuid4()), connect_database().cursor()
     cursor.execute(CLAIM, (claim, group, title, description))  # and commit
     if not cursor.rowcount:

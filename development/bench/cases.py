@@ -1,4 +1,4 @@
-"""What is measured: requests, how many clients send them, and the target."""
+"""The measured cases: requests, the number of clients, and the target."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ REPORTS = "/api/issues/ai/GROUP/reports"
 
 
 class Pool(NamedTuple):
-    """At most so many groups without tickets, whose Jira has a latency.
+    """Up to `groups` groups without tickets, whose Jira has a latency.
 
     They are numbered from `first`.
     """
@@ -37,7 +37,7 @@ class Case(NamedTuple):
 
     @property
     def creates_in(self) -> Pool | None:
-        """The pool whose tickets are created, None if the case creates none."""
+        """The pool whose tickets are created, or None if the case creates none."""
         is_creation = isinstance(self.requests, Pool) and not self.replay
         return self.requests if is_creation else None  # type: ignore[return-value]
 
@@ -56,7 +56,7 @@ def get_page(tenant: Tenant) -> Requests:
 
 
 def get_reports(tenant: Tenant) -> Requests:
-    """Return requests for the reports of one group after the other."""
+    """Return requests for the reports of each group in turn."""
     return Requests("GET", REPORTS, tenant.tenant, tenant.first, tenant.groups)
 
 

@@ -1,4 +1,4 @@
-"""Clients that send requests at a fixed rate, and what they saw."""
+"""Clients that send requests at a fixed rate and record the outcomes."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class Results:
-    """What clients saw, by kind of request.
+    """The outcomes that clients saw, by kind of request.
 
     `seconds` are the durations of successful requests, `failed` counts the others, and
     `outcomes` counts both by status and code. `ticket_keys` maps the path of a creation
@@ -61,10 +61,10 @@ class Results:
 class Client(threading.Thread):
     """Sends a request every `every_s` seconds until the event `stop` is set.
 
-    A patient client measures from the moment at which a request was due, so that a
-    server that responds late is not spared the requests that wait meanwhile. Others
-    just send the next request as soon as they can. Each request of a client that does
-    not keep its connection opens a new one.
+    A patient client measures from the time at which a request was due, so the waiting
+    time behind a slow response counts too. Other clients send the next request as soon
+    as they can. Each request of a client that does not keep its connection opens a new
+    one.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Client(threading.Thread):
 
 
 def read_code_and_key(content: bytes) -> tuple[str, str]:
-    """Return the code of an error and the key of a ticket, "" for what is missing."""
+    """Return the code of an error and the key of a ticket; "" if missing."""
     try:
         found = json.loads(content)
         return found.get("code", ""), (found.get("data") or {}).get("ticket_key", "")

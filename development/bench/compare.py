@@ -1,7 +1,7 @@
-"""Compare this source tree with a commit: both run beside each other, in turn.
+"""Compares this source tree with a commit, by measuring both in turn.
 
-The server of the commit runs in a worktree, with the packages that are installed here;
-the benchmark itself is this tree's.
+The commit's server runs in a worktree, with the packages that are installed here. Both
+are measured by this tree's benchmark.
 """
 
 import json
@@ -20,7 +20,7 @@ from development.bench.targets import start_product
 
 
 def main() -> None:
-    """Run as the command line says."""
+    """Run with the options of the command line."""
     parser = make_parser("development.bench.compare", __doc__)
     parser.add_argument("revision", help="the commit to compare with")
     options = parser.parse_args()

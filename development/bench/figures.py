@@ -1,4 +1,4 @@
-"""What runs showed, and the median and the ratio of several."""
+"""The figures of a run, and the median and ratio of several runs."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class Figures(NamedTuple):
-    """What one run showed: successes per second, and milliseconds of all responses.
+    """The figures of one run: successes per second, and milliseconds of all responses.
 
-    `cpu` is what the workers used for a response, in milliseconds, which a busy machine
-    changes little. `errors` counts responses of status 400 and above, and requests
-    without one.
+    `cpu` is the workers' CPU time per response in milliseconds. A busy machine changes
+    it little. `errors` counts responses of status 400 and above, and requests without
+    one.
     """
 
     rate: float
@@ -37,8 +37,7 @@ def medians(runs: Sequence[Figures]) -> Figures:
 def ratios(now: Sequence[Figures], before: Sequence[Figures]) -> list[float]:
     """Return now ÷ before for rate, p50, p99 and CPU: the median over pairs of runs.
 
-    The runs of a pair were made one after the other, so what else the machine did
-    affected both.
+    The runs of a pair follow each other, so other load on the machine affects both.
     """
     pairs = list(zip(now, before, strict=True))
     return [

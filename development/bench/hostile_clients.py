@@ -1,8 +1,7 @@
-"""Clients of three tenants that would hurt the others if they could.
+"""Clients of three hostile tenants.
 
 One tenant's Jira never responds, another's sends bombs, and the third floods the API.
-They run in a process of their own, so that they do not slow the clients whose time is
-measured.
+They run in a separate process, so that they do not slow down the measured clients.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""A Jira that tries to exhaust whoever reads its responses.
+"""A Jira whose responses try to exhaust their reader.
 
 Each request gets the next bomb: 200 KiB on the wire that unpack to 200 MiB, with many
 statuses and as redirects; bodies and heads that never end; bytes that drip; JSON that
-is dear to parse.
+is expensive to parse.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import NamedTuple
 MIB = 2**20
 UNPACKED_MIB = 200
 ENDLESS_MIB = 256
-"""Where an endless response ends after all, to spare the machine."""
+"""The size at which an endless response does end, to spare the machine."""
 STATUSES = (200, 201, 400, 404, 429, 500, 503)
 REDIRECTS = (301, 302, 303, 307, 308)
 CLOSING_S = 30

@@ -1,8 +1,8 @@
 """A Jira that creates tickets as fast as asyncio can, after a latency.
 
-The sandbox is a faithful Jira; this one answers any creation with a new ticket and any
-other request with what connecting an account needs. It knows which group each ticket
-is for, so that lost and duplicate tickets are found: `GET /_tickets`.
+The sandbox imitates Jira closely. This one responds to any creation with a new ticket,
+and to any other request as needed to connect an account. It records the group of each
+ticket, so that lost and duplicate tickets can be found: `GET /_tickets`.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class StandIn(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Respond to the request once all of it is here. Nobody pipelines."""
+        """Respond to the request once it is complete. Clients do not pipeline."""
         self.received += data
         head, end, body = self.received.partition(b"\r\n\r\n")
         length = LENGTH.search(head)
@@ -101,7 +101,7 @@ async def serve(port: int, latency: float, certificate: str) -> None:
 
 
 def main() -> None:
-    """Serve as the command line says."""
+    """Serve with the options of the command line."""
     parser = ArgumentParser(prog="python -m development.bench.jira_stand_in")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0, help="seconds")

@@ -1,4 +1,4 @@
-"""Generates load with wrk, which needs little of the CPU that the server needs too.
+"""Generates load with wrk, which uses little of the CPU that the server needs.
 
 On Debian, `apt-get install wrk` installs it. https://github.com/wg/wrk
 """
@@ -40,7 +40,7 @@ def require_wrk() -> None:
 
 
 def generate(url: str, requests: Requests, *, clients: int, seconds: float) -> Figures:
-    """Send requests from so many clients at once, for so long."""
+    """Send requests from `clients` clients at once for `seconds` seconds."""
     program = ["wrk", "--threads=1", f"--connections={clients}"]
     program += [f"--duration={max(1, round(seconds))}s", f"--timeout={TIMEOUT_S}s"]
     program += [f"--script={SCRIPT}", url, "--", requests.method, requests.path]

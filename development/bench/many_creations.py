@@ -1,4 +1,4 @@
-"""Create many tickets in one run: do rate, memory and tables stay as they began?
+"""Creates many tickets in one run, and shows whether rate and memory stay the same.
 
 `--creations 1000000` takes most of an hour. The report has a row for each minute, and
 compares the median of the first five with that of the last five.
@@ -28,7 +28,7 @@ from development.processes import Process
 TENANT, FIRST = "00000000-0000-4000-8000-000000000001", 100_000
 STAGE_S = 60
 SPARE = 100_000
-"""Groups beyond those that are needed, because a stage ends by time."""
+"""Extra groups, because a stage ends by time."""
 ENDS = 5
 """Stages that are compared, at the beginning and at the end."""
 SIZES = """
@@ -39,7 +39,7 @@ COUNT = "SELECT count(*) FROM issues_ticketrequest WHERE state = 'created'"
 
 
 def main() -> None:
-    """Run as the command line says."""
+    """Run with the options of the command line."""
     parser = ArgumentParser(prog="python -m development.bench.many_creations")
     parser.description = __doc__
     parser.add_argument("--creations", type=int, default=1_000_000)
@@ -83,7 +83,7 @@ def run_stages(
             cpu = workers_cpu_s(server)
             found = generate(url, requests, clients=options.clients, seconds=STAGE_S)
             cpu = workers_cpu_s(server) - cpu
-            # wrk makes one request to look at, and each client has one under way.
+            # wrk builds one extra request, and each client has one in flight.
             used += found.responses + options.clients + 1
             errors += found.errors
             progress.update(found.responses)
@@ -121,7 +121,7 @@ def format_report(report: Mapping[str, Any]) -> str:
 
 
 def compare_ends(stages: Sequence[Mapping[str, float]]) -> Iterator[list[str]]:
-    """Yield the ratio of the last stages to the first, for what should not change."""
+    """Yield the ratio of the last stages to the first, which should be about 1."""
     for name in ("rate", "cpu", "memory"):
         first = median(stage[name] for stage in stages[:ENDS])
         last = median(stage[name] for stage in stages[-ENDS:])

@@ -1,4 +1,4 @@
-"""Measures what tenants notice of hostile ones.
+"""Measures how much hostile tenants slow down others.
 
 `python -m development.bench.mixed_load --minutes 30` runs one server as in production.
 One tenant's Jira never responds, another's sends bombs, a third floods the API with bad
@@ -43,7 +43,7 @@ SAMPLE_EVERY_S = 10.0
 
 
 def main() -> None:
-    """Run as the command line says and print the report."""
+    """Run with the options of the command line, and print the report."""
     options = parse_arguments(sys.argv[1:])
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
@@ -110,7 +110,7 @@ def run(running: ExitStack, folder: Path, options: Namespace) -> dict[str, Any]:
 
 
 def start_crowd(product: Product, counts: Path) -> Process:
-    """Start the hostile clients, which write what they saw to the file `counts`."""
+    """Start the hostile clients, which write their outcomes to the file `counts`."""
     module = "development.bench.hostile_clients"
     return product.processes.start("-m", module, product.url, str(counts))
 
@@ -178,7 +178,7 @@ def lists(headers: dict[str, str]) -> Iterator[Request]:
 
 
 def reports(headers: dict[str, str], ids: list[str]) -> Iterator[Request]:
-    """Yield requests for the reports of one group after the other."""
+    """Yield requests for the reports of each group in turn."""
     for one in cycle(ids):
         yield Request("reports", "GET", f"/api/issues/ai/{one}/reports", headers)
 

@@ -42,7 +42,7 @@ def format_ratios(cases: Sequence[Case], runs: Runs) -> str:
 
 
 def format_tickets(tickets: Mapping[str, Mapping[str, int]]) -> str:
-    """Return what became of the tickets of each target."""
+    """Return the numbers of tickets of each target."""
     names = list(next(iter(tickets.values())))
     rows = [[target, *map(str, found.values())] for target, found in tickets.items()]
     return format_table(["tickets", *names], rows)

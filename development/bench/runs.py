@@ -1,4 +1,4 @@
-"""Runs all cases on all targets, in turn, and what the command line says of that."""
+"""Runs all cases on all targets in turn; defines the options of the command line."""
 
 import sys
 from argparse import ArgumentParser
@@ -21,7 +21,7 @@ Runs = dict[str, dict[str, list[Figures]]]
 
 
 def make_parser(program: str, description: str | None) -> ArgumentParser:
-    """Return a parser of the options that all benchmarks have."""
+    """Return a parser with the options of all benchmarks."""
     parser = ArgumentParser(prog=f"python -m {program}", description=description)
     defaults = {"runs": 3, "seconds": 10, "workers": 2, "threads": 40}
     for name, default in defaults.items():
@@ -62,7 +62,7 @@ def workplace() -> Iterator[tuple[ExitStack, Path]]:
 
 
 def warm_up(targets: Sequence[Target]) -> None:
-    """Let each server load what it loads with its first requests."""
+    """Warm up each server with its first requests."""
     for target in targets:
         for case in (CREATIONS, LISTS):
             if target.can(case):
@@ -72,10 +72,10 @@ def warm_up(targets: Sequence[Target]) -> None:
 def run_cases(
     targets: Mapping[str, Target], cases: Sequence[Case], *, runs: int, seconds: float
 ) -> Runs:
-    """Measure each case so often on each target.
+    """Measure each case `runs` times on each target.
 
-    The targets alternate, and each second run begins with the last of them, so that
-    none is always first.
+    The targets alternate, and every second run has the reverse order, so that none is
+    always first.
     """
     found: Runs = {case.name: {} for case in cases}
     warm_up(list(targets.values()))

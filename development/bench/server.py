@@ -28,7 +28,7 @@ class Tenant(NamedTuple):
 
 
 class Product:
-    """One source tree with a database of its own. `running` stops both.
+    """One source tree with its own database. `running` stops both.
 
     `variables` are environment variables beside those that production requires.
     """

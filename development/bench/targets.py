@@ -1,4 +1,4 @@
-"""The servers that are measured: the product, of any source tree, and the limit."""
+"""The measured servers: the product, from any source tree, and the limit."""
 
 import json
 import time
@@ -64,7 +64,7 @@ class Target:
         figures = generate(self.url, sent, clients=clients, seconds=seconds)
         cpu = workers_cpu_s(self.server) - cpu
         if pool := case.creates_in:
-            # wrk makes one request to look at, and each client has one under way.
+            # wrk builds one extra request, and each client has one in flight.
             self.used[pool] += figures.responses + clients + 1
             if self.used[pool] > self.count_groups(pool):
                 raise CommandError(f"There are too few groups for {case.name}.")
@@ -124,7 +124,7 @@ class Jiras:
         }
 
     def list_tickets(self) -> list[dict[str, Any]]:
-        """Return what each Jira says of its tickets."""
+        """Return the counts of tickets of each Jira."""
         trusted = self.variables.get("BENCH_TRUSTED", True)
         return [
             requests.get(f"{url}/_tickets", verify=trusted, timeout=60).json()
@@ -186,7 +186,7 @@ def groups_needed(options: Namespace) -> int:
 def variables(options: Namespace) -> dict[str, str]:
     """Return the server's environment: workers, threads and throttles.
 
-    All threads but one may wait for Jira, for the sake of a single tenant.
+    All threads but one may wait for Jira, because there is only one tenant.
     """
     threads = str(options.threads - 1)
     return {

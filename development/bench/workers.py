@@ -37,7 +37,7 @@ class Workers(threading.Thread):
         return {"memory": self.memory, "peaks": self.peaks, "restarts": self.restarts}
 
     def run(self) -> None:
-        """Look for new workers each second, and at their memory now and then."""
+        """Look for new workers each second, and sample their memory at intervals."""
         sample_at = time.monotonic() + self.every_s
         while not self.stop.wait(LOOK_EVERY_S):
             is_due = time.monotonic() >= sample_at

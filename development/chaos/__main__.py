@@ -1,4 +1,4 @@
-"""Create many tickets while everything fails, then check the invariants."""
+"""Creates many tickets during faults, and then checks the invariants."""
 
 import logging
 import os
@@ -47,7 +47,7 @@ def main() -> int:
         variables |= {"DJANGO_DEBUG": "true", "JIRA_ALLOW_INSECURE": "true"}
         os.environ.update(variables, DJANGO_SETTINGS_MODULE="killthenoise.settings")
         django.setup()
-        logging.disable(logging.CRITICAL)  # what recovery logs here is in the report
+        logging.disable(logging.CRITICAL)  # the report has what recovery logs here
         return run(running, folder, postgres, options)
 
 

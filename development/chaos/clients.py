@@ -50,7 +50,7 @@ class Clients:
                 future.result()
 
     def _create_ticket(self, title: str, group: AIIssueGroup) -> None:
-        """Create one ticket with one click or two, possibly during an outage."""
+        """Create one ticket with one or two clicks, possibly during an outage."""
         chance = random.Random(f"{self.seed} {title}")  # noqa: S311 # nosec B311
         self.faults.cause_outages(chance)
         key = f"{self.seed} {title}" if chance.random() < 0.3 else ""

@@ -32,7 +32,7 @@ STALLED_S = 5
 TOO_LATE_S = 35
 """Beyond the horizon, after the end of the lease: a POST that nobody expects."""
 PERIOD_S = settings.RECONCILE_HORIZON_S + 8
-"""Of a lag or a lost permission: requests pass the horizon meanwhile."""
+"""The duration of a lag or a lost permission. Requests pass the horizon within it."""
 BACKUP_AGE_S = 3
 PAUSE_S = 10
 HOUR_S = 3600
@@ -130,7 +130,7 @@ class Faults:
                     self.met[name] += cause()
 
     def _repeat(self, causes: tuple[Callable[[], None], ...]) -> None:
-        """Cause one after the other until the run ends."""
+        """Cause the faults in turn until the run ends."""
         while not self._ended.is_set():
             for cause in causes:
                 if not self._ended.is_set():
@@ -152,7 +152,7 @@ class Faults:
         self._ended.wait(PERIOD_S)
         self.environment.set_permission(granted=True)
         self.met[PERMISSION] += 1
-        self._ended.wait(PERIOD_S)  # all is well for as long
+        self._ended.wait(PERIOD_S)  # a period without a fault, of the same length
 
     def _replace_accounts(self) -> None:
         """Connect each tenant with its other account, on the same site."""

@@ -1,4 +1,4 @@
-"""The invariants: each requested ticket exists, is linked, and was reported; once.
+"""The invariants: each requested ticket exists once, is linked, and was reported.
 
 A ticket may exist twice only if it met a fault that breaks an assumption of the
 protocol on purpose. Then both are linked, and an audit event reports the duplicate.
@@ -30,7 +30,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What there is of one requested ticket.
+    """The traces of one requested ticket.
 
     `tickets`, `linked`, `received` and `flagged` are keys: in Jira, of the group's
     reports, in responses to clients, in audit events. `refused` tells whether a client

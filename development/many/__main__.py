@@ -1,4 +1,4 @@
-"""Create many tickets in one request and by rules, and check each of them.
+"""Creates many tickets in one request and by rules, and checks each of them.
 
 Run it with `python -m development.many`. It exits with 1 if a check fails.
 """

@@ -117,7 +117,7 @@ class Environment:
     def wait_for_rules(self, tickets: int) -> None:
         """Wait until rules have created so many tickets, and then evaluate once more.
 
-        The last evaluation would create one too many if the cap did not hold.
+        If the cap did not hold, the last evaluation would create one too many.
         """
         created = TicketRequest.objects.created().filter(actor__startswith="rule:")
         while created.count() < tickets:

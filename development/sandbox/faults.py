@@ -1,4 +1,4 @@
-"""Faults to inject: ways in which Jira, and the network to it, are known to fail."""
+"""Faults to inject: known failures of Jira and of the network to it."""
 
 import random
 import threading
@@ -82,7 +82,7 @@ KINDS: dict[str, Kind] = {
         _rate_limited,
     ),
     "server_error": Kind(
-        "Responds with an HTML error page, and may create the ticket before.",
+        "Responds with an HTML error page, and may create the ticket first.",
         {"status": 500, "retry_after": None, "after_create": False},
         _server_error,
     ),
@@ -96,8 +96,8 @@ KINDS: dict[str, Kind] = {
         "Resets the connection before it reads the request.", before_read=True
     ),
     "stalled": Kind(
-        "Accepts the connection, reads nothing for so many seconds, then reads and "
-        "handles the request, even if its client has given up.",
+        "Accepts the connection, reads nothing for the given seconds, then reads "
+        "and handles the request, even if its client has given up.",
         {"seconds": 30.0},
         before_read=True,
     ),
@@ -106,7 +106,7 @@ KINDS: dict[str, Kind] = {
         takes_effect=True,
     ),
     "no_response": Kind(
-        "Sends nothing for so many seconds, then resets the connection.",
+        "Sends nothing for the given seconds, then resets the connection.",
         {"seconds": 3600.0, "after_create": False},
     ),
     "truncated": Kind(

@@ -1,4 +1,4 @@
-"""The frame and the style of the sandbox's HTML pages."""
+"""The layout and style of the sandbox's HTML pages."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""Requests to the sandbox and its responses, apart from how they are transferred."""
+"""Requests to the sandbox and its responses, independent of their transfer."""
 
 import json
 import re

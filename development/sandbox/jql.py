@@ -1,4 +1,4 @@
-"""The part of JQL that KillTheNoise uses; anything else is refused as Jira does.
+"""The part of JQL that KillTheNoise uses. Other queries are rejected as by Jira.
 
 https://support.atlassian.com/jira-software-cloud/docs/jql-fields/
 """
@@ -35,7 +35,7 @@ class JqlError(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A query that was understood: which tickets match, and the order of results."""
+    """A parsed query: which tickets match, and the order of results."""
 
     matches: Matches
     newest_first: bool

@@ -1,4 +1,4 @@
-"""What the sandbox keeps in memory: accounts, projects, tickets and requests."""
+"""The sandbox's state in memory: accounts, projects, tickets and requests."""
 
 import threading
 import time
@@ -150,7 +150,7 @@ class RecordedRequest:
 
 
 class State:
-    """Everything that one sandbox keeps, in memory, protected by one lock."""
+    """The whole state of one sandbox, in memory, protected by one lock."""
 
     def __init__(self, account: Account) -> None:
         self.account = account

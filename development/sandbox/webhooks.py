@@ -1,4 +1,4 @@
-"""The webhooks that the sandbox sends, as Jira does for those of an administrator.
+"""The webhooks that the sandbox sends, like Jira's webhooks of administrators.
 
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """

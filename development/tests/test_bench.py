@@ -1,4 +1,4 @@
-"""The benchmark: what can be wrong in its figures, whatever the machine's speed."""
+"""The benchmark: its figures are right at any speed of the machine."""
 
 import json
 import math
@@ -50,7 +50,7 @@ def test_ratio_to_nothing_is_not_a_number() -> None:
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 50), (99, 99), (100, 100)])
-def test_percentile_is_the_value_that_so_many_do_not_exceed(
+def test_percentile_is_the_value_that_the_given_share_does_not_exceed(
     percent: float, value: float
 ) -> None:
     assert percentile(list(range(100, 0, -1)), percent) == value

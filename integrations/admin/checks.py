@@ -2,10 +2,10 @@
 
 from django.http import HttpRequest
 
-from integrations.accounts import request_deadline
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
 from killthenoise.admin.operations import Outcome, recording_row
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.audit.events import Action
 
 

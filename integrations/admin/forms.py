@@ -4,6 +4,7 @@ from copy import copy
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.urls import reverse
 from django.utils import timezone
@@ -11,16 +12,16 @@ from django.utils.html import format_html
 from rest_framework.exceptions import ValidationError
 from rest_framework.settings import api_settings
 
-from integrations.accounts import request_deadline
-from integrations.connections import INPUT_FIELDS
-from integrations.integration_settings import IntegrationSettingsSerializer
+from integrations.checks.preflight import Preflight, run_preflight
+from integrations.connections.services import INPUT_FIELDS
+from integrations.connections.site_url import NOT_A_SITE, normalize_site_url
 from integrations.jira.secret import Secret
 from integrations.models import Integration
-from integrations.preflight import Preflight, run_preflight
-from integrations.site_url import NOT_A_SITE, normalize_site_url
+from integrations.settings.serializers import IntegrationSettingsSerializer
 from killthenoise.admin.base import TenantForm
 from killthenoise.admin.fields import JSONField
 from killthenoise.api.errors import framework_error_response
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import TenantBusy, outgoing_slot
 
 CREDENTIALS = {"base_url", "email", "new_api_token"}
@@ -35,8 +36,8 @@ IN_USE = (
 )
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 KEEPS_STORED = (
-    "A token is never shown. Leave this empty to keep the stored one. A change of the "
-    "tenant, the site or the e-mail needs the token again."
+    "A token is never shown. Leave this empty to keep the stored one. If you change "
+    "the tenant, the site or the e-mail, enter the token again."
 )
 
 
@@ -73,18 +74,23 @@ class IntegrationForm(TenantForm):
             "token_expires_at",
         ]
         field_classes = {"settings": JSONField}
+        widgets = {
+            "base_url": AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
+            "email": AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
+            "settings": AdminTextareaWidget(attrs={"rows": 14, "class": "json"}),
+        }
         labels = {"base_url": "Jira site", "email": "E-mail", "is_active": "Active"}
         error_messages = {"base_url": {"required": NOT_A_SITE}}
         help_texts = {
             "base_url": "The address of the Jira site, such as "
             "https://example.atlassian.net.",
             "project_key": "For example SCRUM, if tickets have keys such as SCRUM-7.",
-            "token_expires_at": "Webhooks are told 30 and 7 days ahead.",
+            "token_expires_at": "Webhooks receive an event 30 and 7 days ahead.",
             "settings": "What tickets get besides title and description, for example "
             '{"labels": ["noise"], "priority_by_severity": {"5": "Highest"}, '
             '"fields": {"components": ["Backend"], "parent": "SCRUM-7"}}. '
-            'With "description": false they get no description, for a create screen '
-            "without one. “Settings as a form” has what Jira offers.",
+            'With "description": false, tickets get no description, for a create '
+            "screen without one. “Settings as a form” lists what Jira offers.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -111,7 +117,7 @@ class IntegrationForm(TenantForm):
         raise forms.ValidationError(describe_errors(serializer.errors))
 
     def clean(self) -> dict[str, Any]:
-        """Reject what Jira rejects, because the stored values may be good."""
+        """Reject what Jira rejects: the stored values may work."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors:
             self._require_token_of_new_account(cleaned)
@@ -143,7 +149,7 @@ class IntegrationForm(TenantForm):
             self._reject_what_failed(result)
 
     def _reject_what_failed(self, result: Preflight) -> None:
-        """Blame the inputs that were changed; saving tells about the other ones."""
+        """Report only problems of changed inputs; saving reports the other ones."""
         if result.login_error and CREDENTIALS & set(self.changed_data):
             self.add_error("new_api_token", str(result.login_error))
             return
@@ -165,7 +171,7 @@ class IntegrationForm(TenantForm):
             )
 
     def full_clean(self) -> None:
-        """Link to the integration that is active instead."""
+        """Link to the integration that is already active."""
         super().full_clean()
         if ONE_ACTIVE.violation_error_message in self.non_field_errors():
             tenant_id = self.instance.tenant_id

@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from integrations.admin import send_test_ticket, settings_page
 from integrations.admin.checks import check
 from integrations.admin.forms import CHECKED, IntegrationForm
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
 from killthenoise.admin.base import AuditedAdmin
 from killthenoise.admin.filters import TenantFilter
 from killthenoise.admin.formats import badge, short_id, time_tag
@@ -27,16 +27,18 @@ from killthenoise.api.slots import TenantBusy
 
 CHECK_JIRA = "Check against Jira"
 CHANGE = "admin:integrations_integration_change"
+UNKNOWN = f"It is not known yet whether it works. Choose “{CHECK_JIRA}”."
 
 
 class HealthFilter(admin.SimpleListFilter):
-    """By what the badge says."""
+    """Filters by the state that the badge shows."""
 
     title = "health"
     parameter_name = "health"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(name, name) for name in ("works", "failing", "not checked", "off")]
+        names = ("works", "failing", "not checked", "off")
+        return [(name, name.capitalize()) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         if self.value() == "off":
@@ -94,7 +96,7 @@ class IntegrationAdmin(AuditedAdmin):
 
     @admin.display(description="Health")
     def health(self, integration: Integration) -> SafeString:
-        """A coloured word, by the last check or login."""
+        """The result of the last check or login, as a coloured word."""
         if not integration.is_active:
             return badge("quiet", "off")
         if integration.is_paused:
@@ -116,7 +118,8 @@ class IntegrationAdmin(AuditedAdmin):
 
     @admin.display(description="What failed, and what to do")
     def advice(self, integration: Integration) -> str:
-        return integration.sync_error_message or "Nothing."
+        is_checked = bool(integration.last_sync_status)
+        return integration.sync_error_message or ("Nothing." if is_checked else UNKNOWN)
 
     @admin.display(description="Jira site")
     def site(self, integration: Integration) -> str:
@@ -141,6 +144,11 @@ class IntegrationAdmin(AuditedAdmin):
     @admin.display(description="Updated at")
     def updated(self, integration: Integration) -> str:
         return time_tag(integration.updated_at)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Also delete the state of its background work, which nobody deletes alone."""
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, lacking & {self.opts.verbose_name}, protected
 
     @admin.action(description=CHECK_JIRA, permissions=["change"])
     def check_jira(self, request: HttpRequest, rows: QuerySet[Integration]) -> None:
@@ -187,7 +195,7 @@ class IntegrationAdmin(AuditedAdmin):
     def save_model(
         self, request: HttpRequest, obj: Integration, form: Any, change: bool
     ) -> None:
-        """Save it. If tickets change by it, check it with Jira after the commit."""
+        """Save it. If it affects tickets, check it with Jira after the commit."""
         super().save_model(request, obj, form, change)
         if obj.is_active and CHECKED & set(form.changed_data):
             # The result replaces Django's message "was added successfully".
@@ -195,7 +203,7 @@ class IntegrationAdmin(AuditedAdmin):
             transaction.on_commit(lambda: self._check_saved(request, obj))
 
     def _check_saved(self, request: HttpRequest, integration: Integration) -> None:
-        """Say in one message that it was saved, and what Jira says."""
+        """Show one message: that it was saved, and the result of the check."""
         text = f"The integration “{integration}” was saved"
         try:
             result = check_integration(integration=integration)

@@ -9,16 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 
-from integrations.accounts import request_deadline, require_usable
+from integrations.connections.accounts import require_usable
 from integrations.errors import NoProjectChosen
 from integrations.models import Integration
-from integrations.new_tickets import TicketContent
-from integrations.routes import get_own_target
 from integrations.services import create_issue, record_integration_works
-from killthenoise.admin.base import facts_of
+from integrations.settings.routes import get_own_target
+from integrations.tickets.creation import TicketContent
+from killthenoise.admin.base import get_event_fields
 from killthenoise.admin.formats import external_link
 from killthenoise.admin.operations import recording_row
 from killthenoise.api.authentication import parse_uuid
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action, record_in_transaction
 from killthenoise.errors import ServiceError
@@ -34,14 +35,14 @@ STARTED = "started"
 
 
 def send_test_ticket_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Say what would be sent, and send it when that is confirmed."""
+    """Show what would be sent, and send it after a confirmation."""
     integration = self.get_changeable(request, pk)
     if request.method == "POST":
         nonce = parse_uuid(request.POST.get("nonce", ""))
         if nonce and _is_first(request, integration, nonce):
             _send(request, integration)
         else:
-            messages.warning(request, "This test ticket was asked for already.")
+            messages.warning(request, "This test ticket was already requested.")
         return redirect(CHANGE, pk)
     values = {"integration": integration, "nonce": uuid4()}
     values |= {"ticket_title": TITLE, "description": DESCRIPTION}
@@ -49,8 +50,8 @@ def send_test_ticket_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResp
 
 
 def _is_first(request: HttpRequest, integration: Integration, nonce: UUID) -> bool:
-    """Record that it starts, under the id of the form: a second click cannot."""
-    facts = facts_of(request, integration) | {"id": nonce, "outcome": STARTED}
+    """Record the start under the form's id, so that a second click does nothing."""
+    facts = get_event_fields(request, integration) | {"id": nonce, "outcome": STARTED}
     try:
         with transaction.atomic():
             record_in_transaction(Action.JIRA_TEST_TICKET, **facts)
@@ -65,7 +66,7 @@ def _send(request: HttpRequest, integration: Integration) -> None:
         title=TITLE,
         description=DESCRIPTION,
         severity=None,
-        marker={"test_ticket": "true"},  # of no request, so the sweep leaves it alone
+        marker={"test_ticket": "true"},  # it names no request, so the sweep ignores it
     )
     try:
         with recording_row(request, Action.JIRA_TEST_TICKET, integration) as event:

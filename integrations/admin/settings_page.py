@@ -9,15 +9,16 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
-from integrations.accounts import jira_client, request_deadline, require_usable
 from integrations.admin.forms import describe_errors
-from integrations.connections import update_integration
-from integrations.integration_settings import IntegrationSettingsSerializer
-from integrations.issue_types import get_issue_type
+from integrations.connections.accounts import jira_client, require_usable
+from integrations.connections.services import update_integration
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.metadata import Field
 from integrations.models import Integration
+from integrations.settings.serializers import IntegrationSettingsSerializer
+from integrations.tickets.issue_types import get_issue_type
 from killthenoise.admin.operations import recording_row
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action
 from killthenoise.errors import ServiceError
@@ -25,11 +26,18 @@ from killthenoise.errors import ServiceError
 CHANGE = "admin:integrations_integration_change"
 SEVERITIES = ("5", "4", "3", "2", "1")
 ELSEWHERE = {*CORE_FIELDS, "labels"}
-"""Fields of the create screen with an input of their own, or with none."""
+"""Fields of the create screen that are not among the inputs for extra fields."""
 IN_FORM = {"labels", "priority_by_severity", "fields", "description"}
-"""The settings that the form has; it leaves the others, such as routes, alone."""
+"""The settings in the form. It does not change the others, such as routes."""
 LIST = "array"
-"""Jira's type of a field that takes several values."""
+"""Jira's type for a field with several values."""
+HINTS = {
+    LIST: "A JSON list.",
+    "date": "A date, such as 2026-12-31.",
+    "number": "A number.",
+    "string": "Text.",
+}
+"""What to type, by Jira's type of the field."""
 
 
 def settings_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -51,7 +59,7 @@ def settings_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _read_fields(integration: Integration) -> tuple[list[Field], str]:
-    """Return the fields of the create screen, and why there are none."""
+    """Return the fields of the create screen, and the reason if there are none."""
     project, deadline = integration.project_key, request_deadline()
     try:
         require_usable(integration)
@@ -69,7 +77,7 @@ def _read_fields(integration: Integration) -> tuple[list[Field], str]:
 def _store(
     request: HttpRequest, integration: Integration, settings: Mapping[str, Any]
 ) -> list[str]:
-    """Store the settings as the API's PATCH does; return why not."""
+    """Store the settings as the API's PATCH does; return the problem, or ""."""
     serializer = IntegrationSettingsSerializer(data=settings)
     if not serializer.is_valid():
         return describe_errors(serializer.errors)
@@ -86,7 +94,7 @@ def _store(
 
 
 def parse_settings(form: QueryDict, fields: Sequence[Field]) -> dict[str, Any]:
-    """Return the settings that the form's inputs make. Empty inputs set nothing."""
+    """Return the settings from the form's inputs. Empty inputs set nothing."""
     settings: dict[str, Any] = {}
     if labels := form.get("labels", "").split():
         settings["labels"] = labels
@@ -163,20 +171,22 @@ def _describe_field(field: Field, value: Any) -> dict[str, Any]:
         "id": field.id,
         "name": field.name,
         "is_required": field.required and not field.has_default,
-        "kind": field.kind,
     }
     if not field.allowed:
-        return row | {"text": _to_text(value)}
+        hint = HINTS.get(field.kind, f"As JSON, of Jira's type {field.kind}.")
+        return row | {"text": _to_text(value), "hint": hint}
     chosen = value if isinstance(value, list) else [] if value is None else [value]
     options = [
         (json.dumps(_name_option(one)), _get_label(one), _is_chosen(one, chosen))
         for one in field.allowed
     ]
-    return row | {"options": options, "is_list": field.kind == LIST}
+    is_list = field.kind == LIST
+    hint = "Any number of them." if is_list else ""
+    return row | {"options": options, "is_list": is_list, "hint": hint}
 
 
 def _name_option(option: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what names an allowed value for Jira: its id, else its name."""
+    """Return how to name an allowed value to Jira: by its id, or else its name."""
     key = next((key for key in ("id", "name", "value") if key in option), "")
     return {key: option[key]} if key else dict(option)
 

@@ -1,1 +1,1 @@
-"""A client for Jira Cloud's REST API v3. Knows no Django."""
+"""A client for Jira Cloud's REST API v3. It does not import Django."""

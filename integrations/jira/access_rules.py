@@ -24,7 +24,7 @@ UNUSABLE_TOKENS: tuple[tuple[str, type[JiraAuthFailed], str], ...] = (
     (
         "authentication with passwords",
         JiraAuthFailed,
-        f"Jira accepts an API token and no password. {_RENEW}",
+        f"Jira accepts an API token, not a password. {_RENEW}",
     ),
     (
         "Connect Session Auth Token",
@@ -36,7 +36,7 @@ UNUSABLE_TOKENS: tuple[tuple[str, type[JiraAuthFailed], str], ...] = (
         ),
     ),
 )
-"""What Jira says of a token that it does not accept, the error, and its sentence."""
+"""What Jira says about a token that it rejects, the error, and its sentence."""
 
 
 def _captcha(failed: FailedRequest) -> JiraError | None:
@@ -87,8 +87,8 @@ def _missing_permission(failed: FailedRequest) -> JiraError | None:
     if not failed.response.json:
         return JiraPermissionDenied(
             f"Something in front of Jira at {failed.site} blocked the request. Ask a "
-            "Jira administrator whether an IP allowlist or a firewall keeps "
-            "KillTheNoise out."
+            "Jira administrator whether an IP allowlist or a firewall blocks "
+            "KillTheNoise."
         )
     return JiraPermissionDenied(
         f"The connected Jira account may not {failed.purpose}. Ask a Jira "
@@ -104,7 +104,7 @@ def auth_failed(failed: FailedRequest) -> JiraAuthFailed:
 
 
 def _mentions_account(failed: FailedRequest, phrases: tuple[str, ...]) -> bool:
-    """Whether Jira says this about the account."""
+    """Whether Jira says this about the account and not about a field."""
     # The errors of other fields may quote what a person wrote.
     response = failed.response
     texts = [*response.messages, response.errors.get("project", "")]

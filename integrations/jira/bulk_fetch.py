@@ -14,7 +14,7 @@ MAX_IDS = 100
 """Tickets in one request; Jira's limit."""
 FIELDS = ["summary", "status", "assignee", "statuscategorychangedate"]
 CATEGORIES = ("new", "indeterminate", "done")
-"""The keys of Jira's status categories. The names of statuses mean nothing."""
+"""The keys of Jira's status categories. Sites name their statuses as they like."""
 PATH = "/rest/api/3/issue/bulkfetch"
 
 
@@ -22,8 +22,8 @@ PATH = "/rest/api/3/issue/bulkfetch"
 class IssueState:
     """A ticket as Jira shows it now.
 
-    `status_category` is one of CATEGORIES, "" for a status without one; it is the same
-    since `category_since`, by Jira's clock. `assignee` is a display name.
+    `status_category` is one of CATEGORIES, or "" for a status without one. It last
+    changed at `category_since`, by Jira's clock. `assignee` is a display name.
     """
 
     id: str
@@ -38,10 +38,9 @@ class IssueState:
 
 @dataclass(frozen=True, kw_only=True)
 class IssueStates:
-    """What Jira says of tickets: those that it shows, and the ids of those it does not.
+    """The tickets that Jira shows, and the ids of those that it does not show.
 
-    An id that Jira could not read just now, or of which it returned nonsense, is in
-    neither.
+    An id for which Jira returned a temporary error or nonsense is in neither.
     """
 
     found: Mapping[str, IssueState] = field(default_factory=dict)
@@ -49,9 +48,9 @@ class IssueStates:
 
 
 def bulk_fetch(http: JiraHttp, ids: Sequence[str], *, deadline: float) -> IssueStates:
-    """Return the state of at most MAX_IDS tickets; moved ones are found by their id.
+    """Return the state of at most MAX_IDS tickets, even if they were moved.
 
-    A ticket that the account may not see is missing as well. `deadline` is a reading of
+    A ticket that the account may not see counts as missing. `deadline` is a reading of
     `time.monotonic()`. Raises JiraErrors.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-bulkfetch-post

@@ -36,9 +36,9 @@ class NewIssue:
     """A ticket to create.
 
     `description` is an ADF document; with None, the ticket gets none. With an
-    `issue_type_id`, the issue type is sent by its id and not by its name.
-    `properties` and `extra_fields` are by key and by field id. Extra fields never
-    replace the CORE_FIELDS.
+    `issue_type_id`, the issue type is sent by its id and not by its name. `properties`
+    maps keys to values, `extra_fields` field ids to values. Extra fields never replace
+    the CORE_FIELDS.
     """
 
     project_key: str
@@ -66,7 +66,7 @@ class NewIssue:
 
 
 def get_parent(extra_fields: Mapping[str, Any]) -> str:
-    """Return the key or id of the parent, "" without one."""
+    """Return the key or id of the parent, or "" without one."""
     parent = as_object(extra_fields.get("parent"))
     return str(parent.get("key") or parent.get("id") or "")
 
@@ -86,7 +86,7 @@ class WebLink:
     resolved: bool = False
 
     def payload(self) -> dict[str, Any]:
-        """Return the JSON body; Jira strikes through the title of a resolved one."""
+        """Return the JSON body. Jira strikes through the title of a resolved link."""
         icon = {"title": "Resolved" if self.resolved else "Open"}
         status = {"resolved": self.resolved, "icon": icon}
         shown = {"url": self.url, "title": self.title, "status": status}
@@ -126,7 +126,7 @@ class JiraClient:
 
     @property
     def details(self) -> IssueDetailsLookup:
-        """The same tickets, with the details that a list shows."""
+        """The tickets that the account sees, with the details for a list."""
         return IssueDetailsLookup(self._http)
 
     def fetch_issues(self, ids: Sequence[str], *, deadline: float) -> IssueStates:
@@ -135,7 +135,7 @@ class JiraClient:
 
     @property
     def updates(self) -> IssueUpdates:
-        """Changes of tickets that exist."""
+        """Changes to existing tickets."""
         return IssueUpdates(self._http)
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ MAX_NAMED = 20
 """Issue types or fields that a sentence names."""
 NOT_ON_SCREEN = "appropriate screen"
 MALFORMED = ("payload", "parsing json", "jql", "page token")
-"""Words with which Jira blames the form of a request and not its contents."""
+"""Words that Jira uses when the form of a request is wrong, not its content."""
 
 
 def _too_long_description(failed: FailedRequest) -> JiraContentTooLong | None:
@@ -34,7 +34,7 @@ def _too_long_description(failed: FailedRequest) -> JiraContentTooLong | None:
 
 
 def _says_too_long(failed: FailedRequest) -> bool:
-    """Whether Jira says so: with its code, in English, or with its limit."""
+    """Whether Jira says that a text is too long, by code, words or limit."""
     text = failed.response.errors.get("description", "")
     states_limit = "32767" in re.sub(r"\W", "", text)
     coded = "CONTENT_LIMIT_EXCEEDED" in failed.quote
@@ -78,7 +78,7 @@ def _unknown_issue_type(failed: FailedRequest) -> JiraIssueTypeInvalid | None:
 def issue_type_invalid(
     project_key: str, issue_type: str, choice: Sequence[str] = ()
 ) -> JiraIssueTypeInvalid:
-    """Return the error for an issue type; `choice` names those that exist."""
+    """Return the error for an issue type; `choice` names the existing ones."""
     named = ", ".join(choice[:MAX_NAMED])
     advice = f"Choose one of {named}" if choice else "Choose another one"
     return JiraIssueTypeInvalid(
@@ -104,7 +104,7 @@ def _rejected_fields(failed: FailedRequest) -> JiraFieldRejected | None:
 
 
 def _find_hidden(errors: Mapping[str, str], on_screen: Collection[str]) -> set[str]:
-    """Return the fields that are not on the create screen, whatever Jira's language."""
+    """Return the fields that are not on the create screen, in any language of Jira."""
     return {
         field
         for field, text in errors.items()

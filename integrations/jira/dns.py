@@ -1,7 +1,7 @@
 """Resolves host names within a time limit, which `getaddrinfo` does not have.
 
-Each lookup runs in a thread of its own, because nothing can interrupt it. One that
-takes too long is left behind, and its result is discarded.
+Each lookup runs in its own thread, because nothing can interrupt it. The result of one
+that takes too long is discarded.
 """
 
 import socket
@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from typing import Any
 
 MAX_LOOKUPS = 32
-"""Lookups at the same time. Requests for one name share a lookup, so that a name whose
-servers hang takes one of them."""
+"""The largest number of lookups at the same time. Requests for the same name share a
+lookup, so a name whose servers hang uses only one."""
 
 _lock = threading.Lock()
 _running: dict[tuple[str, int], "Future[list[Any]]"] = {}

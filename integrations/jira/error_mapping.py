@@ -1,9 +1,9 @@
-"""Map a response of Jira that is not a success to one of our errors.
+"""Maps an unsuccessful response of Jira to one of our errors.
 
 Atlassian documents the shape of error responses but not their texts. We ask for
 English, and the phrases that the rules look for come from responses recorded in public
-issue trackers. A site may still respond in another language, so a rule looks at the
-status and at the keys of `errors` if these are enough.
+issue trackers. A site may still respond in another language, so a rule uses the status
+and the keys of `errors` where they are enough.
 """
 
 import re
@@ -34,7 +34,7 @@ def map_error(failed: FailedRequest) -> JiraError:
 
 
 def _unknown_searched_project(failed: FailedRequest) -> JiraProjectInvalid | None:
-    """Recognize, in any language, that a search names a project that is not there.
+    """Recognize, in any language, that a search names a project that does not exist.
 
     Nothing else in our queries can be wrong, and Jira repeats the project's key.
     """
@@ -62,7 +62,7 @@ def _unexpected_response(failed: FailedRequest) -> JiraBadResponse:
     quote = failed.quote
     if not quote and response.status in (400, 422) and response.other_reason:
         quote = f"Jira says: {response.other_reason.rstrip('.')}."
-    if quote:  # only a Jira that knows the address gives a reason
+    if quote:  # only Jira itself gives a reason
         return JiraBadResponse(
             f"Jira at {failed.site} {failed.result} (status {response.status}). "
             f"{quote} {_REPORT}"
@@ -70,8 +70,8 @@ def _unexpected_response(failed: FailedRequest) -> JiraBadResponse:
     if 300 <= response.status < 400:
         return redirect_error(response, failed.site)
     return JiraBadResponse(
-        f"{failed.site} responded with status {response.status} and no reason that we "
-        "understand. Check that the address in the Jira integration is your Jira site."
+        f"{failed.site} responded with status {response.status} and without a known "
+        "reason. Check that the address in the Jira integration is your Jira site."
     )
 
 

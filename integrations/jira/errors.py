@@ -1,4 +1,4 @@
-"""The errors of calls to Jira, grouped by consequence.
+"""The errors of requests to Jira, grouped by consequence.
 
 `NothingCreated`: Jira rejected the request. `NothingSent`: no byte of it was sent.
 `MayExist`: it was sent and no usable response came, so the ticket may exist.
@@ -14,7 +14,7 @@ from killthenoise.errors import ServiceError
 class JiraError(ServiceError):
     """A failed call to Jira.
 
-    `jira_status` is the HTTP status of Jira's response (None without one). `trace_id`
+    `jira_status` is the HTTP status of Jira's response, or None without one. `trace_id`
     is its `Atl-Traceid`, which Atlassian's support asks for. `retry_after` is in
     seconds. `fields` holds Jira's sentences by our field (title, description) or by the
     name of Jira's field.
@@ -103,7 +103,7 @@ class JiraContentTooLong(NothingCreated):
 
 
 class JiraRateLimited(NothingCreated):
-    """Jira is rate limiting us; `retry_after` is set if Jira says for how long."""
+    """Jira is rate limiting us. `retry_after` is set if Jira says for how long."""
 
     code = "jira_rate_limited"
     title = "Jira is rate limiting"
@@ -111,7 +111,7 @@ class JiraRateLimited(NothingCreated):
 
 
 class JiraBadResponse(NothingCreated):
-    """The response is not a success, and its reason is not one that we know."""
+    """An unsuccessful response whose reason we do not recognize."""
 
     code = "jira_bad_response"
     title = "Unexpected response from Jira"
@@ -161,6 +161,6 @@ CREATION_ERRORS = (
 
 
 def error_from_code(code: str, message: str) -> JiraError:
-    """Return the error that a ticket request recorded by its code and sentence."""
+    """Return the error that a ticket request recorded as a code and a sentence."""
     classes = {error.code: error for error in (*CREATION_ERRORS, JiraTicketLost)}
     return classes.get(code, JiraBadResponse)(message)

@@ -1,4 +1,4 @@
-"""A request that Jira did not fulfil, as the rules that map it to an error see it."""
+"""A request that Jira rejected, as input for the rules that map it to an error."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,12 @@ class FailedRequest:
     """What Jira was asked to do, and its response.
 
     `purpose` completes "The account may not …" and "Jira rejected the request to …";
-    `permission` completes "Ask a Jira administrator …". `searched_projects` has the
-    keys of the projects that a search asks for.
-
-    The other values are given for the creation of a ticket. With an expired token Jira
-    may blame the project, so `is_signed_in` asks whether it accepts the credentials.
-    `get_field_names` reads the names of the create screen's fields by their id; it
-    returns none if they cannot be read. `parent` is the parent in the settings.
+    `permission` completes "Ask a Jira administrator …". `searched_projects` holds the
+    project keys of a search. The other values are set when a ticket is created. With an
+    expired token Jira may report a problem with the project, so `is_signed_in` checks
+    whether it accepts the credentials. `get_field_names` reads the names of the create
+    screen's fields by id; it returns none if they cannot be read. `parent` is the
+    parent in the settings.
     """
 
     response: JiraResponse

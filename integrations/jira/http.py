@@ -27,7 +27,7 @@ ENGLISH = {"Accept-Language": "en", "X-Force-Accept-Language": "true"}
 """Without the second header, Jira responds in the language of the account."""
 MAX_RESPONSE_BYTES = 1024 * 1024
 SHORTEST_SECRET = 8
-"""Characters. Anything shorter is no Atlassian token, and may be an ordinary word."""
+"""Characters. Anything shorter is not an Atlassian token and may be a normal word."""
 
 _RETRY = "Try again in a moment; if it happens again, check the site's address."
 
@@ -42,7 +42,7 @@ class JiraHttp:
 
     `base_url` is the site's origin. `api_url` is set if the API is elsewhere, as for
     scoped tokens. `session` is the process's pooled session; timeouts are in seconds.
-    `before_wait` runs before each request, to release what nobody uses meanwhile. The
+    `before_wait` runs before each request, to release resources while it waits. The
     constructor sends nothing.
     """
 
@@ -82,7 +82,7 @@ class JiraHttp:
             raise NoResponse from exc
         except (requests.RequestException, HTTPError, OSError) as exc:
             raise NoResponse from exc
-        except Exception as exc:  # no site may break the caller
+        except Exception as exc:  # a site must not break the caller
             logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
         finally:
@@ -175,9 +175,9 @@ class JiraHttp:
         return headers | ENGLISH if english else headers
 
     def _without_secrets(self, response: JiraResponse) -> JiraResponse:
-        """Remove our credentials from a response that repeats what it was sent.
+        """Remove our credentials from a response that echoes the request.
 
-        Of its headers, errors show the trace id and where it redirects to.
+        Errors show only two of its headers: the trace id and the target of a redirect.
         """
         headers = {
             name: self._hide_secrets(text.encode("latin-1", "replace")).decode(

@@ -50,7 +50,7 @@ class IssueFilter:
 
 
 def quote_jql(text: str) -> str:
-    """Return the text as a string of JQL.
+    """Return the text as a JQL string.
 
     https://support.atlassian.com/jira-software-cloud/docs/use-advanced-search-with-jira-query-language-jql/
     """

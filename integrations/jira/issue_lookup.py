@@ -71,11 +71,11 @@ class FoundTicket:
 
 @dataclass(frozen=True, kw_only=True)
 class MarkedSearch:
-    """Which of the tickets that have a property to search for.
+    """Which tickets to search for, among those that have a property.
 
     `created_after` and `created_before` are ages, rounded outwards to minutes: JQL
-    reads absolute times in the account's time zone. `own` restricts to tickets that the
-    account created; an empty `project_key` searches the whole site.
+    reads absolute times in the account's time zone. `own` limits the search to tickets
+    that the account created. An empty `project_key` searches the whole site.
     """
 
     created_after: timedelta
@@ -170,9 +170,9 @@ class IssueLookup:
     def _search_page(
         self, body: dict[str, Any], project_key: str, deadline: float
     ) -> JiraResponse:
-        """Return a page; halve `maxResults` in `body` while the response is too big.
+        """Return a page; halve `maxResults` in `body` while the response is too large.
 
-        A property may have 32 KB, so a page of tickets may have more than we read.
+        A property may have 32 KB, so a page of tickets may exceed what we read.
         """
         projects = [project_key] if project_key else []
         while True:
@@ -242,10 +242,11 @@ class IssueLookup:
 
 
 def build_jql(project_keys: Sequence[str], words: str) -> str:
-    """Return the query. Only the letters and digits of `words` are used.
+    """Return the query.
 
-    So no character with a meaning in JQL or in its text search is ever sent. Each word
-    matches itself, its other forms, and words that begin with it.
+    It uses only the letters and digits of `words`, so it never contains a special
+    character of JQL or of its text search. Each word matches itself, its other forms,
+    and words that begin with it.
     """
     keys = ", ".join(f'"{key}"' for key in project_keys)
     clauses = [f"project IN ({keys})"]

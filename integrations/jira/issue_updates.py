@@ -1,4 +1,4 @@
-"""Changes a ticket that exists: adds a comment, makes a transition."""
+"""Changes an existing ticket: adds a comment, makes a transition."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from integrations.jira.http import JiraHttp
 from integrations.jira.response import as_object
 
 MAX_COMMENTS = 100
-"""The newest comments, among which a comment of ours is looked for."""
+"""How many of the newest comments are searched for our own comment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +94,10 @@ class IssueUpdates:
 
 
 def find_reopening(transitions: Iterable[Transition], wanted: str) -> Transition | None:
-    """Return the transition to a status that is not done, None if there is none.
+    """Return the transition to a status that is not done, or None if there is none.
 
-    Where there are several, it is the one that has the wanted name or leads to a status
-    of that name; without one, the first that leads to a new status, or else the first.
+    If there are several, choose the one with the wanted name or target status. Without
+    a wanted name, choose the first that leads to a new status, or else the first.
     """
     opening = [one for one in transitions if one.category != "done"]
     named = [

@@ -17,11 +17,11 @@ from integrations.jira.response import as_object
 PAGE = 100
 MAX_PAGES = 20
 MAX_ITEMS = PAGE * MAX_PAGES
-"""Objects that are read of a list, on however many pages."""
+"""The largest number of objects that are read from a list, on all its pages."""
 MAX_TYPES = 100
 """Issue types of one project in a list of projects."""
 MAX_ALLOWED = 1000
-"""Values of a field to choose from."""
+"""The largest number of choices of a field."""
 MAX_NAME = 255
 """Characters; Jira's names are shorter."""
 
@@ -63,9 +63,9 @@ class IssueType:
 class Field:
     """A field of a create screen.
 
-    `allowed` holds the values to choose from, as Jira shows them; None if the field
-    takes any value of its type, or one of more than MAX_ALLOWED. `kind` is Jira's type
-    of the value, such as string, number, option, or array for a list.
+    `allowed` holds the choices as Jira shows them. It is None if the field takes any
+    value of its type, or has more than MAX_ALLOWED choices. `kind` is Jira's type of
+    the value, such as string, number, option, or array for a list.
     """
 
     id: str
@@ -101,7 +101,7 @@ class Metadata:
         )
 
     def cloud_id(self, *, deadline: float) -> UUID:
-        """Return Atlassian's id of the site, which anybody may read.
+        """Return Atlassian's id of the site. It is public.
 
         https://support.atlassian.com/jira/kb/retrieve-my-atlassian-sites-cloud-id/
         """
@@ -195,7 +195,7 @@ class Metadata:
         *,
         english: bool = True,
     ) -> Iterator[Mapping[str, Any]]:
-        """Yield the first MAX_ITEMS objects in the list called `name`, of all pages."""
+        """Yield the first MAX_ITEMS objects of the list `name`, from all pages."""
         start = 0
         for _ in range(MAX_PAGES):
             asked = urlencode({**(query or {}), "startAt": start, "maxResults": PAGE})
@@ -221,9 +221,9 @@ class Metadata:
 
 
 def find_issue_type(types: Sequence[IssueType], name: str) -> IssueType | None:
-    """Return the type of this name, else the one that an English name stands for.
+    """Return the type with this name, or else with this English name.
 
-    Otherwise capital and small letters are the same, if only one type then matches.
+    Otherwise ignore case, if only one type then matches.
     """
     if not name:
         return None

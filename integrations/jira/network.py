@@ -20,8 +20,9 @@ from integrations.jira.dns import resolve
 from integrations.jira.errors import JiraUnreachable
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""Closing a connection discards what the kernel has not sent yet, so that a request
-that is given up does not leave later. https://man7.org/linux/man-pages/man7/socket.7.html
+"""With this option, closing a connection discards what the kernel has not sent yet, so
+that an abandoned request is never sent later.
+https://man7.org/linux/man-pages/man7/socket.7.html
 """
 
 logger = logging.getLogger(__name__)
@@ -113,11 +114,11 @@ class Network:
         raise failure
 
     def _resolve(self, host: str, port: int, seconds: float) -> list[Any]:
-        """Return the host's addresses. One that is not allowed rejects them all."""
+        """Return the host's addresses. Raise if any of them is not allowed."""
         found = resolve(host, port, seconds=seconds)
         for *_, address in found:
             if not self.allows(str(address[0])):
-                # The log may show our network's addresses; the API's sentence may not.
+                # The log may show addresses of our network; the API's message may not.
                 logger.warning("%s resolves to %s: refused", host, address[0])
                 raise JiraUnreachable(
                     f"{host} is not at a public internet address, so nothing was sent. "

@@ -1,4 +1,4 @@
-"""The rule for a project that does not exist, for reads and for new tickets alike."""
+"""The rule for a project that does not exist, used for reads and for new tickets."""
 
 from integrations.jira.access_rules import auth_failed
 from integrations.jira.errors import JiraError, JiraProjectInvalid

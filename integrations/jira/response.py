@@ -1,4 +1,4 @@
-"""A response of Jira, parsed leniently: any body, and every form of error."""
+"""A response of Jira, parsed leniently: any body and every error format."""
 
 import json
 import math
@@ -13,11 +13,11 @@ from typing import Any
 
 MAX_SENTENCE = 300
 MAX_QUOTED = 3000
-"""Characters of a text that are cleaned to make a sentence of it."""
+"""The most characters of a text that are cleaned for use in a sentence."""
 MAX_SENTENCES = 50
 MAX_CONTAINERS = 20_000
-"""Lists and objects in a body. Jira's have 50 bytes or more each; without a limit, a
-response that is small enough to be read takes a second to build, and more to handle."""
+"""The most lists and objects in a body. Jira's have 50 bytes or more each. Without this
+limit, a response within the size limit could take seconds to parse."""
 MAX_WAIT_S = 3600
 
 _unstorable = re.compile("[\x00\ud800-\udfff]")
@@ -40,7 +40,7 @@ class JiraResponse:
 
     @property
     def is_too_complex(self) -> bool:
-        """Whether the body has more lists and objects than we build."""
+        """Whether the body has more lists and objects than we parse."""
         return is_too_complex(self.body)
 
     @cached_property
@@ -120,7 +120,7 @@ class JiraResponse:
 
 
 def is_too_complex(body: bytes) -> bool:
-    """Whether a body has too many lists and objects; brackets in texts count too."""
+    """Whether a body has too many lists and objects. Brackets in strings count too."""
     return body.count(b"{") + body.count(b"[") > MAX_CONTAINERS
 
 
@@ -130,7 +130,7 @@ def as_object(value: Any) -> Mapping[str, Any]:
 
 
 def _make_storable(value: Any) -> Any:
-    """Remove NUL and lone surrogates, which a database does not take."""
+    """Remove NUL and lone surrogates, which a database cannot store."""
     if isinstance(value, str):
         return _unstorable.sub("", value)
     if isinstance(value, list):
@@ -152,7 +152,7 @@ def clean_line(text: object) -> str:
 
 
 def _seconds_until(parse: Callable[[str], datetime], moment: str) -> int | None:
-    """Return the seconds from now until a time, 0 if it is past, None if it is none."""
+    """Return the seconds until a time: 0 if it is past, None if there is none."""
     try:
         at = parse(moment)
         at = at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from traceback import clear_frames
 
 
 class Secret(str):
-    """Text whose repr hides it. Use it like any other string.
+    """A string whose repr hides its value.
 
     Error reports show the variables of every frame by their repr, alone or inside
     other objects.
@@ -22,7 +22,7 @@ class Secret(str):
 def clear_frames_on_error() -> Iterator[None]:
     """Clear the local variables of all frames below if the block raises.
 
-    Those of the HTTP libraries hold the request as it was sent, with its credentials.
+    The frames of HTTP libraries hold the request as it was sent, with credentials.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""One pooled `requests` session that knows what was sent and when to give up.
+"""A pooled `requests` session that tracks what was sent and enforces a deadline.
 
 `requests` cannot tell whether a failed request was sent, and its read timeout starts
 again with each byte. Both matter here, because a POST that was sent may have created a
@@ -28,12 +28,12 @@ MAX_HOSTS = 64
 
 @dataclass
 class OutgoingRequest:
-    """One request, its deadline, and whether any of it was sent.
+    """A request, its deadline, and whether any of it was sent.
 
-    `deadline` is a reading of `time.monotonic()`; nothing is awaited past it.
-    `before_send` runs once the connection is open, before the first byte. If it raises,
-    nothing was sent. `sent` becomes true when `requests` takes the request over; from
-    then on our own connections set it exactly.
+    `deadline` is a reading of `time.monotonic()`. Nothing waits past it. `before_send`
+    runs once the connection is open, before the first byte. If it raises, nothing was
+    sent. `sent` becomes true when `requests` takes over the request. After that, our
+    own connections set it exactly.
     """
 
     deadline: float
@@ -63,7 +63,7 @@ def track(outgoing: OutgoingRequest) -> Iterator[OutgoingRequest]:
 
 
 class _TrackedConnection(HTTPConnection):
-    """Connects only where the network allows, and reports when it starts to send."""
+    """Connects only to allowed addresses, and reports when it starts to send."""
 
     response_class: Any = staticmethod(partial(DeadlineResponse, remaining=_remaining))
 
@@ -128,7 +128,7 @@ class _Adapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:
-        """Let all connections share the context that trusts the same authorities."""
+        """Let all connections share one context, which trusts the same authorities."""
         given = super().build_connection_pool_key_attributes(request, verify, cert)
         host, tls = cast(tuple[Any, Any], given)
         if host["scheme"] == "https":
@@ -151,10 +151,10 @@ def _tls_context(authorities: str) -> ssl.SSLContext:
 
 
 class _Session(requests.Session):
-    """Never looks where a response redirects to.
+    """Ignores redirect targets.
 
-    `requests` does so even if redirects are not followed: it raises for an address that
-    it cannot parse, and reads the whole body first.
+    Even if redirects are not followed, `requests` parses the target, raises if it
+    cannot, and reads the whole body first.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> None:

@@ -1,4 +1,4 @@
-"""Recognizes a web page where Jira's API should respond."""
+"""Detects web pages and redirects in place of responses from Jira's API."""
 
 import re
 from html import unescape
@@ -8,9 +8,9 @@ from integrations.jira.errors import JiraBadResponse
 from integrations.jira.response import JiraResponse, clean_line
 
 _ADVICE = (
-    "Check that the address in the Jira integration is your Jira Cloud site. If it is, "
-    "ask a Jira administrator to let requests with an API token pass the single "
-    "sign-on or the proxy in front of it."
+    "Check that the address in the Jira integration is your Jira Cloud site. If it "
+    "is, ask a Jira administrator to let requests with an API token bypass the "
+    "single sign-on or proxy in front of it."
 )
 _title = re.compile(rb"<title[^>]{0,100}>(.{1,300}?)</title", re.IGNORECASE | re.DOTALL)
 

@@ -1,1 +1,1 @@
-"""Outgoing webhooks: tell other systems of a tenant what happened, signed."""
+"""Outgoing webhooks: signed requests that tell a tenant's systems what happened."""

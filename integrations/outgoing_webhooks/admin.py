@@ -1,6 +1,7 @@
-"""Webhooks in the admin. A secret is shown once, after it was made."""
+"""Webhooks in the admin. A secret is shown once, right after it is created."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -11,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations.outgoing_webhooks import services
-from integrations.outgoing_webhooks.errors import WebhookSwitchedOff
+from integrations.outgoing_webhooks.errors import TooManyWebhooks, WebhookSwitchedOff
 from integrations.outgoing_webhooks.models import (
     EVENTS,
     Event,
@@ -19,14 +20,14 @@ from integrations.outgoing_webhooks.models import (
     WebhookEndpoint,
 )
 from integrations.outgoing_webhooks.url import normalize_webhook_url
-from killthenoise.admin.base import AuditedAdmin, TenantForm, facts_of
+from killthenoise.admin.base import AuditedAdmin, TenantForm, get_event_fields
 from killthenoise.admin.filters import SinceFilter, TenantFilter
 from killthenoise.admin.formats import badge, list_url, short_id, time_tag
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.audit.events import Action, record
 
 KINDS = {"pending": "quiet", "delivered": "good", "failed": "bad"}
-SHOWN_ONCE = "The secret of {}, shown this once: {}"
+SHOWN_ONCE = "The secret of {}, shown only once: {}"
 
 
 class EndpointForm(TenantForm):
@@ -45,21 +46,42 @@ class EndpointForm(TenantForm):
     def clean_url(self) -> str:
         return normalize_webhook_url(self.cleaned_data["url"])
 
+    def clean_tenant_id(self) -> UUID:
+        tenant_id = super().clean_tenant_id()
+        try:
+            services.require_room(tenant_id)
+        except TooManyWebhooks as exc:
+            raise forms.ValidationError(str(exc)) from exc
+        return tenant_id
+
 
 def _audit(
     request: HttpRequest, action: Action, endpoint: WebhookEndpoint, about: Model
 ) -> None:
-    facts = facts_of(request, about) | {"tenant_id": endpoint.tenant_id}
+    facts = get_event_fields(request, about) | {"tenant_id": endpoint.tenant_id}
     record(action, **facts)
+
+
+class ActiveFilter(admin.SimpleListFilter):
+    title = "active"
+    parameter_name = "is_active"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("1", "Yes"), ("0", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        chosen = {"1": True, "0": False}.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(is_active=chosen)
 
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(AuditedAdmin):
     form = EndpointForm
     actions = ["replace_secret"]
-    list_display = ["url", "is_active", "failing", "error_message", "deliveries"]
+    list_display = ["url", "state", "failing", "error_message", "deliveries"]
     list_display += ["tenant"]
-    list_filter = ["is_active", TenantFilter]
+    list_display_links = ["url"]
+    list_filter = [ActiveFilter, TenantFilter]
     search_fields = ["url"]
     search_help_text = "ID or a part of the URL"
     ordering = ["-created_at"]
@@ -76,6 +98,14 @@ class WebhookEndpointAdmin(AuditedAdmin):
         pk = parse_uuid(search_term.strip())
         found = Q(pk=pk) if pk else Q(url__icontains=search_term.strip())
         return queryset.filter(found), False
+
+    @admin.display(description="State")
+    def state(self, endpoint: WebhookEndpoint) -> SafeString:
+        if endpoint.given_up_at:
+            return badge("bad", "given up")
+        if not endpoint.is_active:
+            return badge("quiet", "off")
+        return badge("warn", "failing") if endpoint.failures else badge("good", "works")
 
     @admin.display(description="Failing since")
     def failing(self, endpoint: WebhookEndpoint) -> str:
@@ -103,8 +133,12 @@ class WebhookEndpointAdmin(AuditedAdmin):
         return short_id(endpoint.tenant_id)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep the tenant, whose events the deliveries tell."""
-        return [*self.readonly_fields, *(["tenant_id"] if obj else [])]
+        """Do not let the tenant change: the deliveries hold its events."""
+        return ["tenant_id", *self.readonly_fields] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = ["tenant_id", "url", "events", "is_active"]
+        return [*names, *self.readonly_fields] if obj else names
 
     def save_model(
         self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool
@@ -138,20 +172,20 @@ class DeliveryTenantFilter(TenantFilter):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(AuditedAdmin):
-    """Read-only, but a delivery may be sent again, and goes with its webhook."""
+    """Read-only. A delivery can be sent again, and is deleted with its webhook."""
 
     tenant_path = "endpoint__tenant_id"
     actions = ["deliver_again"]
-    list_display = ["time", "event", "outcome", "attempts", "response_status"]
+    list_display = ["time", "event", "outcome", "attempts", "response"]
     list_display += ["error_message", "url", "tenant"]
-    fields = ["event", "outcome", "attempts", "response_status", "error_message"]
+    fields = ["event", "outcome", "attempts", "response", "error_message"]
     fields += ["endpoint", "key", "data", "occurred", "time", "delivered"]
     list_filter = ["state", "event", DeliveryAgeFilter, DeliveryTenantFilter]
     list_select_related = ["endpoint"]
     search_fields = ["id"]
     search_help_text = "ID of the delivery or of its webhook"
     ordering = ["-created_at"]
-    empty_text = "Nothing was sent yet."
+    empty_text = "Nothing has been sent yet."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
         return super().get_queryset(request).defer("endpoint__secret")
@@ -171,7 +205,7 @@ class WebhookDeliveryAdmin(AuditedAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow it for one, which Django asks for before it deletes a webhook."""
+        """Allow it for a single row: Django asks this before it deletes a webhook."""
         return obj is not None and super().has_delete_permission(request, obj)
 
     def has_redeliver_permission(self, request: HttpRequest) -> bool:
@@ -184,6 +218,11 @@ class WebhookDeliveryAdmin(AuditedAdmin):
     @admin.display(description="State")
     def outcome(self, delivery: WebhookDelivery) -> SafeString:
         return badge(KINDS[delivery.state], delivery.get_state_display())
+
+    @admin.display(description="Response")
+    def response(self, delivery: WebhookDelivery) -> str:
+        status = delivery.response_status
+        return f"HTTP {status}" if status else ""
 
     @admin.display(description="Occurred")
     def occurred(self, delivery: WebhookDelivery) -> str:

@@ -1,4 +1,4 @@
-"""Delivers what is queued: each endpoint by itself, in order, with growing pauses.
+"""Delivers queued events to each endpoint in order, with growing pauses.
 
 A delivery that fails is tried again before any later one of its endpoint. An endpoint
 that fails for days is switched off.
@@ -20,14 +20,14 @@ from killthenoise.audit.events import Action, record_in_transaction
 VISIT_S = 10
 """Seconds after which a visit to an endpoint starts no new delivery."""
 RESERVED_S = VISIT_S + SEND_S + 40
-"""Seconds for which an endpoint is reserved. If its process dies, it is free then."""
+"""Seconds for which a process reserves an endpoint."""
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 10, 3600
-"""After a failure; the pause doubles with each failure in a row."""
+"""The pause after a failure. It doubles with each consecutive failure."""
 GIVE_UP_AFTER = timedelta(days=5)
 MIN_FAILURES = 20
-"""An endpoint that failed less often in these days was hardly tried."""
+"""An endpoint with fewer failures in those days was hardly tried."""
 KEPT_FOR = timedelta(days=30)
-"""Deliveries that are older are deleted, unless they are pending."""
+"""Older deliveries are deleted, unless they are pending."""
 PURGE_BATCH = 1000
 ACTOR = "reconcile_tickets"
 State = WebhookDelivery.State
@@ -36,9 +36,9 @@ logger = logging.getLogger(__name__)
 
 
 def take_due_endpoints(limit: int, *, failing: bool) -> Sequence[WebhookEndpoint]:
-    """Reserve endpoints that have something to be delivered.
+    """Reserve endpoints that have something to deliver.
 
-    Either those that work, or those whose last delivery failed.
+    These are either working endpoints, or those whose last delivery failed.
     """
     due = WebhookEndpoint.objects.due().defer("secret")
     same = due.filter(failures__gt=0) if failing else due.filter(failures=0)
@@ -46,7 +46,7 @@ def take_due_endpoints(limit: int, *, failing: bool) -> Sequence[WebhookEndpoint
 
 
 def _reserve(endpoint: WebhookEndpoint) -> bool:
-    """Reserve the endpoint for this process; False if another one has it."""
+    """Reserve the endpoint for this process; return False if another one has it."""
     free = WebhookEndpoint.objects.filter(pk=endpoint.pk, due_at__lte=Now())
     return bool(free.update(due_at=Now() + timedelta(seconds=RESERVED_S)))
 
@@ -54,7 +54,7 @@ def _reserve(endpoint: WebhookEndpoint) -> bool:
 def deliver(endpoint: WebhookEndpoint) -> int:
     """Deliver to a reserved endpoint until all is sent, time is up or it fails.
 
-    Returns how many deliveries it accepted.
+    Returns the number of accepted deliveries.
     """
     accepted, ends = 0, time.monotonic() + VISIT_S
     while time.monotonic() < ends:
@@ -129,7 +129,7 @@ def _give_up_if_hopeless(endpoint: WebhookEndpoint) -> None:
 
 
 def delete_old_deliveries() -> int:
-    """Delete deliveries that are long settled; return how many."""
+    """Delete deliveries that were settled long ago; return how many."""
     old = WebhookDelivery.objects.filter(created_at__lt=Now() - KEPT_FOR)
     settled = old.exclude(state=State.PENDING).order_by("created_at")
     pks = list(settled.values_list("pk", flat=True)[:PURGE_BATCH])

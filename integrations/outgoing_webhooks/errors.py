@@ -3,7 +3,7 @@
 from killthenoise.errors import ServiceError
 
 MAX_ENDPOINTS = 10
-"""Endpoints of a tenant."""
+"""The most endpoints that a tenant may have."""
 
 
 class WebhookNotFound(ServiceError):

@@ -1,4 +1,4 @@
-"""Starts deliveries: each endpoint in a thread, so that none waits for another."""
+"""Starts deliveries. Each endpoint has a thread, so that none waits for another."""
 
 import logging
 import os
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 class _Lane:
-    """Threads for the endpoints that work, or for those that fail.
+    """The threads for working endpoints, or those for failing ones.
 
-    So those that fail, and may hang, delay only each other.
+    So endpoints that fail or hang delay only each other.
     """
 
     def __init__(self, *, failing: bool) -> None:
@@ -28,7 +28,7 @@ class _Lane:
         self._lock = threading.Lock()
 
     def start_due(self) -> None:
-        """Start to deliver to endpoints that are due, as far as threads are free."""
+        """Start deliveries to due endpoints, up to the number of free threads."""
         with self._lock:
             self._running = {one for one in self._running if not one.done()}
             free = THREADS // 2 - len(self._running)
@@ -36,13 +36,13 @@ class _Lane:
             self._running |= {self._pool.submit(_deliver_in_thread, one) for one in due}
 
     def wait(self) -> None:
-        """Wait for what was started."""
+        """Wait for the deliveries that this lane has started."""
         wait(self._running)
 
 
 @cache
 def _get_lanes() -> tuple[_Lane, _Lane]:
-    """Return the threads of this process."""
+    """Return this process's two lanes."""
     return _Lane(failing=False), _Lane(failing=True)
 
 
@@ -60,15 +60,15 @@ def _deliver_in_thread(endpoint: WebhookEndpoint) -> int:
 
 
 def start_deliveries() -> None:
-    """Start to deliver what is due, in threads, and do not wait for it.
+    """Start due deliveries in threads, without waiting for them.
 
-    What is still running when the process ends is completed first.
+    The process completes running deliveries before it exits.
     """
     for lane in _get_lanes():
         lane.start_due()
 
 
 def wait_for_deliveries() -> None:
-    """Wait for what this process has started."""
+    """Wait for the deliveries that this process has started."""
     for lane in _get_lanes():
         lane.wait()

@@ -1,4 +1,4 @@
-"""What waits to be delivered, for Prometheus."""
+"""Prometheus metrics of waiting and failed deliveries."""
 
 from collections.abc import Iterable
 
@@ -13,8 +13,7 @@ from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoi
 def webhook_metrics() -> Iterable[Metric]:
     """Yield how many deliveries wait, how many failed, and how late delivery is.
 
-    Deliveries to an endpoint that fails are late for a reason, and say nothing of the
-    loop that delivers.
+    Failing endpoints are left out of the lateness: it measures the delivery loop.
     """
     of_state = {
         "waiting": Q(state=WebhookDelivery.State.PENDING, endpoint__is_active=True),
@@ -22,7 +21,7 @@ def webhook_metrics() -> Iterable[Metric]:
     }
     deliveries = GaugeMetricFamily(
         "killthenoise_webhook_deliveries",
-        "Webhooks to deliver, and those of 30 days whose endpoint was switched off.",
+        "Webhooks to deliver, and webhooks of the last 30 days that were given up.",
         labels=["state"],
     )
     for state, condition in of_state.items():
@@ -35,7 +34,8 @@ def webhook_metrics() -> Iterable[Metric]:
     )
     endpoints = GaugeMetricFamily(
         "killthenoise_webhook_endpoints",
-        "Endpoints whose last delivery failed, and those switched off for it.",
+        "Endpoints whose last delivery failed, and endpoints switched off because "
+        "of it.",
         labels=["state"],
     )
     for state, number in seen.items():
@@ -43,13 +43,13 @@ def webhook_metrics() -> Iterable[Metric]:
     yield endpoints
     yield GaugeMetricFamily(
         "killthenoise_oldest_webhook_delivery_seconds",
-        "Age of the oldest event that waits, of the endpoints that do not fail.",
+        "Age of the oldest waiting event, without endpoints that fail.",
         value=_get_age(),
     )
 
 
 def _get_age() -> float:
-    """Return the seconds, by one look at the index for each endpoint."""
+    """Return the age in seconds. This reads one index entry for each endpoint."""
     waiting = WebhookDelivery.objects.filter(endpoint=OuterRef("pk")).pending()
     first = Subquery(waiting.values("created_at")[:1])
     healthy = WebhookEndpoint.objects.filter(is_active=True, failures=0)

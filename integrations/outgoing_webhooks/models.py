@@ -1,4 +1,4 @@
-"""Where a tenant is told what happened, and what was or is to be sent there."""
+"""A tenant's endpoints, and the deliveries that were or will be sent to them."""
 
 from typing import Self
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ MAX_URL = 2000
 
 
 class Event(models.TextChoices):
-    """What endpoints can be told of; a ping only tests an endpoint."""
+    """The events. A ping only tests an endpoint."""
 
     TICKET_CREATED = "ticket.created", "Ticket created"
     TICKET_LINKED = "ticket.linked", "Ticket linked"
@@ -31,7 +31,7 @@ class Event(models.TextChoices):
 
 
 EVENTS = [str(event) for event in Event if event is not Event.PING]
-"""The events to choose from."""
+"""The events that an endpoint can subscribe to."""
 
 
 class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
@@ -40,7 +40,7 @@ class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
         return self.filter(tenant_id=tenant_id)
 
     def due(self) -> Self:
-        """Those to deliver to now, the longest waiting first."""
+        """Endpoints to deliver to now, the longest waiting first."""
         of_endpoint = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"))
         is_waiting = Exists(of_endpoint.pending())
         due = self.filter(is_waiting, is_active=True, due_at__lte=Now())
@@ -48,12 +48,12 @@ class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
 
 
 class WebhookEndpoint(models.Model):
-    """An address of a tenant that is told of events.
+    """A tenant's address that receives events.
 
-    It gets its deliveries one at a time, in the order of the events. `failures` are
-    those in a row, since `failing_since`. Whoever delivers postpones `due_at`, so that
-    no two do at the same time; so does a failure. `given_up_at` is set if it failed for
-    so long that it was switched off.
+    It gets its deliveries one at a time, in the order of the events. `failures` counts
+    consecutive failures since `failing_since`. A process that delivers postpones
+    `due_at`, so that only one delivers at a time; a failure postpones it too.
+    `given_up_at` is set if the endpoint failed for so long that it was switched off.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -95,22 +95,23 @@ class WebhookEndpoint(models.Model):
         return f"webhook {self.pk}"
 
     def reset_failures(self) -> None:
-        """Start anew, without saving."""
+        """Clear the record of failures, without saving."""
         self.failures, self.failing_since, self.given_up_at = 0, None, None
         self.error_message, self.due_at = "", timezone.now()
 
 
 class DeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
     def pending(self) -> Self:
-        """Those to send, in order."""
+        """Deliveries to send, in order."""
         of_state = self.filter(state=WebhookDelivery.State.PENDING)
         return of_state.order_by("occurred_at", "created_at", "id")
 
 
 class WebhookDelivery(models.Model):
-    """An event to tell an endpoint of. Its `id` is the same in every attempt.
+    """An event for an endpoint.
 
-    An endpoint gets an event with the same `key` once.
+    Its `id` is the same in every attempt. An endpoint gets events with the same `key`
+    once.
     """
 
     class State(models.TextChoices):
@@ -123,7 +124,7 @@ class WebhookDelivery(models.Model):
         WebhookEndpoint,
         on_delete=models.CASCADE,
         related_name="deliveries",
-        db_index=False,  # webhookdelivery_newest serves it
+        db_index=False,  # served by the index webhookdelivery_newest
     )
     event = models.CharField(max_length=50, choices=Event)
     key = models.CharField(max_length=255)
@@ -155,13 +156,13 @@ class WebhookDelivery(models.Model):
             ),
         ]
         indexes = [
-            # What is to be sent to an endpoint, in order.
+            # The deliveries to send to an endpoint, in order.
             models.Index(
                 fields=["endpoint", "occurred_at", "created_at", "id"],
                 condition=Q(state="pending"),
                 name="webhookdelivery_pending",
             ),
-            # Those of endpoints that were given up, which are few.
+            # The few failed deliveries, of endpoints that were given up.
             models.Index(
                 fields=["created_at"],
                 condition=Q(state="failed"),
@@ -172,7 +173,7 @@ class WebhookDelivery(models.Model):
                 fields=["endpoint", "-created_at", "-id"],
                 name="webhookdelivery_newest",
             ),
-            # The old ones, to delete.
+            # Old deliveries, to delete.
             models.Index(fields=["created_at"], name="webhookdelivery_oldest"),
         ]
 

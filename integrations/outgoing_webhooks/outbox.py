@@ -1,8 +1,8 @@
 """Queues events for delivery. The queue is a table, so an event is never lost.
 
 Call `queue_events` in the transaction that makes the event true: both are kept, or
-neither. An event that is found in the tables later has a `key`, so that it may be
-queued again without being delivered twice.
+neither. An event that is derived from stored rows has a `key`, so that it can be queued
+again without a second delivery.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ class NewEvent:
 
 
 def queue_events(events: Sequence[NewEvent]) -> None:
-    """Queue each event for the endpoints of its tenant that chose it, in this order."""
+    """Queue the events, in order, for the tenant's endpoints that subscribe to them."""
     tenants = {event.tenant_id for event in events}
     active = WebhookEndpoint.objects.filter(is_active=True, tenant_id__in=tenants)
     endpoints = list(active.defer("secret"))
@@ -46,7 +46,7 @@ def queue_events(events: Sequence[NewEvent]) -> None:
 
 
 def queue_ping(endpoint: WebhookEndpoint, *, now: datetime) -> WebhookDelivery:
-    """Queue a test for one endpoint, whatever events it chose."""
+    """Queue a test event for one endpoint, whatever it subscribes to."""
     ping = NewEvent(
         tenant_id=endpoint.tenant_id, event=Event.PING, data={}, occurred_at=now
     )
@@ -57,7 +57,7 @@ def queue_ping(endpoint: WebhookEndpoint, *, now: datetime) -> WebhookDelivery:
 def _insert(pairs: Iterator[tuple[NewEvent, WebhookEndpoint]]) -> None:
     deliveries = []
     for place, (event, endpoint) in enumerate(pairs):
-        # The database's time; those of one statement are told apart by their place.
+        # The database's time. The offset keeps the order of rows in one statement.
         created_at: Any = Now() + timedelta(microseconds=place)
         delivery = WebhookDelivery(
             endpoint=endpoint,

@@ -1,4 +1,4 @@
-"""Sends one delivery over HTTP, where the network guard allows it."""
+"""Sends one delivery over HTTP, if the network guard allows it."""
 
 import json
 from datetime import UTC, datetime
@@ -23,9 +23,9 @@ from killthenoise.api.database import release_connection
 SEND_S = 10
 """Seconds for one request, from the resolution of the name to the response."""
 THREADS = 16
-"""Endpoints that are served at the same time."""
+"""The largest number of endpoints that are served at the same time."""
 MAX_RESPONSE_BYTES = 4096
-"""What is read of a response, to use its connection again. It is not kept."""
+"""Bytes of a response that are read and discarded, so the connection can be reused."""
 
 NOT_PUBLIC = (
     "The address is not a public internet address with https, so nothing was sent."
@@ -34,7 +34,7 @@ UNREADABLE = "The secret cannot be decrypted, so nothing was sent. Make a new on
 
 
 class Outcome(NamedTuple):
-    """The status of the response, and what is wrong, "" if the endpoint accepted it."""
+    """The status of the response, and the problem, or "" if it was accepted."""
 
     status: int | None
     problem: str
@@ -53,7 +53,7 @@ def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> Outcome:
     except JiraUnreachable:
         return Outcome(None, NOT_PUBLIC)
     except (TimeoutError, requests.Timeout):
-        return Outcome(None, f"There was no response within {SEND_S} seconds.")
+        return Outcome(None, f"The endpoint did not respond within {SEND_S} seconds.")
     except (requests.RequestException, HTTPError, OSError, ValueError) as exc:
         return Outcome(None, f"The request failed ({type(exc).__name__}).")
     if 200 <= status < 300:
@@ -63,7 +63,7 @@ def send(endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> Outcome:
 
 
 def build_body(endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> bytes:
-    """Return the JSON of an attempt. The id and the times in it are signed with it."""
+    """Return the JSON of an attempt. The signature covers its id and times too."""
     content = {
         "id": str(delivery.pk),
         "event": delivery.event,

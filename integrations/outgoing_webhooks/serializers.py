@@ -1,4 +1,4 @@
-"""Input that creates and changes an endpoint, and how the API shows one."""
+"""Input to create and change endpoints, and how the API shows them."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ class EndpointUrlField(TextField):
 
 
 class CreateWebhookSerializer(serializers.Serializer[dict[str, Any]]):
-    """An address, and the events to be told of; by default, all."""
+    """An address, and the events to subscribe to (by default, all)."""
 
     url = EndpointUrlField()
     events = EventsField(required=False)
@@ -87,8 +87,9 @@ class UpdateWebhookSerializer(serializers.Serializer[dict[str, Any]]):
 class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
     """An endpoint, without its secret.
 
-    `error_message` says why the last delivery failed, `failing_since` since when they
-    fail. `given_up_at` says when the endpoint was switched off because of that.
+    `error_message` says why the last delivery failed, and `failing_since` when the
+    failures began. `given_up_at` says when the endpoint was switched off because of
+    them.
     """
 
     events = serializers.ListField(child=serializers.ChoiceField(EVENTS))
@@ -101,7 +102,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
 
 
 class WebhookWithSecretSerializer(WebhookSerializer):
-    """An endpoint with its new secret, which is shown this once."""
+    """An endpoint with its new secret, which is shown only once."""
 
     secret = serializers.CharField()
 
@@ -111,7 +112,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
 
 
 class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
-    """An event that was or is to be sent, and how the last attempt ended."""
+    """An event that was or will be sent, and how the last attempt ended."""
 
     class Meta:
         model = WebhookDelivery

@@ -1,4 +1,4 @@
-"""Create and change the endpoints of a tenant, and send deliveries again."""
+"""Creates and changes a tenant's endpoints, and sends deliveries again."""
 
 import secrets
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class EndpointWithSecret(NamedTuple):
 def get_endpoint(*, tenant_id: UUID, endpoint_id: str) -> WebhookEndpoint:
     """Return the tenant's endpoint.
 
-    Raises WebhookNotFound for an unknown id, another tenant's and a malformed one.
+    Raises WebhookNotFound for an unknown id, another tenant's id and a malformed id.
     """
     pk = parse_uuid(endpoint_id)
     endpoints = WebhookEndpoint.objects.for_tenant(tenant_id).defer("secret")
@@ -46,14 +46,19 @@ def create_endpoint(
     *, tenant_id: UUID, url: str, events: list[str]
 ) -> EndpointWithSecret:
     """Store a new endpoint. Raises TooManyWebhooks."""
-    if WebhookEndpoint.objects.for_tenant(tenant_id).count() >= MAX_ENDPOINTS:
-        raise TooManyWebhooks
+    require_room(tenant_id)
     endpoint = WebhookEndpoint(tenant_id=tenant_id, url=url, events=events)
     return EndpointWithSecret(endpoint, set_new_secret(endpoint))
 
 
+def require_room(tenant_id: UUID) -> None:
+    """Raise TooManyWebhooks if the tenant has as many endpoints as it may have."""
+    if WebhookEndpoint.objects.for_tenant(tenant_id).count() >= MAX_ENDPOINTS:
+        raise TooManyWebhooks
+
+
 def set_new_secret(endpoint: WebhookEndpoint) -> Secret:
-    """Give the endpoint a new secret, which signs from now on; save and return it."""
+    """Give the endpoint a new secret, which signs from now on. Save and return it."""
     secret = Secret(secrets.token_urlsafe(32))
     endpoint.secret = secret
     endpoint.save()
@@ -61,7 +66,7 @@ def set_new_secret(endpoint: WebhookEndpoint) -> Secret:
 
 
 def update_endpoint(endpoint: WebhookEndpoint, changes: Mapping[str, Any]) -> None:
-    """Change url, events or is_active. What is changed is tried anew, at once."""
+    """Change url, events or is_active, and retry at once if deliveries failed."""
     for name, value in changes.items():
         setattr(endpoint, name, value)
     endpoint.reset_failures()
@@ -69,7 +74,7 @@ def update_endpoint(endpoint: WebhookEndpoint, changes: Mapping[str, Any]) -> No
 
 
 def ping(endpoint: WebhookEndpoint) -> WebhookDelivery:
-    """Queue a test. Raises WebhookSwitchedOff."""
+    """Queue a test event. Raises WebhookSwitchedOff."""
     _require_active(endpoint)
     with transaction.atomic():
         _send_soon(endpoint)
@@ -77,7 +82,7 @@ def ping(endpoint: WebhookEndpoint) -> WebhookDelivery:
 
 
 def redeliver(*, endpoint: WebhookEndpoint, delivery_id: str) -> WebhookDelivery:
-    """Have a delivery sent again. Raises DeliveryNotFound and WebhookSwitchedOff."""
+    """Queue a delivery again. Raises DeliveryNotFound and WebhookSwitchedOff."""
     pk = parse_uuid(delivery_id)
     found = endpoint.deliveries.filter(pk=pk).first() if pk else None
     if found is None:
@@ -96,6 +101,6 @@ def _require_active(endpoint: WebhookEndpoint) -> None:
 
 
 def _send_soon(endpoint: WebhookEndpoint) -> None:
-    """End the pause after a failure, but not the reservation of an endpoint at work."""
+    """End the pause after a failure, but not the reservation by a running delivery."""
     paused = WebhookEndpoint.objects.filter(pk=endpoint.pk, failures__gt=0)
     paused.update(due_at=Now())

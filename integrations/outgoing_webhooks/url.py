@@ -1,12 +1,12 @@
-"""The address of an endpoint: validation, and the one form in which it is stored."""
+"""Validates the address of an endpoint, and returns the one form that is stored."""
 
 import re
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from integrations.connections.site_url import is_host_name, parse_origin
 from integrations.outgoing_webhooks.models import MAX_URL
-from integrations.site_url import is_host_name, parse_origin
 
 NOT_AN_ADDRESS = (
     "Enter an https address with a host name, such as https://example.com/webhook, of "
@@ -16,7 +16,7 @@ _url = re.compile(r"(?P<origin>[a-z]+://[^/?#]+)(?P<rest>[/?][!-~]*)?", re.IGNOR
 
 
 def normalize_webhook_url(text: str) -> str:
-    """Return the address to store. Where it leads is checked at each connection.
+    """Return the address to store. The IP address is checked at each connection.
 
     With JIRA_ALLOW_INSECURE, http and IP addresses are accepted too. Raises
     ValidationError, whose sentence says what to do.

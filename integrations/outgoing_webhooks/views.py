@@ -1,5 +1,7 @@
 """The API of a tenant's outgoing webhooks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rest_framework.request import Request
@@ -36,12 +38,22 @@ from killthenoise.api.openapi import NullField, envelope, list_envelope, operati
 from killthenoise.api.pagination import paginate
 from killthenoise.api.request_data import get_caller, validated, validated_query
 from killthenoise.audit.events import Action, audited
+from killthenoise.audit.models import AuditEvent
 
 
 def get_tenant_endpoint(request: Request, endpoint_id: str) -> WebhookEndpoint:
     """Return the caller's endpoint. Raises WebhookNotFound for any other id."""
     tenant_id = get_caller(request).tenant_id
     return services.get_endpoint(tenant_id=tenant_id, endpoint_id=endpoint_id)
+
+
+@contextmanager
+def audited_endpoint(
+    request: Request, action: Action, endpoint_id: str
+) -> Iterator[tuple[WebhookEndpoint, AuditEvent]]:
+    """Yield the caller's endpoint and the audit event of this request."""
+    with audited(request, action, WebhookEndpoint, endpoint_id) as event:
+        yield get_tenant_endpoint(request, endpoint_id), event
 
 
 def data_with_secret(created: services.EndpointWithSecret) -> dict[str, Any]:
@@ -74,10 +86,10 @@ class WebhookListView(APIView):
         links={"getWebhook": THAT_ENDPOINT, "pingWebhook": THAT_ENDPOINT},
     )
     def post(self, request: Request, tenant: str) -> Response:
-        """Add an endpoint that is told of events by signed requests.
+        """Add an endpoint, which receives events as signed requests.
 
-        The response shows the secret that signs them, this once. Requests go over https
-        to public internet addresses only; redirects are not followed.
+        The response shows the signing secret, only once. Requests go over https to
+        public internet addresses only; redirects are not followed.
         """
         with audited(request, Action.WEBHOOK_CREATE, WebhookEndpoint) as event:
             form = validated(CreateWebhookSerializer, request)
@@ -113,12 +125,11 @@ class WebhookView(APIView):
     def patch(self, request: Request, tenant: str, endpoint_id: str) -> Response:
         """Change the address or the events of a webhook, or switch it off or on.
 
-        A webhook that failed is then tried at once. One that is switched off gets no
-        event that happens in the meantime.
+        If its deliveries failed, they are retried at once. A webhook gets no events
+        that happen while it is switched off.
         """
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_UPDATE, *about) as event:
-            endpoint = get_tenant_endpoint(request, endpoint_id)
+        action = Action.WEBHOOK_UPDATE
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, event):
             changes = validated(UpdateWebhookSerializer, request)
             event.detail["fields"] = sorted(changes)
             services.update_endpoint(endpoint, changes)
@@ -133,9 +144,9 @@ class WebhookView(APIView):
     )
     def delete(self, request: Request, tenant: str, endpoint_id: str) -> Response:
         """Delete a webhook with its deliveries."""
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_DELETE, *about):
-            get_tenant_endpoint(request, endpoint_id).delete()
+        action = Action.WEBHOOK_DELETE
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, _):
+            endpoint.delete()
         return success(None, "Webhook deleted")
 
 
@@ -148,14 +159,13 @@ class WebhookSecretView(APIView):
         raises=[WebhookNotFound],
     )
     def post(self, request: Request, tenant: str, endpoint_id: str) -> Response:
-        """Replace the secret of a webhook; the response shows the new one, this once.
+        """Replace the secret of a webhook.
 
-        All requests from now on are signed with the new secret, also those that repeat
-        an earlier one.
+        The response shows the new one, only once. All later requests are signed with
+        the new secret, including retries.
         """
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_SECRET, *about):
-            endpoint = get_tenant_endpoint(request, endpoint_id)
+        action = Action.WEBHOOK_SECRET
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, _):
             secret = services.set_new_secret(endpoint)
         data = data_with_secret(services.EndpointWithSecret(endpoint, secret))
         return success(data, "Store the new secret now; it is not shown again")
@@ -170,11 +180,11 @@ class WebhookPingView(APIView):
         raises=[WebhookNotFound, WebhookSwitchedOff],
     )
     def post(self, request: Request, tenant: str, endpoint_id: str) -> Response:
-        """Send a test event, `ping`, to a webhook, after what is already waiting."""
-        about = WebhookEndpoint, endpoint_id
-        with audited(request, Action.WEBHOOK_PING, *about):
-            delivery = services.ping(get_tenant_endpoint(request, endpoint_id))
-        return success(DeliverySerializer(delivery).data, "The ping is sent soon")
+        """Send a test event, `ping`, to a webhook, after the waiting deliveries."""
+        action = Action.WEBHOOK_PING
+        with audited_endpoint(request, action, endpoint_id) as (endpoint, _):
+            delivery = services.ping(endpoint)
+        return success(DeliverySerializer(delivery).data, "The ping will be sent soon")
 
 
 class DeliveryListView(APIView):
@@ -189,7 +199,7 @@ class DeliveryListView(APIView):
     def get(self, request: Request, tenant: str, endpoint_id: str) -> Response:
         """List the deliveries of a webhook, newest first, in pages.
 
-        Deliveries that are settled are kept for 30 days.
+        Settled deliveries are kept for 30 days.
         """
         deliveries = get_tenant_endpoint(request, endpoint_id).deliveries.all()
         query = validated_query(DeliveryPageSerializer, request)
@@ -211,11 +221,13 @@ class RedeliverView(APIView):
     def post(
         self, request: Request, tenant: str, endpoint_id: str, delivery_id: str
     ) -> Response:
-        """Send a delivery again, whatever became of it. Its id stays the same."""
-        about = WebhookDelivery, delivery_id
-        with audited(request, Action.WEBHOOK_REDELIVER, *about):
-            delivery: WebhookDelivery = services.redeliver(
+        """Send a delivery again, whatever its state. Its id stays the same."""
+        action = Action.WEBHOOK_REDELIVER
+        with audited(request, action, WebhookDelivery, delivery_id):
+            delivery = services.redeliver(
                 endpoint=get_tenant_endpoint(request, endpoint_id),
                 delivery_id=delivery_id,
             )
-        return success(DeliverySerializer(delivery).data, "It is sent again soon")
+        return success(
+            DeliverySerializer(delivery).data, "The delivery will be sent again soon"
+        )

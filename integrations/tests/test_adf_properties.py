@@ -1,4 +1,4 @@
-"""What is true of every document, whatever its text."""
+"""Properties of the documents of all texts."""
 
 import re
 import time

@@ -297,5 +297,5 @@ def test_check_of_many_integrations_ends_with_the_budget_of_the_request(
 
     page = admin_client.post(reverse(LIST), action, follow=True).content.decode()
 
-    assert "not done, because time ran out. Select fewer rows." in page
+    assert "not done, because the time ran out. Select fewer rows." in page
     assert not requests_mock.called

@@ -35,7 +35,7 @@ def page_of(integration: Integration, name: str) -> str:
         ({"is_active": False}, "off"),
     ],
 )
-def test_badge_tells_the_health(
+def test_badge_shows_the_health(
     admin_client: Client, facts: dict[str, Any], word: str
 ) -> None:
     IntegrationFactory.create(sync_error_message="Make a new API token.", **facts)
@@ -224,7 +224,7 @@ def test_test_ticket_is_described_sent_once_and_recorded(
 
     assert "in project <strong>SCRUM</strong>" in page
     assert "The test ticket is <a" in sent
-    assert "was asked for already" in again
+    assert "was already requested" in again
     [ticket] = jira.tickets
     assert ticket.fields["labels"] == ["noise"]
     assert ticket.properties == {"killthenoise": {"test_ticket": "true"}}

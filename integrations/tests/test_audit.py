@@ -11,7 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
-from integrations import token_rotation
+from integrations.connections import token_rotation
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.audit.models import AuditEvent

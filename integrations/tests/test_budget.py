@@ -1,4 +1,4 @@
-"""REQUEST_BUDGET_S covers a whole request, however many calls to Jira it makes."""
+"""REQUEST_BUDGET_S covers a whole request, with any number of requests to Jira."""
 
 from typing import Any
 from uuid import UUID

@@ -268,7 +268,12 @@ NEW_TOKEN = "id.atlassian.com/manage-profile/security/api-tokens"
     ("status", "body", "headers", "advice"),
     [
         (401, "", {}, ["reconnect Jira", NEW_TOKEN]),
-        (401, "Basic authentication with passwords is", {}, ["no password", NEW_TOKEN]),
+        (
+            401,
+            "Basic authentication with passwords is",
+            {},
+            ["not a password", NEW_TOKEN],
+        ),
         (401, "Unauthorized; scope does not match", {}, ["write:jira-work", NEW_TOKEN]),
         (
             403,
@@ -434,7 +439,7 @@ SEARCH = "rejected the request to search project SCRUM"
         (429, "", f"too many requests and {SEARCH}. Try again in 30 seconds."),
         (400, error_body("Bad JQL."), f"{SEARCH} (status 400). Jira says: Bad JQL."),
         (400, error_body(summary="No."), f"Jira {SEARCH}. Jira says: No."),
-        (413, "", "responded with status 413 and no reason"),
+        (413, "", "responded with status 413 and without a known reason"),
     ],
 )
 def test_error_of_a_read_does_not_speak_of_creating_a_ticket(

@@ -17,8 +17,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from integrations.field_checks import find_unusable_fields
-from integrations.issue_types import MAX_CACHED, read_cached
+from integrations.checks.fields import find_unusable_fields
 from integrations.jira.client import JiraClient
 from integrations.jira.creation_rules import MAX_NAMED, issue_type_invalid
 from integrations.jira.errors import JiraBadResponse, JiraError
@@ -27,6 +26,7 @@ from integrations.jira.issue_lookup import MAX_FOUND
 from integrations.jira.metadata import MAX_ITEMS, MAX_NAME
 from integrations.models import Integration
 from integrations.tests.fake_jira import ISSUE, MakeClient, deadline_in
+from integrations.tickets.issue_types import MAX_CACHED, read_cached
 
 MAX_CPU_S = 2
 """Many times what is needed on an idle machine: this must not fail by chance."""

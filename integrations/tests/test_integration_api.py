@@ -8,9 +8,9 @@ import requests
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
-from integrations import connections
+from integrations.checks.preflight import Preflight, run_preflight
+from integrations.connections import services as connections
 from integrations.models import Integration
-from integrations.preflight import Preflight, run_preflight
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.tests.api import Api, assert_error
 

@@ -6,12 +6,12 @@ import pytest
 from requests_mock import Mocker
 
 from development.sandbox import Sandbox
-from integrations.issue_types import get_issue_type
+from integrations.checks.preflight import Check, check_integration
 from integrations.jira.metadata import IssueType, find_issue_type
 from integrations.models import Integration
-from integrations.preflight import Check, check_integration
 from integrations.tests.factories import IntegrationFactory
 from integrations.tests.fake_jira import deadline_in
+from integrations.tickets.issue_types import get_issue_type
 
 META = "/rest/api/3/issue/createmeta/SCRUM/issuetypes"
 pytestmark = pytest.mark.django_db

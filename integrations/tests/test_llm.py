@@ -1,4 +1,4 @@
-"""The client of language models: whatever a server sends, reading it is bounded."""
+"""The client of language models: it limits how much and how long it reads."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Jira is asked for English, and is understood where it uses another language."""
+"""Jira is asked for English, and other languages are understood too."""
 
 from datetime import timedelta
 from typing import Any

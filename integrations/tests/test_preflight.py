@@ -11,8 +11,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
 from integrations.tests.factories import IntegrationFactory
 
 ALL = [

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from integrations import token_rotation
+from integrations.connections import token_rotation
 from integrations.encrypted_field import Ciphertext
 from integrations.errors import SecretUnreadable
 from integrations.models import Integration

@@ -6,9 +6,9 @@ import pytest
 from rest_framework.exceptions import ValidationError
 
 from development.sandbox import Sandbox
-from integrations.integration_settings import IntegrationSettingsSerializer
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
+from integrations.settings.serializers import IntegrationSettingsSerializer
 from integrations.tests.factories import IntegrationFactory
 from killthenoise.api.errors import framework_error_response
 from killthenoise.tests.api import Api, assert_error

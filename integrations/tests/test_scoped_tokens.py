@@ -11,10 +11,11 @@ from pytest_django import Settings
 from requests_mock import Mocker
 
 from development.sandbox import CLOUD_ID, Sandbox
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
-from integrations.services import list_projects, search_tickets
 from integrations.tests.factories import IntegrationFactory
+from integrations.tickets.finding import search_tickets
+from integrations.tickets.reading import list_projects
 from killthenoise.tests.api import Api, assert_error
 
 SITE, GATEWAY = "https://example.atlassian.net", "https://gateway.example"

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
-from integrations.site_url import normalize_site_url
+from integrations.connections.site_url import normalize_site_url
 
 SITE = "https://example.atlassian.net"
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.jira.issue_lookup import is_issue_key
-from integrations.ticket_references import TicketReference, parse_ticket_reference
+from integrations.tickets.references import TicketReference, parse_ticket_reference
 
 SITE = "https://acme.atlassian.net"
 
@@ -113,7 +113,7 @@ def test_text_names_no_ticket(text: str) -> None:
         ("https://x.example/boards/1?selectedIssue=SCRUM-3", "x.example"),
     ],
 )
-def test_address_of_another_site_is_told_apart(text: str, site: str) -> None:
+def test_address_of_another_site_is_rejected(text: str, site: str) -> None:
     assert parse(text) == TicketReference("SCRUM-3", other_site=site)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from integrations.extra_fields import extra_fields
-from integrations.integration_settings import IntegrationSettingsSerializer
+from integrations.settings.extra_fields import extra_fields
+from integrations.settings.serializers import IntegrationSettingsSerializer
 
 GOOD: list[dict[str, Any]] = [
     {},
@@ -18,7 +18,7 @@ GOOD: list[dict[str, Any]] = [
 BAD: list[tuple[Any, str, str]] = [
     ([], "non_field_errors", "must be a JSON object"),
     ({"label": ["x"]}, "label", "“label” is not a setting. Known are labels,"),
-    ({"labels": None}, "labels", "leave it out"),
+    ({"labels": None}, "labels", "Leave it out"),
     ({"labels": "noise"}, "labels", "a list of strings"),
     ({"labels": [""]}, "labels", "not empty"),
     ({"labels": [7]}, "labels", "must be a string"),
@@ -26,8 +26,8 @@ BAD: list[tuple[Any, str, str]] = [
     ({"labels": ["x" * 256]}, "labels", "longer than 255"),
     ({"labels": ["x"] * 101}, "labels", "more than 100 entries"),
     ({"labels": ["x " * 100]}, "labels", " x …” has a space"),
-    ({"labels": ["nul\x00"]}, "labels", "cannot carry"),
-    ({"labels": ["\ud800"]}, "labels", "cannot carry"),
+    ({"labels": ["nul\x00"]}, "labels", "not allowed in JSON"),
+    ({"labels": ["\ud800"]}, "labels", "not allowed in JSON"),
     ({"priority_by_severity": ["High"]}, "priority_by_severity", "Map severities"),
     ({"priority_by_severity": {"high": "High"}}, "priority_by_severity", "“high”"),
     ({"priority_by_severity": {"5": ""}}, "priority_by_severity", "severity 5"),
@@ -42,7 +42,7 @@ BAD: list[tuple[Any, str, str]] = [
     ({"fields": {"labels": ["x"]}}, "fields", "in “labels”"),
     ({"fields": {"Story points": 3}}, "fields", "is not the id of a field"),
     ({"fields": {"customfield_1": None}}, "fields", "Give “customfield_1” a value"),
-    ({"fields": {"customfield_1": float("nan")}}, "fields", "cannot carry"),
+    ({"fields": {"customfield_1": float("nan")}}, "fields", "not allowed in JSON"),
     ({"fields": {"components": "Backend"}}, "fields", "in a list"),
     ({"fields": {"assignee": 7}}, "fields", "account id"),
     ({"fields": {"parent": 7}}, "fields", "SCRUM-7"),

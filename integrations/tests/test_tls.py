@@ -1,4 +1,4 @@
-"""TLS: the certificate must be for the site's name, whatever its address is."""
+"""TLS: the certificate must be valid for the site's name, not for its address."""
 
 import ssl
 import threading

@@ -1,4 +1,4 @@
-"""A document that is too long for Jira is cut, and says so at its end."""
+"""A document that is too long for Jira is cut, and ends with a note about it."""
 
 import json
 from importlib.resources import files

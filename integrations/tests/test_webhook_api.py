@@ -15,6 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
+from integrations.outgoing_webhooks.errors import MAX_ENDPOINTS
 from integrations.outgoing_webhooks.loop import (
     start_deliveries,
     wait_for_deliveries,
@@ -287,6 +288,23 @@ def test_admin_shows_the_secret_of_a_new_webhook_once(
     new = WebhookEndpoint.objects.get().secret
     assert new != stored.secret
     assert new in again
+
+
+def test_admin_adds_as_many_webhooks_as_a_tenant_may_have(
+    admin_client: Client, transactional_db: None, tenant_id: UUID
+) -> None:
+    endpoints = EndpointFactory.create_batch(MAX_ENDPOINTS, tenant_id=tenant_id)
+    form = {"tenant_id": str(tenant_id), "url": "https://x.com"}
+    form |= {"events": "ticket.done"}
+    add = reverse("admin:webhooks_webhookendpoint_add")
+    change = reverse("admin:webhooks_webhookendpoint_change", args=[endpoints[0].pk])
+
+    page = admin_client.post(add, form).content.decode()
+    changed = admin_client.post(change, form)
+
+    assert "A tenant may have 10 webhooks." in page
+    assert WebhookEndpoint.objects.count() == MAX_ENDPOINTS
+    assert changed.status_code == 302
 
 
 def test_admin_lists_deliveries_and_sends_one_again(

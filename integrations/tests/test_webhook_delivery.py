@@ -156,7 +156,7 @@ def test_endpoint_that_is_off_gets_no_event(endpoint: WebhookEndpoint) -> None:
     [
         ("server_error", {"status": 500}, 500, "status 500"),
         ("redirect", {"location": "http://169.254.169.254/"}, 302, "Redirects are not"),
-        ("no_response", {"seconds": 30}, None, "no response within 0.2 seconds"),
+        ("no_response", {"seconds": 30}, None, "did not respond within 0.2 seconds"),
         ("reset_before_read", {}, None, "The request failed"),
     ],
 )
@@ -259,7 +259,7 @@ def test_huge_response_is_not_read(
     assert WebhookDelivery.objects.get().state == "delivered"
 
 
-def test_endpoint_that_failed_for_days_is_switched_off_and_this_is_told(
+def test_endpoint_that_failed_for_days_is_switched_off_and_reported(
     jira: Sandbox, endpoint: WebhookEndpoint
 ) -> None:
     days_ago = timezone.now() - timedelta(days=5, minutes=1)

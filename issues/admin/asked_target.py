@@ -1,20 +1,20 @@
-"""Which project and issue type a stored request named, for its repetition.
+"""Finds the project and issue type that a stored request named, for a retry.
 
-The row keeps where the ticket went, however that was chosen. Its hash covers what the
-request named, so it tells which of the two the request named.
+The row stores where the ticket went, however that was chosen. Its hash covers the
+values that the request named, so it shows which of the two the request named.
 """
 
 from itertools import product
 
-from integrations.routes import AskedTarget
+from integrations.services import AskedTarget
 from issues.claims import hash_content
 from issues.models import TicketRequest
 
 
 def find_asked(row: TicketRequest) -> AskedTarget | None:
-    """Return what the request named; None if its hash does not tell.
+    """Return what the request named, or None if its hash does not match.
 
-    That is so for rows that recovery or a sweep has made anew.
+    This happens for rows that recovery or a sweep has recreated.
     """
     named = product({"", row.project_key}, {"", row.issue_type})
     for project_key, issue_type in named:

@@ -1,4 +1,4 @@
-"""The ticket requests that somebody must look at."""
+"""Finds the ticket requests that need attention."""
 
 from collections import Counter
 from datetime import timedelta
@@ -15,7 +15,7 @@ from killthenoise.audit.models import AuditEvent
 from killthenoise.staff.models import Tenants
 
 MAX_EVENTS = 200
-"""The newest reports of duplicates that are looked at."""
+"""How many of the newest reports of duplicates are checked."""
 FAILED_SINCE = timedelta(days=7)
 
 
@@ -35,7 +35,7 @@ def needs_attention(tenants: Tenants) -> Q:
 
 
 def paused_integrations(tenants: Tenants) -> IntegrationQuerySet:
-    """Return the active integrations that nothing is sent with."""
+    """Return the active integrations that are paused."""
     paused = Integration.objects.filter(
         is_active=True, auth_failures__gte=settings.JIRA_AUTH_FAILURES_MAX
     )
@@ -43,7 +43,7 @@ def paused_integrations(tenants: Tenants) -> IntegrationQuerySet:
 
 
 def find_doubled_groups(tenants: Tenants) -> list[UUID]:
-    """Return the groups that were reported as doubled and still have two tickets.
+    """Return the groups that were reported as duplicates and still have two tickets.
 
     A ticket that is gone from Jira does not count.
     """

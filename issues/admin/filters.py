@@ -59,6 +59,10 @@ class IntegrationFilter(UUIDFilter):
     title = "integration ID"
     parameter_name = "integration"
 
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        found = require_uuid(value)
+        return queryset.filter(has_id(str(found)), integration=found)
+
 
 class GroupFilter(UUIDFilter):
     title = "group ID"
@@ -110,7 +114,7 @@ class GroupConditionFilter(admin.SimpleListFilter):
     """A filter of the API with a few values."""
 
     values: ClassVar[dict[str, tuple[str, Any]]]
-    """The label of each value, and the value as the condition takes it."""
+    """The label of each value, and the value for the condition."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         return [(name, label) for name, (label, _) in self.values.items()]
@@ -156,7 +160,7 @@ def is_by_tickets(parameters: Mapping[str, Any]) -> bool:
 
 
 class GroupTenantFilter(TenantFilter):
-    """Names the tenant to the table whose index has the other filter, too."""
+    """Also filters the table whose index has the other filter by the tenant."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         rows = super().queryset(request, queryset)

@@ -1,4 +1,4 @@
-"""The action that starts jobs for the groups that are selected."""
+"""The action that starts jobs for the selected groups."""
 
 from collections import defaultdict
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from issues.jobs.services import MAX_ITEMS, start_job
 from issues.models import TicketJob
-from killthenoise.admin.base import caller_of
+from killthenoise.admin.base import make_caller
 from killthenoise.admin.formats import counted, page_link
 
 TOO_MANY = f"Select at most {MAX_ITEMS} groups. Nothing was started."
@@ -22,7 +22,7 @@ TOO_MANY = f"Select at most {MAX_ITEMS} groups. Nothing was started."
 def create_tickets(
     self: Any, request: HttpRequest, groups: QuerySet[Any]
 ) -> HttpResponse | None:
-    """Start a job for each tenant of the groups, and show how far it is."""
+    """Start a job for each tenant of the groups, and show its progress."""
     found = list(groups.values_list("tenant_id", "pk")[: MAX_ITEMS + 1])
     if len(found) > MAX_ITEMS:
         self.message_user(request, TOO_MANY, messages.ERROR)
@@ -37,9 +37,9 @@ def create_tickets(
 
 
 def _start(request: HttpRequest, tenant_id: UUID, groups: list[UUID]) -> TicketJob:
-    """Start the job, or continue the one of the same groups: they are sorted."""
+    """Start the job, or continue the job of the same groups, in any order."""
     items = [{"group_id": str(pk)} for pk in sorted(groups)]
-    caller = caller_of(request, tenant_id)
+    caller = make_caller(request, tenant_id)
     job = start_job(items=items, caller=caller, by_actor=True)
     link = page_link("issues_ticketjob_change", job.pk, counted(len(items), "group"))
     text = format_html("The job for {} of tenant {} has started.", link, tenant_id)

@@ -11,8 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from integrations.models import Integration
-from integrations.routes import AskedTarget, choose_target
-from integrations.services import search_tickets
+from integrations.services import AskedTarget, choose_target, search_tickets
 from issues.admin import group_jobs, operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira
@@ -53,7 +52,7 @@ class GroupTickets(admin.ModelAdmin):
         ] + super().get_urls()
 
     def create_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Show the ticket as it would be created; create it when that is confirmed."""
+        """Show the ticket as it would be created; create it after a confirmation."""
         group = self._get_group(request, pk)
         tickets = list(Report.objects.jira().filter(group=group)[:5])
         if request.method == "POST":
@@ -136,7 +135,8 @@ def _get_target(group: AIIssueGroup) -> dict[str, Any]:
         return {"integration": None}
     facts = read_facts(integration, group.pk)
     target = choose_target(integration, AskedTarget(), facts)
-    return {"integration": integration, "target": target}
+    problem = integration.sync_error_message if integration.is_paused else ""
+    return {"integration": integration, "target": target, "problem": problem}
 
 
 def _draft(request: HttpRequest, group: AIIssueGroup) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _validate(values: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _create(request: HttpRequest, group: AIIssueGroup, values: dict[str, Any]) -> bool:
-    """Create the ticket and tell. Another one has the key of the form's page."""
+    """Create the ticket and show a message. A further ticket has the form's key."""
     another = "allow_another" in values
     page = parse_uuid(values.get("key", "")) if another else None
 

@@ -1,4 +1,4 @@
-"""Groups: the list, and a page with the reports, the tickets and what to do."""
+"""Groups: the list, and a page with the reports, the tickets and actions."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ from issues.admin.filters import (
 )
 from issues.admin.group_tickets import GroupTickets
 from issues.admin.search import search_groups
+from issues.groups.import_serializers import PutGroupSerializer
 from issues.groups.importing import GROUP_FIELDS
 from issues.models import AIIssueGroup, RemoteLink, Report
-from issues.serializers import PutGroupSerializer
 from killthenoise.admin.base import AuditedAdmin, TenantForm
 from killthenoise.admin.fields import JSONField
 from killthenoise.admin.filters import SinceFilter
@@ -54,7 +54,7 @@ class GroupForm(TenantForm):
         exclude: list[str] = []
         field_classes = {"tags": JSONField}
         widgets = {
-            "title": AdminTextInputWidget(attrs={"size": 80}),
+            "title": AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
             "summary": AdminTextareaWidget(attrs={"rows": 4}),
             "tags": AdminTextareaWidget(attrs={"rows": 2}),
             "ai_type_reasoning": AdminTextareaWidget(attrs={"rows": 3}),
@@ -77,7 +77,7 @@ class GroupForm(TenantForm):
 
 
 def _sentences(errors: Any) -> list[str]:
-    """Return the errors of a field; a list has them by the index of its items."""
+    """Return the errors of a field. A list has them by the index of its items."""
     found = errors.values() if isinstance(errors, dict) else [errors]
     return list(dict.fromkeys(str(text) for texts in found for text in texts))
 
@@ -88,10 +88,10 @@ class UpdatedFilter(SinceFilter):
 
 
 class GroupChangeList(BoundedChangeList):
-    """Reads what the rows of the page show of their reports, in two queries."""
+    """Reads the reports' data for the rows of the page, in two queries."""
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:
-        """Order by the table whose index has the filter; the times are the same."""
+        """Order by the table whose index has the filter. It has the same times."""
         ordering = super().get_ordering(request, queryset)
         if is_by_tickets(self.params):
             return [STORED_ORDER.get(name, name) for name in ordering]
@@ -145,18 +145,18 @@ class AIIssueGroupAdmin(GroupTickets, AuditedAdmin):
     def save_model(
         self, request: HttpRequest, obj: AIIssueGroup, form: Any, change: bool
     ) -> None:
-        """Save it; its tickets in Jira show its title and status."""
+        """Save it, and update its title and status in Jira's links."""
         super().save_model(request, obj, form, change)
         RemoteLink.objects.filter(group=obj).touch()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow it for a single group without reports, which it would delete too."""
+        """Allow it only for a group without reports, which would be deleted too."""
         if obj is None or obj.reports.exists():
             return False
         return super().has_delete_permission(request, obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Say why Delete is missing, to those who might look for it."""
+        """Say why Delete is missing, to users who may delete."""
         may_delete = super().has_delete_permission(request, obj)
         kept = obj and may_delete and obj.reports.exists()
         fields = self.get_fields(request, obj)

@@ -1,4 +1,4 @@
-"""Jobs that create many tickets: the list, and how far each is."""
+"""Jobs that create many tickets: the list, and the progress of each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -97,7 +97,7 @@ class TicketJobAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> Any:
-        """Show how far the job is. The page reloads itself until the job is done."""
+        """Show the progress. The page reloads itself until the job is done."""
         if request.method != "GET" or not self.has_view_permission(request):
             raise PermissionDenied
         job = self.get_object(request, unquote(object_id))
@@ -126,7 +126,7 @@ def _describe(job: TicketJob) -> dict[str, Any]:
 
 
 def _read_titles(job: TicketJob, items: Sequence[JobItem]) -> dict[UUID, str]:
-    """Return the titles of the groups by id; a group that is gone has none."""
+    """Return the titles of the groups by id. A deleted group has none."""
     ids = [found for item in items if (found := parse_uuid(item.group_id))]
     groups = AIIssueGroup.objects.for_tenant(job.tenant_id).filter(pk__in=ids)
     return dict(groups.values_list("pk", "title"))

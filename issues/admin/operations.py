@@ -1,21 +1,21 @@
-"""What the staff does to a request or a group, through the services of the API.
+"""The operations of the staff on a request or a group, through the API's services.
 
-Each function records an audit event, and returns what became of its row. It raises the
+Each function records an audit event, and returns the outcome for its row. It raises the
 ServiceErrors of its service.
 """
 
 from django.http import HttpRequest
 
-from integrations.accounts import request_deadline
-from integrations.routes import NOTHING_ASKED, AskedTarget
+from integrations.services import NOTHING_ASKED, AskedTarget
 from issues import linking
 from issues.admin.asked_target import find_asked
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover
 from issues.services import create_jira_ticket
 from issues.settlement import CannotSettle, settle_ticket_request
-from killthenoise.admin.base import actor_of, caller_of
+from killthenoise.admin.base import get_actor, make_caller
 from killthenoise.admin.operations import Outcome, recording_row
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action
 
@@ -25,7 +25,7 @@ State = TicketRequest.State
 def recover_now(request: HttpRequest, row: TicketRequest) -> Outcome:
     """Look the request up in Jira now, as recovery does."""
     if not row.is_open:
-        return Outcome(False, f"settled already: {row.state}.")
+        return Outcome(False, f"already settled: {row.state}.")
     with recording_row(request, Action.TICKET_RECOVER, row) as event:
         with outgoing_slot(row.tenant_id):
             recover(row, deadline=request_deadline())
@@ -42,7 +42,7 @@ def recover_now(request: HttpRequest, row: TicketRequest) -> Outcome:
 
 
 def retry(request: HttpRequest, row: TicketRequest) -> Outcome:
-    """Ask for the same ticket again, like another press of Create.
+    """Request the same ticket again, like another press of Create.
 
     It names the project and issue type that the request named. If that is not known,
     it names none.
@@ -72,7 +72,7 @@ def create(
     with recording_row(request, Action.TICKET_CREATE, group) as event:
         created = create_jira_ticket(
             group_id=group.pk,
-            caller=caller_of(request, group.tenant_id),
+            caller=make_caller(request, group.tenant_id),
             event=event,
             title=title,
             description=description,
@@ -89,13 +89,13 @@ def create(
 
 
 def link(request: HttpRequest, group: AIIssueGroup, ticket_key: str) -> Outcome:
-    """Link a ticket that exists to the group."""
+    """Link an existing ticket to the group."""
     detail = {"ticket_key": ticket_key}
     with recording_row(request, Action.TICKET_LINK, group, detail=detail) as event:
         ticket = linking.link_jira_ticket(
             group=group,
             ticket_key=ticket_key,
-            caller=caller_of(request, group.tenant_id),
+            caller=make_caller(request, group.tenant_id),
         )
         event.detail["ticket_key"] = ticket.key
     return Outcome(True, f"{ticket.key} is linked.")
@@ -124,7 +124,7 @@ def settle(
         settled = settle_ticket_request(
             request_id=row.pk,
             ticket_key=ticket_key.strip().upper(),
-            actor=actor_of(request),
+            actor=get_actor(request),
             reason=reason,
         )
     except CannotSettle as exc:
@@ -135,5 +135,5 @@ def settle(
 
 
 def get_group(row: TicketRequest) -> AIIssueGroup:
-    """Return the request's group, unread: it may be gone, which services notice."""
+    """Return the request's group without reading it. Services check that it exists."""
     return AIIssueGroup(pk=row.group_id, tenant_id=row.tenant_id, title=row.title)

@@ -13,16 +13,9 @@ from statistics import quantiles
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import (
-    Aggregate,
-    Count,
-    Exists,
-    FloatField,
-    OuterRef,
-    Q,
-    QuerySet,
-)
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
@@ -34,17 +27,17 @@ from killthenoise.staff.models import Tenants
 State = TicketRequest.State
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SPANS = {"24h": (24, HOUR), "7d": (7, DAY), "30d": (30, DAY)}
-"""The number of bars, and the time of each."""
+"""The number of bars, and the period of each."""
 MAX_TROUBLES = 20
 MAX_DONE = 1000
 """Done tickets that are compared with the newest feedback of their group."""
 
 
-class Percentile(Aggregate):
-    """A percentile, on PostgreSQL. Two of one column share the sorting."""
-
-    template = "percentile_cont(%(share)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
+PERCENTILES = """
+SELECT start, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration)
+FROM ({times}) AS times (start, duration) GROUP BY GROUPING SETS ((start), ())
+"""
+"""By period, and with None as the period of the whole time. PostgreSQL only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +54,7 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """What the page shows."""
+    """The figures of the page."""
 
     periods: list[Period]
     codes: list[tuple[str, int]]
@@ -140,21 +133,21 @@ def _read_latencies(
 ) -> tuple[dict[datetime, Latency], Latency]:
     """Return the median and the 95th percentile by period, and of the whole time.
 
-    These are requests that Jira answered with a ticket; recovery takes its own time.
+    This covers requests whose ticket was in Jira's response, not recovered ones.
     """
     answered = settled.filter(state=State.CREATED, jira_status=201)
     if connection.vendor != "postgresql":
         return _compute_latencies(answered, truncate)
-    shares = {
-        "p50": Percentile("duration_ms", share=0.5),
-        "p95": Percentile("duration_ms", share=0.95),
-    }
-    by_period = answered.values_list(truncate).annotate(**shares).order_by()
-    whole = answered.aggregate(**shares)
-    return (
-        {start: (p50, p95) for start, p50, p95 in by_period},
-        (whole["p50"] or 0, whole["p95"] or 0),
-    )
+    times = answered.order_by().values_list(truncate, "duration_ms")
+    try:
+        sql, parameters = times.query.sql_with_params()
+    except EmptyResultSet:  # of no tenant
+        return {}, (0, 0)
+    with connection.cursor() as cursor:
+        cursor.execute(PERCENTILES.format(times=sql), parameters)
+        found = {start: tuple(shares or (0, 0)) for start, shares in cursor}
+    whole = found.pop(None)
+    return {start.replace(tzinfo=UTC): pair for start, pair in found.items()}, whole
 
 
 def _compute_latencies(

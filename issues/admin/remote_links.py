@@ -21,7 +21,7 @@ from killthenoise.api.authentication import parse_uuid
 
 
 class UnsentFilter(admin.SimpleListFilter):
-    """The links that Jira does not have as they should be, after an attempt."""
+    """Links that are not up to date in Jira after an attempt."""
 
     title = "state"
     parameter_name = "failed"
@@ -37,25 +37,17 @@ class UnsentFilter(admin.SimpleListFilter):
 class RemoteLinkAdmin(ReadOnlyAdmin):
     """An empty title says that Jira has no link."""
 
-    list_display = ["state", "ticket", "title", "resolved", "due", "error_message"]
-    list_display += ["group_page", "tenant"]
+    list_display = ["state", "ticket", "title", "due", "error_message", "group_page"]
+    list_display += ["tenant"]
     list_display_links = ["state"]
     list_filter = [UnsentFilter, TenantFilter]
     search_fields = ["ticket_key"]
     search_help_text = "Ticket key or group ID"
     ordering = ["due_at"]
     empty_text = "No link yet. With FRONTEND_URL, each ticket gets one to its group."
-    fields = [
-        "state",
-        "ticket",
-        "title",
-        "resolved",
-        "attempts",
-        "due",
-        "error_message",
-    ]
-    fields += ["group_page", "tenant"]
-    readonly_fields = ["state", "ticket", "due", "group_page", "tenant"]
+    fields = ["state", "ticket", "title", "attempts", "due", "error_message"]
+    fields += ["group_page", "tenant_id"]
+    readonly_fields = ["state", "ticket", "due", "group_page"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -69,20 +61,23 @@ class RemoteLinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State")
     def state(self, link: RemoteLink) -> SafeString:
-        """A link with attempts is not yet in Jira as it should be."""
+        """A link with attempts is not up to date in Jira yet."""
         if link.attempts >= RemoteLink.MAX_ATTEMPTS:
             return badge("bad", "Given up")
         if link.attempts:
-            return badge("warn", "Failed, is retried")
-        return badge("good", "In Jira") if link.title else badge("quiet", "Not sent")
+            return badge("warn", "Failed, will be retried")
+        if not link.title:
+            return badge("quiet", "Not sent")
+        return badge("good", "In Jira, resolved" if link.resolved else "In Jira")
 
     @admin.display(description="Ticket")
     def ticket(self, link: RemoteLink) -> str:
         return external_link(link.ticket_url, link.ticket_key)
 
-    @admin.display(description="Next comparison")
+    @admin.display(description="Compared with Jira next")
     def due(self, link: RemoteLink) -> str:
-        return time_tag(link.due_at)
+        is_given_up = link.attempts >= RemoteLink.MAX_ATTEMPTS
+        return "never" if is_given_up else time_tag(link.due_at)
 
     @admin.display(description="Group")
     def group_page(self, link: RemoteLink) -> SafeString:

@@ -26,15 +26,13 @@ class ReportAdmin(ReadOnlyAdmin):
     list_filter = [SinceFilter, ReportTenantFilter]
     list_select_related = ["group"]
     search_fields = ["external_id"]
-    search_help_text = (
-        "External ID such as a ticket key, or the ID of a group, as it is"
-    )
+    search_help_text = "External ID such as a ticket key, or the ID of a group, in full"
     date_hierarchy = "created_at"
     ordering = ["-created_at", "-pk"]
     sortable_by = ["time"]
     empty_text = "No report. The pipeline sends reports with their groups."
-    fields = ["title", "source", "external_id_link", "group_link", "time", "tenant"]
-    readonly_fields = ["external_id_link", "group_link", "time", "tenant"]
+    fields = ["title", "source", "external_id_link", "group_link", "time", "tenant_id"]
+    readonly_fields = ["external_id_link", "group_link", "time", "tenant_id"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -58,6 +56,10 @@ class ReportAdmin(ReadOnlyAdmin):
     @admin.display(description="Time", ordering="created_at")
     def time(self, report: Report) -> str:
         return time_tag(report.created_at)
+
+    @admin.display(description="Tenant ID")
+    def tenant_id(self, report: Report) -> str:
+        return str(report.group.tenant_id)
 
     @admin.display(description="Tenant")
     def tenant(self, report: Report) -> str:

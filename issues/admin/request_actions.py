@@ -1,4 +1,4 @@
-"""What an operator does to ticket requests: to a selection, or to one on its page."""
+"""The actions of operators on ticket requests, in the list and on a page."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from issues.admin import operations
 from killthenoise.admin.operations import run_each
 
 OPERATE = "issues.change_ticketrequest"
-"""The permission to do what the role operator does."""
+"""The permission of the role operator."""
 ON_PAGE = {
     "recover": operations.recover_now,
     "retry": operations.retry,
@@ -61,7 +61,7 @@ class RequestActions(admin.ModelAdmin):
         run_each(request, operations.unlink, rows)
 
     def act_view(self, request: HttpRequest, pk: Any, name: str) -> HttpResponse:
-        """Do what a button of the request's page says."""
+        """Run the action of a button on the request's page."""
         if request.method != "POST" or not self.has_operate_permission(request):
             raise PermissionDenied
         row = get_object_or_404(self.get_queryset(request), pk=pk)

@@ -1,4 +1,4 @@
-"""The rules of integrations: what each would create now, what waits, and why."""
+"""The rules of integrations: what each would create now, which groups wait, and why."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ from killthenoise.staff.models import get_tenants
 
 TEMPLATE = "admin/issues/rulerun/rules.html"
 MAX_SHOWN = 20
-"""Groups of a rule that its page names."""
+"""The most groups of a rule that the page shows."""
 
 
 class RuleTenantFilter(TenantFilter):
@@ -42,7 +42,7 @@ class RuleRunAdmin(ReadOnlyAdmin):
     list_select_related = ["integration"]
     ordering = ["integration__base_url", "pk"]
     empty_text = (
-        "No rules. They stand in the settings of an integration, and are listed here "
+        "No rules. Rules are in the settings of an integration, and are listed here "
         "after their first evaluation in the background."
     )
 
@@ -54,7 +54,7 @@ class RuleRunAdmin(ReadOnlyAdmin):
     def site(self, run: RuleRun) -> str:
         return run.integration.base_url
 
-    @admin.display(description="Created last")
+    @admin.display(description="Created last time")
     def created(self, run: RuleRun) -> int:
         return sum(outcome["created"] for outcome in run.outcomes)
 
@@ -74,7 +74,7 @@ class RuleRunAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> Any:
-        """Show the rules of an integration, also before their first evaluation."""
+        """Show the rules of an integration, even before their first evaluation."""
         if request.method != "GET" or not self.has_view_permission(request):
             raise PermissionDenied
         integration = _get_integration(request, unquote(object_id))
@@ -103,7 +103,7 @@ def _get_integration(request: HttpRequest, pk: str) -> Integration:
 
 
 def _find_problem(integration: Integration) -> str:
-    """Return why rules create nothing now, "" if they may."""
+    """Return why rules create nothing now, or "" if they may."""
     try:
         get_active_jira(tenant_id=integration.tenant_id)
     except ServiceError as error:
@@ -131,4 +131,10 @@ def _describe_rules(
 
 
 def _describe_conditions(when: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in when.items()) or "none"
+    return ", ".join(f"{_name(name)} {value}" for name, value in when.items()) or "none"
+
+
+def _name(condition: str) -> str:
+    """Return a condition in words: `severity_min` is “severity at least”."""
+    words = condition.removesuffix("_min").replace("_id", " ID").replace("_", " ")
+    return f"{words} at least" if condition.endswith("_min") else words

@@ -1,10 +1,11 @@
-"""What the search boxes of the admin find."""
+"""The conditions of the admin's search boxes."""
 
 import re
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Upper
 
 from issues.admin import search_sql
 from issues.admin.search_sql import GROUPS, REQUESTS, Matches, query_id, query_words
@@ -13,11 +14,11 @@ from killthenoise.api.authentication import parse_uuid
 
 TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
 MAX_GROUPS = 1000
-"""Groups of an external id that a search shows."""
+"""The most groups with an external id that a search shows."""
 
 
 def search_requests(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Find a ticket's key, words of a title, or an id as it is.
+    """Find a ticket's key, words of a title, or a whole id.
 
     The ids are those of the request, its group, tenant, integration, ticket and HTTP
     request, Jira's trace id, and the actor.
@@ -64,12 +65,20 @@ def search_groups(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
 
 def _groups_of_report(text: str) -> list[UUID]:
     """Return the groups with a report of this external id; a ticket has its key."""
-    same = Report.objects.filter(external_id__in={text, text.upper()})
+    same = _with_external_id(Report.objects.all(), text)
     return list(same.values_list("group_id", flat=True)[:MAX_GROUPS])
+
+
+def _with_external_id(reports: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Find the tickets of a key, and the feedback of an id: each has an index."""
+    is_ticket = Q(source=Report.JIRA)
+    same = is_ticket & Q(key=text.upper()) | ~is_ticket & Q(external_id=text)
+    named: QuerySet[Any] = reports.alias(key=Upper("external_id"))
+    return named.filter(same)
 
 
 def search_reports(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     """Find an external id, or the id of the report or its group."""
     if found := parse_uuid(text):
         return rows.filter(Q(pk=found) | Q(group=found))
-    return rows.filter(external_id__in={text, text.upper()})
+    return _with_external_id(rows, text)

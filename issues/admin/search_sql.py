@@ -1,4 +1,4 @@
-"""What full-text search compares, on PostgreSQL; SQLite compares without an index.
+"""Full-text search on PostgreSQL. SQLite compares without an index.
 
 The words of a title, and whole ids, are lexemes of one index, in the manner of
 https://www.postgresql.org/docs/18/textsearch-tables.html
@@ -14,7 +14,7 @@ from django.db.models import BooleanField, F, Func, Value
 _MARKS = string.punctuation.replace("'", "''")
 _MARKS = _MARKS.replace("{", "{{").replace("}", "}}")
 _WORDS = f"to_tsvector('simple', translate({{0}}, '{_MARKS}', repeat(' ', 32)))"
-"""The words of a title. Marks part them: PostgreSQL would keep an address whole."""
+"""The words of a title, split at punctuation: PostgreSQL would keep addresses whole."""
 _IDS = "array_to_tsvector(array_remove(ARRAY[{1}, {2}, {3}, {4}, {5}, {6}::text], ''))"
 GROUPS, REQUESTS = "issues_aiissuegroup", "issues_ticketrequest"
 COLUMNS = {
@@ -64,7 +64,7 @@ def query_words(text: str) -> str:
 
 
 def query_id(identifier: str) -> str:
-    """Return the query for rows that have this id, as it is."""
+    """Return the query for rows that have exactly this id."""
     escaped = identifier[:MAX_LEXEME].replace("\\", r"\\").replace("'", "''")
     return f"'{escaped}'"
 

@@ -1,4 +1,4 @@
-"""Settle open requests by hand, as `manage.py settle_ticket_request` does."""
+"""Settles open requests by hand, like `manage.py settle_ticket_request`."""
 
 from typing import Any
 from uuid import UUID
@@ -24,12 +24,14 @@ MAX_MANY = 50
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        max_length=500, help_text="How you know. It is kept in the audit."
+        max_length=500,
+        help_text="How you know this. It is stored in the audit.",
+        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
     )
 
 
 class SettleForm(ReasonForm):
-    """The ticket of an open request, or that it has none, and why."""
+    """The ticket of an open request, or that there is none, and the reason."""
 
     outcome = forms.ChoiceField(
         choices=[("ticket", "Its ticket exists"), ("none", "No ticket was created")]
@@ -66,7 +68,7 @@ def settle_view(self: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
         raise PermissionDenied
     row = get_object_or_404(self.get_queryset(request), pk=pk)
     if request.method == "GET" and not row.is_open:
-        text = f"The ticket request is settled already: {row.state}."
+        text = f"The ticket request is already settled: {row.state}."
         self.message_user(request, text, messages.WARNING)
         return redirect("admin:issues_ticketrequest_change", pk)
     form = SettleForm(request.POST or None)

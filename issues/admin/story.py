@@ -1,4 +1,4 @@
-"""The story of a ticket request: what happened when, what was sent, what Jira said."""
+"""The history of a ticket request: what happened, what was sent, what Jira said."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 from django.utils.safestring import SafeString, mark_safe
 
-from integrations.jira.text.adf import text_to_adf
-from integrations.jira.text.adf_html import render_adf
+from integrations.services import render_adf, text_to_adf
 from issues.admin.asked_target import find_asked
 from issues.admin.ticket_now import TicketNow, find_remote_link, read_ticket
 from issues.models import AIIssueGroup, TicketRequest
@@ -17,6 +16,7 @@ from killthenoise.audit.models import AuditEvent
 
 State = TicketRequest.State
 Action = AuditEvent.Action
+LINKS = (Action.TICKET_LINK, Action.TICKET_UNLINK)
 MAX_EVENTS = 50
 MAX_ATTEMPTS = 20
 
@@ -31,9 +31,8 @@ NEXT_STEPS = {
     "after its lease ended.",
     State.CREATED: "",
     State.FAILED: "No ticket was created. Correct the cause, then choose Retry.",
-    State.UNKNOWN: "Jira did not confirm the ticket: it may exist. Recovery looks it "
-    "up by itself. Choose Recover now to do so at once, or Settle by hand if Jira "
-    "cannot tell.",
+    State.UNKNOWN: "Recovery looks the ticket up in Jira by itself. Choose Recover now "
+    "to do so at once, or Settle by hand if Jira cannot tell.",
 }
 UNLINKED = "The ticket was unlinked from the group. It is still in Jira."
 
@@ -59,7 +58,7 @@ def outcome_badge(row: TicketRequest) -> SafeString:
 
 
 def get_next_step(row: TicketRequest) -> str:
-    """Return what to do about the request; "" if nothing is to be done."""
+    """Return what to do about the request, or "" if nothing needs to be done."""
     return UNLINKED if row.unlinked_at else NEXT_STEPS[State(row.state)]
 
 
@@ -69,8 +68,11 @@ def render_as_jira(description: str) -> SafeString:
 
 
 def get_events(row: TicketRequest) -> list[AuditEvent]:
-    """Return the events of the same HTTP request, and those about the row."""
+    """Return the events of the HTTP request, of the row, and of links of its ticket."""
     about = Q(object_id=str(row.pk))
+    if row.ticket_key:
+        links = Q(action__in=LINKS, detail__ticket_key=row.ticket_key)
+        about |= links & Q(object_id=str(row.group_id))
     if row.request_id:
         about |= Q(request_id=row.request_id)
     events = AuditEvent.objects.filter(about, tenant_id=row.tenant_id)
@@ -95,9 +97,10 @@ def build_timeline(
     row: TicketRequest, events: Sequence[AuditEvent], seen: TicketNow | None
 ) -> list[TimedStep]:
     """Return what happened, in order, with the times between."""
-    steps = [*_steps_of_row(row), *_steps_of_events(events)]
+    steps = [*_steps_of_row(row, events), *_steps_of_events(events)]
     if seen:
-        steps += [Step(*step) for step in seen.list_steps()]
+        knows_changes = any(event.action == Action.TICKET_STATUS for event in events)
+        steps += [Step(*step) for step in seen.list_steps(knows_changes)]
     steps.sort(key=lambda step: step.moment)
     before = [None, *steps]
     return [
@@ -106,19 +109,20 @@ def build_timeline(
     ]
 
 
-def _steps_of_row(row: TicketRequest) -> Iterator[Step]:
+def _steps_of_row(row: TicketRequest, events: Sequence[AuditEvent]) -> Iterator[Step]:
     who = actor_name(row.actor)
     yield Step(row.created_at, "Claimed", f"by {who}, and sent to {row.base_url}")
     if row.duration_ms is not None and row.jira_status:
-        answered = row.created_at + timedelta(milliseconds=row.duration_ms)
-        answered = min(answered, row.finished_at or answered)
+        responded = row.created_at + timedelta(milliseconds=row.duration_ms)
+        responded = min(responded, row.finished_at or responded)
         times = f" at attempt {row.attempts}" if row.attempts > 1 else ""
-        yield Step(answered, "Answered", f"by Jira with HTTP {row.jira_status}{times}")
+        yield Step(responded, "Jira responded", f"with HTTP {row.jira_status}{times}")
     elif row.state == State.UNKNOWN:
-        yield Step(row.lease_until, "No answer", "Jira did not confirm the ticket")
+        yield Step(row.lease_until, "No response", "Jira did not confirm the ticket")
     if row.finished_at:
         yield Step(row.finished_at, *_describe_end(row))
-    if row.unlinked_at:
+    is_told = any(event.action == Action.TICKET_UNLINK for event in events)
+    if row.unlinked_at and not is_told:
         yield Step(row.unlinked_at, "Unlinked", "from the group; it is still in Jira")
     if row.gone_at:
         yield Step(row.gone_at, "Gone", "Jira did not show the ticket any more")
@@ -135,9 +139,12 @@ def _describe_end(row: TicketRequest) -> tuple[str, str]:
 
 
 def _steps_of_events(events: Sequence[AuditEvent]) -> Iterator[Step]:
-    """Leave out the creation itself: the row tells it better."""
+    """Leave out the creation itself: the row has more details."""
     for event in events:
-        if event.action != Action.TICKET_CREATE or event.outcome == event.REPLAYED:
+        if event.action == Action.TICKET_STATUS:
+            text = f"{event.detail['from'] or 'not read'} → {event.detail['to']}"
+            yield Step(event.created_at, "Status in Jira", text)
+        elif event.action != Action.TICKET_CREATE or event.outcome == event.REPLAYED:
             text = f"{event.outcome}, by {actor_name(event.actor)}"
             yield Step(event.created_at, event.get_action_display(), text)
 

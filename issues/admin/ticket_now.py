@@ -1,4 +1,4 @@
-"""The ticket of a request as Jira last showed it, and who reads it."""
+"""The ticket of a request as Jira last showed it, and the integration that reads it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,13 +35,17 @@ class TicketNow:
     site: FollowedSite | None
     account_id: object
 
-    def list_steps(self) -> Iterator[Step]:
-        """Yield what is known of the ticket's way. Only its last change is kept."""
+    def list_steps(self, knows_changes: bool) -> Iterator[Step]:
+        """Yield what is known of the ticket's way.
+
+        Unless the changes of its status are known, yield the last change of anything.
+        """
         ticket, gone_at = self.ticket, self.ticket.gone_at
-        if ticket.checked_at and ticket.changed_at not in (ticket.done_at, gone_at):
+        is_told = knows_changes or ticket.changed_at in (ticket.done_at, gone_at)
+        if ticket.checked_at and not is_told:
             yield ticket.changed_at, "Status in Jira", ticket.status
         if ticket.done_at:
-            yield ticket.done_at, "Done in Jira", ticket.status
+            yield ticket.done_at, "Done in Jira", f"with the status {ticket.status}"
         if ticket.missing_since and not gone_at:
             yield ticket.missing_since, "Missing", "Jira does not show the ticket"
         if gone_at:

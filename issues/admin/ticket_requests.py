@@ -1,4 +1,4 @@
-"""Ticket requests: the list, the story of each, and what can be done about it."""
+"""Ticket requests: the list, the history of each, and the actions."""
 
 from typing import Any, ClassVar
 
@@ -65,7 +65,7 @@ FIELDS = (
 
 @admin.register(TicketRequest)
 class TicketRequestAdmin(RequestActions, ExportAdmin):
-    list_display = ["outcome", "title", "ticket", "code", "http", "time", "who"]
+    list_display = ["outcome", "title", "ticket", "response", "time", "who"]
     list_display += ["group_link", "tenant"]
     list_display_links = ["title"]
     list_filter = [AttentionFilter, "state", SinceFilter, CodeFilter, TenantFilter]
@@ -100,7 +100,7 @@ class TicketRequestAdmin(RequestActions, ExportAdmin):
 
     @admin.display(description="Ticket")
     def ticket(self, row: TicketRequest) -> str | SafeString:
-        """The key, which leads to Jira, and the status as Jira last showed it."""
+        """The key with a link to Jira, and the status as Jira last showed it."""
         link = external_link(row.ticket_url, row.ticket_key)
         seen = row.report and row.report.ticket
         status = "unlinked" if row.unlinked_at else seen.status if seen else ""
@@ -108,17 +108,18 @@ class TicketRequestAdmin(RequestActions, ExportAdmin):
             return link
         return format_html('{} <span class="quiet">{}</span>', link, status)
 
-    @admin.display(description="Code")
-    def code(self, row: TicketRequest) -> str:
-        return row.error_code.removeprefix("jira_").replace("_", " ")
-
-    @admin.display(description="HTTP")
-    def http(self, row: TicketRequest) -> int | None:
-        return row.jira_status
+    @admin.display(description="Jira's response")
+    def response(self, row: TicketRequest) -> str | SafeString:
+        """The HTTP status, and the code of the error."""
+        status = f"HTTP {row.jira_status}" if row.jira_status else "no response"
+        code = row.error_code.removeprefix("jira_").replace("_", " ")
+        if not code:
+            return status if row.jira_status else ""
+        return format_html('{} <span class="quiet">{}</span>', code, status)
 
     @admin.display(description="Time", ordering="created_at")
     def time(self, row: TicketRequest) -> SafeString:
-        """When it was asked for, and how long it took."""
+        """When it was requested, and how long it took."""
         took = duration(row.duration_ms)
         moment = time_tag(row.created_at)
         return format_html('{}<br><span class="quiet">took {}</span>', moment, took)
@@ -129,8 +130,8 @@ class TicketRequestAdmin(RequestActions, ExportAdmin):
 
     @admin.display(description="Group")
     def group_link(self, row: TicketRequest) -> SafeString:
-        short = f"{str(row.group_id)[:8]}…"
-        return page_link("issues_aiissuegroup_change", row.group_id, short)
+        name = short_id(row.group_id)
+        return page_link("issues_aiissuegroup_change", row.group_id, name)
 
     @admin.display(description="Tenant")
     def tenant(self, row: TicketRequest) -> str:

@@ -1,1 +1,1 @@
-"""What becomes of a ticket in Jira after it is linked, and what Jira is told of it."""
+"""Keeps linked tickets and Jira in step: status, remote links, recurrences."""

@@ -1,7 +1,7 @@
-"""What Jira says of followed tickets: every write of what was read.
+"""Stores what Jira says about followed tickets.
 
-A claim decides by whether a ticket is gone, so that is written with the ticket's groups
-locked, and so are the keys of reports. Anything else is only shown.
+A claim depends on whether a ticket is gone, so that is written with the ticket's groups
+locked, and so are the keys of reports. All other values are only displayed.
 """
 
 import logging
@@ -17,10 +17,10 @@ from django.db import IntegrityError
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from integrations.jira.bulk_fetch import IssueState
-from integrations.outgoing_webhooks.outbox import NewEvent
+from integrations.services import IssueState, NewEvent
 from issues.following.events import find_events, queue_for_groups
-from issues.following.schedule import CONFIRM_AFTER, get_interval
+from issues.following.history import record_status_change
+from issues.following.schedule import get_confirmation, get_interval
 from issues.locking import atomically, lock_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 
@@ -49,11 +49,11 @@ def record_found(tickets: Iterable[tuple[Ticket, IssueState]], now: datetime) ->
 def record_missing(ticket: Ticket, now: datetime) -> bool:
     """Record that Jira did not show the ticket to an account that sees its project.
 
-    The second time, an hour or more after the first, the ticket is gone. True if it
-    became so.
+    The second time, an hour or more after the first, the ticket is gone. Returns True
+    if it is gone now and was not before.
     """
     since = ticket.missing_since or now
-    is_gone = not ticket.gone_at and now - since >= CONFIRM_AFTER
+    is_gone = not ticket.gone_at and now - since >= get_confirmation()
     changes: dict[str, Any] = {"missing_since": since}
     if is_gone:
         changes |= {"gone_at": now, "changed_at": now}
@@ -63,7 +63,7 @@ def record_missing(ticket: Ticket, now: datetime) -> bool:
 
 
 def record_shown(*, tenant_id: UUID, base_url: str, issue_id: str) -> None:
-    """Record that Jira showed a ticket just now, so that it is not gone."""
+    """Record that Jira has just shown a ticket, so that it is not gone."""
     tickets = Ticket.objects.for_tenant(tenant_id).annotate(now=Now())
     same: Any = tickets.filter(base_url=base_url, jira_issue_id=issue_id)
     for ticket in same.filter(missing_since__isnull=False):
@@ -72,7 +72,7 @@ def record_shown(*, tenant_id: UUID, base_url: str, issue_id: str) -> None:
 
 
 def postpone(tickets: Iterable[Ticket], interval: timedelta) -> None:
-    """Read the tickets again after the interval: nothing is known of them."""
+    """Postpone the next reading of tickets about which Jira said nothing."""
     rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
     rows.update(due_at=Now() + interval)
 
@@ -98,7 +98,7 @@ def _find_changes(ticket: Ticket, state: IssueState, now: datetime) -> dict[str,
 
 
 def _find_done_at(ticket: Ticket, state: IssueState, now: datetime) -> datetime | None:
-    """Return since when the ticket is done, by Jira's clock if that can be right."""
+    """Return when the ticket was done, by Jira's clock if that is plausible."""
     if state.status_category != Ticket.Category.DONE:
         return None
     if ticket.done_at:
@@ -110,7 +110,7 @@ def _find_done_at(ticket: Ticket, state: IssueState, now: datetime) -> datetime 
 def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> None:
     """Write the changes and queue their events.
 
-    A claim must not see a ticket go while it decides.
+    A ticket must not become gone while a claim decides.
     """
     before = copy(ticket)
     for name, value in changes.items():
@@ -118,18 +118,19 @@ def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> N
     changes["due_at"] = Now() + get_interval(ticket, now)
     events = find_events(before, ticket)
     if events or "gone_at" in changes:
-        atomically(lambda: _record_with_events(ticket, changes, events))
+        atomically(lambda: _record_with_events(before, ticket, changes, events))
     else:
         Ticket.objects.filter(pk=ticket.pk).update(**changes)
 
 
 def _record_with_events(
-    ticket: Ticket, changes: dict[str, Any], events: list[NewEvent]
+    before: Ticket, ticket: Ticket, changes: dict[str, Any], events: list[NewEvent]
 ) -> None:
     if "gone_at" in changes:
         _record_gone_or_back(ticket, changes)
     else:
         Ticket.objects.filter(pk=ticket.pk).update(**changes)
+    record_status_change(before, ticket)
     if events:
         queue_for_groups(ticket, events)
 
@@ -144,7 +145,7 @@ def _record_gone_or_back(ticket: Ticket, changes: dict[str, Any]) -> None:
 
 
 def _release_requests(ticket: Ticket) -> None:
-    """Let the text of the ticket's request create another one. This is never undone.
+    """Let the same text create another ticket. This is never undone.
 
     A request whose group was deleted has no report; its group may be sent again.
     """
@@ -161,13 +162,13 @@ def rename_reports(tickets: Iterable[Ticket]) -> None:
     for report in reports.exclude(external_id=F("ticket__key")):
         try:
             atomically(partial(_rename, report))
-        except IntegrityError:  # a project was deleted, and its key given to another
+        except IntegrityError:  # a project was deleted, and another one has its key now
             two = report.group_id, report.ticket
             logger.warning("group %s has two tickets %s", *two)
 
 
 def _rename(report: Any) -> None:
-    """Rename a report unless it was unlinked; one of the pipeline merges with it."""
+    """Rename a report unless it was unlinked. The pipeline's report merges with it."""
     lock_group(tenant_id=report.ticket.tenant_id, group_id=report.group_id)
     if Report.objects.filter(pk=report.pk).exists():
         Report.objects.link_ticket(

@@ -1,4 +1,4 @@
-"""Events of followed tickets: their status in Jira, and new reports on done ones."""
+"""The events about followed tickets: new statuses, and new reports on done tickets."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,18 +11,17 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations.outgoing_webhooks.models import Event
-from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
+from integrations.services import Event, NewEvent, queue_events
 from issues.models import Report, Ticket
 
 RECENT = timedelta(days=29)
-"""The age of reports that count. Sent deliveries are forgotten a day later."""
+"""Older reports do not count. Sent deliveries are deleted a day later."""
 
 
 def find_events(before: Ticket, after: Ticket) -> list[NewEvent]:
     """Return the events of a change in Jira, without the groups of the ticket.
 
-    The first reading shows no change of status, but it may show that it is done.
+    The first reading is no change of status, but it may show that the ticket is done.
     """
     return [
         NewEvent(
@@ -48,7 +47,7 @@ def _find_changes(
 
 
 def queue_for_groups(ticket: Ticket, events: list[NewEvent]) -> None:
-    """Queue the events in the transaction under way, with the ticket's groups."""
+    """Queue the events in the current transaction, with the ticket's groups."""
     group_ids = ticket.reports.values_list("group_id", flat=True)
     shown = {"group_ids": sorted(map(str, group_ids))}
     queue_events([replace(one, data={**one.data, **shown}) for one in events])
@@ -57,7 +56,7 @@ def queue_for_groups(ticket: Ticket, events: list[NewEvent]) -> None:
 def queue_recurrences(links: QuerySet[Report]) -> None:
     """Queue an event for each done ticket whose group has newer reports, once.
 
-    `links` are reports of the groups, or of the tickets, to look at.
+    `links` selects the reports of the groups, or of the tickets, to look at.
     """
     newer = Report.objects.filter(
         group=OuterRef("group_id"), created_at__gt=OuterRef("ticket__done_at")

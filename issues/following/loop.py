@@ -1,8 +1,8 @@
-"""The loop that follows tickets: it asks Jira what became of those that are due.
+"""The loop that follows tickets: it reads the due ones in Jira.
 
-A tenant's tickets on a site are read with the tenant's account there, 100 in a request.
-Each site has a row that says when it may be asked next. Whoever reads it reserves it by
-postponing that, so many loops share the work, and a slow or failing site delays no
+A tenant's tickets on a site are read with the tenant's account there, 100 per request.
+Each site has a row with the time of its next request. A loop reserves the site by
+postponing that time. So many loops share the work, and a slow or failing site delays no
 other. `schedule` says when a ticket is due.
 """
 
@@ -20,10 +20,9 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from integrations.errors import AccountUnusable, JiraAccountGone
-from integrations.jira.bulk_fetch import MAX_IDS
 from integrations.jira.errors import JiraError, JiraProjectInvalid
 from integrations.models import Integration
-from integrations.services import can_browse, fetch_tickets, get_jira_account
+from integrations.services import MAX_IDS, can_browse, fetch_tickets, get_jira_account
 from issues.following.changes import (
     postpone,
     record_found,
@@ -32,10 +31,10 @@ from issues.following.changes import (
 )
 from issues.following.events import queue_recurrences
 from issues.following.schedule import (
-    CONFIRM_AFTER,
     SITE_PAUSE_S,
     TOGETHER,
     UNUSABLE_S,
+    get_confirmation,
     get_interval,
     get_retry,
 )
@@ -45,17 +44,17 @@ from issues.sites import for_each_site
 from killthenoise.background import stopping
 
 TICK_S = 0.25
-"""Seconds between two looks for what is due."""
+"""Seconds between two checks for due sites."""
 AFTER_FAILURE_S = 5
-"""Seconds until the next look if the database fails."""
+"""Seconds until the next check if the database fails."""
 THREADS = 16
-"""Sites that are read at the same time."""
+"""The largest number of sites that are read at the same time."""
 VISIT_S = 15
 """Seconds for the requests of one visit to a site."""
 RESERVED_S = 60
-"""Seconds for which a site is reserved; if its loop dies, another one takes it then."""
+"""Seconds for which a loop reserves a site. If it dies, another takes over then."""
 LOOP_S = 30
-"""Seconds after which the loop ends where another one follows it."""
+"""Seconds after which the loop ends; the next run follows."""
 ROUND_S = 60
 """Seconds after which a single run starts no new visit."""
 
@@ -75,10 +74,10 @@ def follow_due() -> int:
 
 
 def follow_tickets() -> None:
-    """Read what gets due, for LOOP_S. Visits that are under way then end by themselves.
+    """Read tickets as they become due, for LOOP_S.
 
-    Many may run at the same time, and the next may follow at once. A process that is
-    told to stop waits for its visits.
+    Running visits then end by themselves. Many loops may run at the same time, and the
+    next may follow at once. A process that stops waits for its visits.
     """
     ends = time.monotonic() + LOOP_S
     running: set[Future[int]] = set()
@@ -99,7 +98,7 @@ def follow_tickets() -> None:
 
 
 def _start_visits(pool: ThreadPoolExecutor, free: int) -> set[Future[int]]:
-    """Start to read the sites that are due, as far as threads are free."""
+    """Start to read due sites, up to the number of free threads."""
     follow_new_tickets()
     ready = [site for site in _due_sites()[:free] if _reserve(site)]
     return {pool.submit(_visit_in_thread, site) for site in ready}
@@ -134,7 +133,7 @@ def _visit_in_thread(site: FollowedSite) -> int:
 def _visit(site: FollowedSite) -> int:
     """Read one batch of a reserved site; return how many tickets changed.
 
-    After an error that is no one's to expect, the site stays reserved for a while.
+    After an unexpected error, the site stays reserved for a while.
     """
     changed, pause = 0, timedelta(seconds=SITE_PAUSE_S)
     outcome: dict[str, Any] = {"failures": 0, "error_message": ""}
@@ -173,9 +172,9 @@ def _read_batch(site: FollowedSite) -> int:
 
 
 def _take(site: FollowedSite) -> Sequence[Any]:
-    """Return the tickets to read: those named by webhooks, then those that are due.
+    """Return the tickets to read: first those named by webhooks, then the due ones.
 
-    A webhook that comes while they are read names its ticket again.
+    If a webhook arrives during the reading, its ticket is read again.
     """
     tickets = Ticket.objects.of_site(site).annotate(now=Now())
     hinted = list(tickets.hinted()[:MAX_IDS])
@@ -191,7 +190,7 @@ def _look_into_missing(
 ) -> int:
     """Record the missing tickets whose project the account sees; postpone the others.
 
-    Jira shows no ticket to an account that may not see it, so that proves nothing.
+    Jira also hides tickets that the account may not see, so those prove nothing.
     """
     by_project: defaultdict[str, list[Ticket]] = defaultdict(list)
     for ticket in missing:
@@ -201,7 +200,7 @@ def _look_into_missing(
         if _sees_project(account, project_key, deadline):
             gone += sum(record_missing(ticket, now) for ticket in tickets)
         else:
-            postpone(tickets, CONFIRM_AFTER)
+            postpone(tickets, get_confirmation())
     return gone
 
 

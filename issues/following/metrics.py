@@ -1,4 +1,4 @@
-"""What is known of followed tickets, for Prometheus."""
+"""Prometheus metrics of followed tickets."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,18 +12,18 @@ from prometheus_client.metrics_core import Metric
 from issues.models import FollowedSite, Ticket
 
 COUNTED = 10_000
-"""Tickets up to which they are counted; of more, PostgreSQL has an estimate."""
+"""Up to this number, tickets are counted; above it, PostgreSQL's estimate is used."""
 
 
 def ticket_metrics() -> Iterable[Metric]:
     """Yield how many tickets are followed, how many are gone, and how late reading is.
 
-    A site that fails, or whose account cannot be used, counts as failing; its tickets
-    are late for a reason, and say nothing of the loop that reads them.
+    A site that fails, or whose account cannot be used, counts as failing. Its tickets
+    are left out of the lateness, which measures the loop.
     """
     tickets = GaugeMetricFamily(
         "killthenoise_tickets",
-        "Tickets that are followed, and those of them that are gone from Jira.",
+        "Followed tickets, and how many of them are gone from Jira.",
         labels=["state"],
     )
     tickets.add_metric(["followed"], _get_number())
@@ -43,8 +43,7 @@ def ticket_metrics() -> Iterable[Metric]:
     yield sites
     yield GaugeMetricFamily(
         "killthenoise_oldest_ticket_due_seconds",
-        "How late the ticket is that should have been read first, of those sites that "
-        "do not fail.",
+        "How late the most overdue ticket is, on sites that do not fail.",
         value=_get_lateness(),
     )
 
@@ -65,7 +64,7 @@ def _get_number() -> float:
 
 
 def _get_lateness() -> float:
-    """Return the seconds, by one look at the index for each site."""
+    """Return the lateness in seconds. This reads one index entry for each site."""
     of_site: Any = Ticket.objects.filter(
         tenant_id=OuterRef("tenant_id"), base_url=OuterRef("base_url")
     )

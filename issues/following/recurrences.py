@@ -1,9 +1,9 @@
-"""Recurrence: tells a ticket that was done that new reports have come.
+"""Recurrence: comments on a done ticket when new reports arrive, and may reopen it.
 
-Jira has no idempotency key for comments either, so each comment carries the id of its
-row. An attempt may have been sent although its worker died; the next one begins only
-when the first can send no more and Jira has processed it. Each attempt looks for the
-comment first.
+Jira has no idempotency key for comments either, so each comment contains the id of its
+row. An attempt may have been sent although its worker died. So the next attempt waits
+until the first can send no more and Jira has processed it, and then looks for the
+comment before it sends one.
 """
 
 import logging
@@ -22,11 +22,11 @@ from django.db.models.functions import Now
 from integrations.errors import AccountUnusable, JiraAccountGone
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.models import Integration
-from integrations.services import get_jira_account
-from integrations.ticket_updates import (
+from integrations.services import (
     COMMENT,
     REOPEN,
     add_comment,
+    get_jira_account,
     has_comment,
     reopen_ticket,
 )
@@ -36,11 +36,11 @@ from issues.sites import for_each_site
 
 BATCH = 100
 ROUND_S = 20
-"""Seconds after which a round begins nothing new on a site."""
+"""Seconds after which a round starts nothing new on a site."""
 LEASE_S = 20
-"""Seconds after which an attempt sends nothing any more."""
+"""Seconds after which an attempt no longer sends anything."""
 RECENT = timedelta(days=7)
-"""Older reports are no news, for instance when the setting is switched on."""
+"""Older reports are ignored, for example when the setting is switched on."""
 MAX_LISTED = 10
 MAX_TITLE = 120  # characters
 
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 def announce_recurrences() -> Counter[str]:
-    """Tell the tickets that are done of new reports; count those that were told.
+    """Add comments about new reports to done tickets; count the tickets.
 
     Many may run at the same time. A slow site does not delay the others.
     """
@@ -94,9 +94,9 @@ def _add_missing() -> None:
 
 
 def _make_id(ticket: Ticket) -> UUID:
-    """Return an id that is the same if the rows are lost and made again.
+    """Return an id that stays the same if the row is deleted and recreated.
 
-    They are lost if the ticket is unlinked or the group is deleted.
+    Unlinking the ticket or deleting the group deletes the row.
     """
     done_at = ticket.done_at.isoformat() if ticket.done_at else ""
     return uuid5(
@@ -110,7 +110,7 @@ def _announce_all(rows: Sequence[Recurrence]) -> int:
 
 
 def _announce(row: Recurrence) -> bool:
-    """Make an attempt, unless another round does; True if nothing is left to do."""
+    """Make an attempt unless another round does. True if nothing is left to do."""
     before_send = _start_lease()
     if not _take(row):
         return False
@@ -135,9 +135,9 @@ def _start_lease() -> Callable[[], None]:
 
 
 def _take(row: Recurrence) -> bool:
-    """Count the attempt before it is made; False if another round has the row.
+    """Count the attempt before it is made; return False if another round has the row.
 
-    The next attempt comes when this one can send no more and Jira has processed it.
+    The next attempt is due when this one can send no more and Jira has processed it.
     """
     row.attempts += 1
     wait_s = LEASE_S + settings.RECONCILE_HORIZON_S + 60 * 2**row.attempts

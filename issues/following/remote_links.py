@@ -1,9 +1,9 @@
 """Remote links: links from a ticket in Jira back to its groups.
 
-A RemoteLink row is written with the link of the ticket. It says what Jira shows; the
-report, the group's title and its status say what Jira should show. They are compared,
-and the difference is sent, in the background, so that nothing waits for it. Each link
-is compared again every day, because groups may also be changed or deleted elsewhere.
+A RemoteLink row is written with the link of the ticket. The row says what Jira shows.
+The report, the group's title and its status say what Jira should show. The background
+work compares them and sends the difference. It compares each link again every day,
+because groups may also be changed or deleted by other programs.
 
 Jira treats a link with the same globalId as the same link, so sending or deleting one
 twice is harmless.
@@ -20,28 +20,33 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from integrations.errors import AccountUnusable, JiraAccountGone
-from integrations.jira.client import WebLink
 from integrations.jira.errors import JiraError, JiraProjectInvalid
-from integrations.services import add_remote_link, get_jira_account, remove_remote_link
+from integrations.services import (
+    WebLink,
+    add_remote_link,
+    get_jira_account,
+    remove_remote_link,
+)
 from issues.models import RemoteLink
 from issues.sites import for_each_site
 
 LINK_S = 5
-"""Seconds for one link."""
+"""Seconds for the requests about one link."""
 ROUND_S = 20
 """Seconds after which a round starts no new link of a site."""
 BATCH = 100
 COMPARE_EVERY = timedelta(days=1)
 RESOLVED = frozenset({"resolved", "closed", "done", "fixed"})
-"""The statuses, in lower case, of groups that need no more work."""
+"""The statuses of resolved groups, in lower case."""
 
 logger = logging.getLogger(__name__)
 
 
 def send_due_remote_links() -> None:
-    """Send the links that are due. One that fails is retried after a growing pause.
+    """Send the due links.
 
-    Many may run at the same time: each sends other links.
+    A failed link is retried after a growing pause. Many may run at the same time: they
+    send different links.
     """
     if not settings.FRONTEND_URL:
         return
@@ -61,7 +66,7 @@ def send_due_remote_links() -> None:
 
 
 def is_shown(link: Any) -> bool:
-    """Whether Jira has the link as it should be."""
+    """Whether the link in Jira is up to date."""
     return bool(link.wanted) and (link.title, link.resolved) == _get_wanted(link)
 
 
@@ -79,7 +84,7 @@ def _send_links(links: Sequence[Any]) -> None:
 
 
 def _take(link: RemoteLink) -> bool:
-    """Count the attempt before it is made; False if another round has the link."""
+    """Count the attempt before it is made. False if another round has the link."""
     attempts = link.attempts + 1
     ours = RemoteLink.objects.due().filter(pk=link.pk, attempts=link.attempts)
     again = Now() + timedelta(minutes=2**attempts)
@@ -88,7 +93,7 @@ def _take(link: RemoteLink) -> bool:
 
 def _send(link: Any) -> None:
     this = RemoteLink.objects.filter(pk=link.pk)
-    # A link that was changed in the meantime is due again, with no attempts.
+    # If the link changed in the meantime, it is due again, with no attempts.
     unchanged = this.filter(attempts=link.attempts + 1)
     try:
         if not link.wanted:
@@ -98,8 +103,10 @@ def _send(link: Any) -> None:
             return
         title, resolved = _get_wanted(link)
         _add(link, title, resolved)
-    except JiraProjectInvalid:  # what a 404 for the ticket becomes
-        this.update(error_message=f"The account sees no ticket {link.ticket_key}.")
+    except JiraProjectInvalid:  # from a 404 for the ticket
+        this.update(
+            error_message=(f"The account cannot see the ticket {link.ticket_key}.")
+        )
     except (JiraError, JiraAccountGone, AccountUnusable) as exc:
         logger.warning("the %s failed: %s", link, exc)
         this.update(error_message=str(exc))
@@ -122,7 +129,7 @@ def _add(link: RemoteLink, title: str, resolved: bool) -> None:
 
 
 def _remove(link: RemoteLink) -> None:
-    """Take the link away in Jira, unless it was never sent."""
+    """Remove the link in Jira, unless it was never sent."""
     if not (link.title or link.attempts):
         return
     remove_remote_link(

@@ -1,4 +1,4 @@
-"""Which tickets are followed: those that a report refers to."""
+"""Chooses the tickets to follow: those that a report refers to."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,10 +14,10 @@ BATCH = 100
 
 
 def follow_new_tickets() -> int:
-    """Follow the tickets that nobody follows yet, and return how many links these are.
+    """Start to follow new tickets, and return how many reports link them.
 
-    Many may run at the same time: each takes other reports. Without a new ticket this
-    reads one entry of an index.
+    Many may run at the same time: they take different reports. If there is no new
+    ticket, this reads one index entry.
     """
     total = 0
     while count := atomically(_follow_batch):
@@ -48,7 +48,7 @@ def _make_ticket(report: Report) -> Ticket:
 
 
 def _add_sites(sites: Iterable[tuple[UUID, str]]) -> None:
-    """Add the sites that are new, with the id that stays if the site is renamed."""
+    """Add new sites, with the id that stays if a site is renamed."""
     for tenant_id, base_url in sites:
         site = {"tenant_id": tenant_id, "base_url": base_url}
         if FollowedSite.objects.filter(**site).exists():
@@ -62,7 +62,7 @@ def _add_sites(sites: Iterable[tuple[UUID, str]]) -> None:
 
 
 def _refer(reports: list[Report]) -> None:
-    """Let the reports refer to their tickets, which exist by now."""
+    """Let the reports refer to their tickets, which now exist."""
     tickets = Ticket.objects.filter(
         tenant_id__in={one.group.tenant_id for one in reports},
         base_url__in={one.base_url for one in reports},

@@ -1,7 +1,8 @@
 """Jira's webhooks: hints that a ticket changed.
 
-What a webhook says is never believed: anybody who knows the secret could have sent it,
-late, twice, or in the wrong order. It only makes the loop read the ticket now.
+The content of a webhook is not trusted: anybody who knows the secret could have sent
+it, and it may arrive late, twice, or out of order. It only makes the loop read the
+ticket now.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.models import Integration
-from integrations.webhooks import find_signer
+from integrations.services import find_signer
 from issues.models import FollowedSite, Ticket
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.parsers import TooManyContainers, read_json
@@ -49,7 +50,7 @@ class WebhookAuthentication(BaseAuthentication):
         return signer, None
 
     def authenticate_header(self, request: Request) -> str:
-        return "Hub-Signature"  # a 401 must name a scheme; none is registered
+        return "Hub-Signature"  # a 401 must name a scheme, and there is no standard one
 
 
 def _limit_guesses(request: Request, view: APIView) -> None:
@@ -61,13 +62,13 @@ def _limit_guesses(request: Request, view: APIView) -> None:
 
 @extend_schema(exclude=True)
 class WebhookView(APIView):
-    """POST by Jira alone. docs/jira-webhook.md says how to set it up."""
+    """Receives Jira's webhooks. docs/jira-webhook.md says how to set them up."""
 
     authentication_classes = [WebhookAuthentication]
     throttle_classes = [WebhookThrottle]
 
     def post(self, request: Request, integration_id: str) -> Response:
-        """Let the ticket that the body names be read now; any body is accepted."""
+        """Have the ticket that the body names read now. Any body is accepted."""
         signer: Any = request.user  # the integration
         if issue_id := _find_issue_id(request._request.body):
             hint(signer, issue_id)
@@ -75,9 +76,10 @@ class WebhookView(APIView):
 
 
 def hint(integration: Integration, issue_id: str) -> None:
-    """Let the ticket be read at once, if the tenant follows it on this site.
+    """Have the ticket read at once, if the tenant follows it on this site.
 
-    Many hints before the reading are one. A renamed site is recognized by its cloud id.
+    Several hints before a reading cause one reading. A renamed site is recognized by
+    its cloud id.
     """
     same_site = Q(base_url=integration.base_url)
     if integration.cloud_id:
@@ -93,7 +95,7 @@ def hint(integration: Integration, issue_id: str) -> None:
 
 
 def _find_issue_id(body: bytes) -> str:
-    """Return the id of the ticket that a webhook is about, "" if there is none."""
+    """Return the id of the ticket that a webhook is about, or "" if there is none."""
     try:
         parsed = read_json(body)
     except (ValueError, RecursionError, TooManyContainers):

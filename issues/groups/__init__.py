@@ -1,1 +1,1 @@
-"""The list of groups and their reports, the import, and what a group's ticket says."""
+"""Groups: the list and its reports, the import, and drafts of their tickets."""

@@ -1,7 +1,7 @@
 """Generates the first description of a ticket, for a person to edit.
 
 The three sections are fixed. A language model, if one is configured, only supplies the
-parts that fill them, and each part is reduced to one line, whatever it contains.
+parts that fill them. Each part is reduced to one line, whatever it contains.
 """
 
 import json
@@ -131,7 +131,7 @@ def _to_lines(texts: Any) -> list[str]:
 
 
 def _render(parts: _Parts, original: str) -> str:
-    """Write the sections. Every line break of the result is made here."""
+    """Write the sections. Only this function adds line breaks."""
     story = (
         f"As a **{parts.role}** I want **{parts.want}** "
         f"in order to **{parts.benefit}**."
@@ -148,12 +148,12 @@ def _render(parts: _Parts, original: str) -> str:
 
 
 def _to_line(text: str, limit: int = MAX_PART) -> str:
-    """Return the text as one line that cannot be read as a heading or a list item."""
+    """Return the text as one line that Markdown reads as plain text."""
     line = _fences.sub("", _heading_marks.sub("", clean_title(text)))
     line = _line_marks.sub("", _headings.sub(r"\1 -", line).strip())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def _to_bold(text: str) -> str:
-    """Return the text so that it can stand between ** marks and before a full stop."""
+    """Return the text so that it fits between ** marks and before a full stop."""
     return _to_line(text).replace("*", "").strip(" .")

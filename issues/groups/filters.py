@@ -1,4 +1,4 @@
-"""The query of the list of groups: filters, an ordering, and the place of a page."""
+"""The query of the list of groups: filters, an ordering, and a cursor."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from issues.groups.import_serializers import clean_source
 from issues.models import AIIssueGroup, Ticket
 from issues.models.groups import MAX_INTEGER
-from issues.serializers import clean_source
 from killthenoise.api.fields import TextField, must_be
 from killthenoise.api.pagination import (
     INVALID_CURSOR,
@@ -57,7 +57,7 @@ class Place:
 
 
 def _fingerprint(ordering: str, filters: Filters) -> str:
-    """Return what is the same for all pages of a list, and no other list has."""
+    """Return a value that all pages of a list share, and no other list has."""
     text = json.dumps([ordering, sorted(filters.items())])
     return blake2s(text.encode(), digest_size=6).hexdigest()
 
@@ -72,7 +72,7 @@ def one_of(name: str, values: list[str], **options: Any) -> serializers.ChoiceFi
 
 @extend_schema_field({"type": "boolean"})
 class TrueOrFalseField(serializers.ChoiceField):
-    """`true` or `false` in a query."""
+    """`true` or `false` in the query string."""
 
     def __init__(self, name: str, **options: Any) -> None:
         error = must_be(f"{name} must be true or false.")
@@ -99,7 +99,7 @@ def text(
 
 
 class GroupListSerializer(serializers.Serializer[dict[str, Any]]):
-    """`?limit=20&cursor=…`, an ordering and filters, all of which a group must meet."""
+    """`?limit=20&cursor=…`, an ordering, and filters, all of which must match."""
 
     limit = serializers.IntegerField(
         default=20,
@@ -115,14 +115,16 @@ class GroupListSerializer(serializers.Serializer[dict[str, Any]]):
     ordering = serializers.ChoiceField(
         ORDERINGS,
         default=NEWEST_FIRST,
-        help_text="`-` stands for descending. An unknown severity is below all others.",
+        help_text=(
+            "A leading `-` means descending. An unknown severity is below all others."
+        ),
         error_messages=must_be(f"ordering must be one of {', '.join(ORDERINGS)}."),
     )
     q = text(
         "search text",
         255,
         "Text in the title or in the summary, or the key of a ticket of the group. "
-        "A text of fewer than three letters or digits is searched in the 10,000 groups "
+        "A text of fewer than three letters or digits is searched in the 1,000 groups "
         "that were updated last.",
     )
     status = text("status", 50, "The status of the group, such as `open`.")

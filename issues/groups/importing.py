@@ -1,9 +1,8 @@
-"""Create and update groups that the clustering pipeline sends, one or many at a time.
+"""Creates and updates groups that the clustering pipeline sends, one or many at a time.
 
-A batch is one transaction, and the number of queries does not depend on its size. The
-import holds the lock of each group whose reports it writes, so two imports of a group
-run one after the other. It never changes or removes a ticket that was created or
-linked here.
+A batch is one transaction, and its number of queries does not depend on its size. The
+import locks each group whose reports it writes, so two imports of a group run one after
+the other. It never changes or removes a ticket that was created or linked here.
 """
 
 from collections import Counter, defaultdict
@@ -31,7 +30,7 @@ T = TypeVar("T", bound=Model)
 
 
 class ImportOutcome(StrEnum):
-    """What the import did with a group. It refuses an id of another tenant's group."""
+    """What the import did with a group. It refuses the id of another tenant's group."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -78,7 +77,7 @@ class ImportResult:
 class _BatchWrites:
     """The rows of a batch that must be written.
 
-    `former_keys` names the groups' tickets that have another key by now.
+    `former_keys` maps groups to the old keys of tickets that have a new key.
     """
 
     former_keys: Collection[tuple[UUID, str]]
@@ -135,7 +134,7 @@ class _BatchWrites:
         return is_ticket and (group_id, fields["external_id"]) in self.former_keys
 
     def _add_stored(self, report: Report, fields: Mapping[str, Any] | None) -> bool:
-        """Collect a stored report if it changes or is removed; return whether it is."""
+        """Collect a stored report if it changes or is removed; return whether so."""
         if report.linked or (fields is None and report.source == Report.JIRA):
             return False
         if fields is None:
@@ -147,7 +146,7 @@ class _BatchWrites:
         return differs
 
     def save(self) -> None:
-        """Write all rows. A report that was inserted in the meantime is left alone."""
+        """Write all rows. Reports that were inserted in the meantime do not change."""
         _update(AIIssueGroup, self.groups, GROUP_FIELDS)
         if self.groups:
             changed = [group.pk for group in self.groups]
@@ -185,7 +184,8 @@ def import_groups(batch: Sequence[GroupData]) -> ImportResult:
 
     No two groups of the batch may have the same id. If the pipeline sends no
     `updated_at`, it changes only when the group or one of its reports changes. It is
-    tried again if it meets another transaction, such as a deletion of the group.
+    repeated if it conflicts with another transaction, such as one that deletes the
+    group.
     """
     return repeatedly(partial(_import_groups, batch))
 
@@ -213,9 +213,9 @@ def _import_groups(batch: Sequence[GroupData]) -> ImportResult:
 def _have_rules_evaluated(
     batch: Sequence[GroupData], outcomes: Sequence[ImportOutcome]
 ) -> None:
-    """Have the rules of the tenants whose groups changed evaluated in the background.
+    """Schedule an evaluation of the rules of the tenants whose groups changed.
 
-    This is done after the commit, so that imports do not wait for each other.
+    This happens after the commit, so that imports do not wait for each other.
     """
     changing = (ImportOutcome.CREATED, ImportOutcome.UPDATED)
     pairs = zip(batch, outcomes, strict=True)
@@ -235,7 +235,9 @@ def _insert_missing_groups(batch: Sequence[GroupData]) -> set[UUID]:
     existing = AIIssueGroup.objects.filter(pk__in=ids).values_list("pk", flat=True)
     missing = set(ids) - set(existing)
     rows = [data.build_group() for data in batch if data.id in missing]
-    rows.sort(key=lambda row: row.pk)  # like the locks, so that imports never deadlock
+    rows.sort(
+        key=lambda row: row.pk
+    )  # in the order of the locks, so that imports never deadlock
     AIIssueGroup.objects.bulk_create(rows, ignore_conflicts=True)
     return missing
 
@@ -257,7 +259,7 @@ def _get_reports_by_group(group_ids: Iterable[UUID]) -> dict[UUID, list[Report]]
 
 
 def _relink_tickets(groups: Mapping[UUID, AIIssueGroup]) -> None:
-    """Link the tickets again that groups lost when they were deleted."""
+    """Relink the tickets that groups lost when they were deleted."""
     created = TicketRequest.objects.created().filter(report=None, unlinked_at=None)
     for request in created.filter(group__in=groups.keys()):
         if request.tenant_id == groups[request.group_id].tenant_id:
@@ -278,7 +280,7 @@ def _get_former_keys(group_ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
 
 
 def _update(model: type[T], rows: Iterable[T], fields: Sequence[str]) -> None:
-    """Upsert rows that exist: bulk_update would take fifty times as long."""
+    """Update rows by an upsert; bulk_update would take fifty times as long."""
     model._default_manager.bulk_create(
         rows, update_conflicts=True, update_fields=fields, unique_fields=["id"]
     )

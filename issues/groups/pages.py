@@ -10,10 +10,10 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from rest_framework.renderers import JSONRenderer
 
-from issues.groups import list_sql, search
+from issues.groups import list_sql
 from issues.groups.conditions import derive_condition
 from issues.groups.filters import Filters, Place
-from issues.groups.search import is_bounded
+from issues.groups.search import get_bound
 from issues.models import AIIssueGroup, Report
 from issues.models.groups import SEVERITY
 from issues.serializers import GroupSerializer, describe_ticket
@@ -32,7 +32,8 @@ def read_page(
     """Return the groups after a place as JSON, and the cursor of the next page.
 
     A client misses no group and sees none twice, even if groups are inserted while it
-    reads the pages; of course a group that moves in the ordering may be met again.
+    reads the pages. Only a group that moves in the ordering may appear again or be
+    missed.
     """
     is_postgresql = connection.vendor == "postgresql"
     read = list_sql.read_groups if is_postgresql else read_usually
@@ -77,8 +78,8 @@ def filter_groups(
     groups: QuerySet[AIIssueGroup], filters: Filters
 ) -> QuerySet[AIIssueGroup]:
     """Return the groups that meet all filters."""
-    if is_bounded(filters.get("q")):
-        recent = groups.order_by("-updated_at", "-pk").values("pk")[: search.RECENT]
+    if bound := get_bound(filters.get("q")):
+        recent = groups.order_by("-updated_at", "-pk").values("pk")[:bound]
         groups = groups.filter(pk__in=recent)
     for name, value in filters.items():
         groups = groups.filter(derive_condition(name, value))

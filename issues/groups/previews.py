@@ -1,4 +1,4 @@
-"""What the ticket of a group would be, without creating it."""
+"""Previews the ticket of a group, without creating it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,13 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.accounts import request_deadline
-from integrations.extra_fields import extra_fields
 from integrations.openapi import USING_JIRA
-from integrations.routes import AskedTarget, choose_target
 from integrations.serializers import ProjectAndTypeSerializer
-from integrations.services import get_active_jira
-from integrations.target_checks import check_target
+from integrations.services import (
+    AskedTarget,
+    check_target,
+    choose_target,
+    extra_fields,
+    get_active_jira,
+)
 from issues.errors import GroupNotFound
 from issues.groups.descriptions import fill_template
 from issues.models import MAX_TITLE, AIIssueGroup
@@ -23,6 +25,7 @@ from issues.routing import read_facts, require_project
 from issues.views import get_tenant_group
 from killthenoise.api.envelope import success
 from killthenoise.api.openapi import envelope, operation
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.request_data import validated_query
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.text import clean_title
@@ -32,7 +35,7 @@ from killthenoise.api.text import clean_title
 class TicketPreview:
     """The ticket, and why Jira would reject it.
 
-    `route` is the number of the route that applies, 0 if none does. `missing` names
+    `route` is the number of the route that applies, or 0 if none does. `missing` names
     the required fields that the ticket does not fill.
     """
 
@@ -47,7 +50,7 @@ class TicketPreview:
 
 
 def preview_ticket(group: AIIssueGroup, asked: AskedTarget) -> TicketPreview:
-    """Return what a ticket would be. Jira is only read.
+    """Return the preview of a ticket. This only reads from Jira.
 
     Raises NoProjectChosen, TenantBusy, and what get_active_jira raises.
     """
@@ -70,7 +73,7 @@ def preview_ticket(group: AIIssueGroup, asked: AskedTarget) -> TicketPreview:
 
 
 class TicketPreviewSerializer(serializers.Serializer[Any]):
-    """The ticket that a group would get, and what would be missing."""
+    """The ticket that a group would get, and the problems that it would have."""
 
     title = serializers.CharField()
     description = serializers.CharField()
@@ -94,9 +97,9 @@ class TicketPreviewView(APIView):
     def get(self, request: Request, group_id: str) -> Response:
         """Show the ticket that a group would get, without creating it.
 
-        `route` is the number of the route that chose project and type, 0 if none did.
-        `problems` says why Jira would reject the ticket, `missing` which required
-        fields it does not fill. The description is the template's.
+        `route` is the number of the route that applies, or 0 if none does. `problems`
+        says why Jira would reject the ticket. `missing` names the required fields that
+        it does not fill. The description is the template's.
         """
         group = get_tenant_group(request, group_id)
         asked = AskedTarget(**validated_query(ProjectAndTypeSerializer, request))

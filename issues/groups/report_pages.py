@@ -38,7 +38,7 @@ class ReportCursor:
 
     @classmethod
     def parse(cls, text: str) -> "ReportCursor":
-        """Read what `str()` made. Raises ValueError."""
+        """Parse the output of `str()`. Raises ValueError."""
         kind = text[:1]
         if kind not in (TICKET, OTHER):
             raise ValueError("no cursor")
@@ -88,7 +88,7 @@ def read_reports(
     """Return the page after `cursor`, tickets first, and the cursor of the next.
 
     It is empty if the tenant has no such group. A client misses no report and sees none
-    twice, even if other reports are added or removed while it reads the pages.
+    twice, even if reports are added or removed while it reads the pages.
     """
     if cursor is None and report_list_sql.is_usable():
         found = report_list_sql.read_reports(tenant_id, group_id, limit + 1)

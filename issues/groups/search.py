@@ -1,7 +1,7 @@
 """The index of the search in titles and summaries, on PostgreSQL with pg_trgm.
 
-The owner of a database can create the extension, because PostgreSQL trusts it; where
-the server lacks it, the search reads the tenant's most recent groups only.
+The owner of a database can create the extension, because PostgreSQL trusts it. If the
+server lacks it, the search reads only the tenant's most recent groups.
 https://www.postgresql.org/docs/18/pgtrgm.html
 """
 
@@ -11,9 +11,13 @@ from functools import cache
 from django.db import connection
 
 TEXT = "(title || E'\\n' || summary)"
-"""What is searched. A query has no newline, so it never matches both at once."""
+"""The searched text. A query has no newline, so it never matches across both parts."""
+ASCII_TEXT = f'{TEXT} COLLATE "C"'
+"""The same. Comparing it takes half the time, but knows capitals of a to z only."""
 RECENT = 10_000
-"""The groups that are searched without the index."""
+"""The number of groups that are searched where there is no index."""
+RECENT_FOR_SHORT = 1_000
+"""The number of groups that are searched for a text that is too short for the index."""
 TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 """Letters or digits, or the end or the start of a word, by which the index finds."""
 SPECIAL = re.compile(r"[\\%_]")
@@ -31,9 +35,24 @@ def has_index() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def is_bounded(q: str | None) -> bool:
-    """Whether a search reads the most recent groups only, because no index finds it."""
-    return q is not None and not (TRIGRAM.search(q) and has_index())
+def get_bound(q: str | None) -> int | None:
+    """Return how many of the most recent groups are searched, None for all of them."""
+    if q is None or (has_index() and TRIGRAM.search(q)):
+        return None
+    return RECENT_FOR_SHORT if has_index() else RECENT
+
+
+def get_condition(q: str) -> str:
+    """Return the condition on a group's text, whose pattern is the parameter `q`.
+
+    The faster comparison comes first. The coalesce hides it from the planner, which
+    would take the two for independent, and so for met by very few groups.
+    """
+    if not q.isascii():
+        return f"{TEXT} ILIKE %(q)s"
+    if get_bound(q):
+        return f"{ASCII_TEXT} ILIKE %(q)s"
+    return f"coalesce({ASCII_TEXT} ILIKE %(q)s, false) AND {TEXT} ILIKE %(q)s"
 
 
 def to_pattern(q: str) -> str:

@@ -1,10 +1,10 @@
 """Compares the stored statistics of groups with the right ones, and repairs them.
 
-Migration 0013 creates what is meant here. `issues_groupcounts` is a view with the right
-values, derived from reports and tickets. `issues_count_groups` copies them to the
-models GroupStatistics and GroupSource. Triggers call it, so whoever writes a group, a
-report or a ticket keeps the statistics right without knowing of them. The command
-`check_group_statistics` compares both.
+Migrations 0013 and 0021 create the database objects that this module uses.
+`issues_groupcounts` is a view with the right values, derived from reports and tickets.
+`issues_count_groups` copies them to the models GroupStatistics and GroupSource.
+Triggers call it, so every write of a group, a report or a ticket updates the
+statistics. The command `check_group_statistics` uses this module.
 
 PostgreSQL only. On SQLite the list derives everything.
 """
@@ -17,11 +17,13 @@ from django.db.models import Exists, OuterRef
 
 from issues.models import AIIssueGroup, GroupSource, GroupStatistics
 
-SOURCES = """(
-  SELECT group_id, source, tenant_id, updated_at FROM issues_groupstatistics,
-    jsonb_to_recordset(sources) AS counts (source varchar))"""
-"""What issues_groupsource holds."""
-COLUMNS = """tenant_id, updated_at, frequency, sources, has_ticket,
+OF_SOURCE = "group_id, source, tenant_id, updated_at, created_at, severity"
+SOURCES = f"""(
+  SELECT {OF_SOURCE} FROM issues_groupstatistics,
+    jsonb_to_recordset(sources) AS counts (source varchar))"""  # noqa: S608
+"""The rows that issues_groupsource should hold."""
+COLUMNS = """tenant_id, updated_at, created_at, severity, status, team_id,
+  frequency, sources, has_ticket,
   has_new, has_indeterminate, has_done, has_gone, has_recurred"""
 WRONG = f"""
 SELECT group_id
@@ -31,7 +33,7 @@ FULL JOIN (SELECT group_id, {COLUMNS} FROM issues_groupstatistics) stored
 WHERE counted IS DISTINCT FROM stored
 UNION
 SELECT group_id
-FROM (SELECT group_id, source, tenant_id, updated_at FROM issues_groupsource) stored
+FROM (SELECT {OF_SOURCE} FROM issues_groupsource) stored
 FULL JOIN {SOURCES} counted USING (group_id, source)
 WHERE stored IS DISTINCT FROM counted
 """  # noqa: S608
@@ -45,7 +47,7 @@ def find_wrong() -> list[UUID]:
 
 
 def repair(group_ids: Sequence[UUID]) -> None:
-    """Count again; drop the statistics of groups that are gone."""
+    """Count again, and delete the statistics of groups that no longer exist."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT issues_count_groups(%s)", [list(group_ids)])
     groups = AIIssueGroup.objects.filter(pk=OuterRef("group"))

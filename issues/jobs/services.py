@@ -1,7 +1,7 @@
 """Jobs: one request for many tickets, each created like a single one.
 
-A job and its items are stored before anything is sent. The same request again is the
-same job: it goes on where it was, and tries again what has no ticket.
+A job and its items are stored before anything is sent. Repeating the request continues
+the same job, and retries the items that have no ticket.
 """
 
 import hashlib
@@ -50,14 +50,14 @@ class Progress:
 
     @property
     def message(self) -> str:
-        """What has happened so far."""
+        """The progress so far, as a sentence."""
         created = sum(result["ok"] for result in self.results)
         if self.state == "done":
             return f"{created} of {self.total} groups have their ticket"
         return (
             f"{created} of {self.total} groups have their ticket, "
             f"{self.total - self.done} are not done yet. Send the same request again "
-            "to continue"
+            "to continue the job"
         )
 
 
@@ -68,11 +68,11 @@ def start_job(
     idempotency_key: str = "",
     by_actor: bool = False,
 ) -> TicketJob:
-    """Store the job, or return the one of the same request, to be continued.
+    """Store the job, or return the existing job of the same request, to be continued.
 
-    With `by_actor`, the same request of somebody else is another job. The items of a
-    stored job that have no ticket are tried again. Raises IdempotencyKeyReused if the
-    key was used with other items.
+    With `by_actor`, the same request by somebody else is a different job. Items of an
+    existing job that have no ticket are retried. Raises IdempotencyKeyReused if the key
+    was used with other items.
     """
     content = [str(caller.tenant_id), items, *([caller.actor] if by_actor else [])]
     request = json.dumps(content, sort_keys=True)
@@ -106,7 +106,7 @@ def get_job(*, tenant_id: UUID, job_id: str) -> TicketJob:
 
 
 def read_progress(job: TicketJob) -> Progress:
-    """Return what has become of the items, in the order asked."""
+    """Return the results of the items, in the order of the request."""
     items = list(job.items.defer("title", "description").order_by("position"))
     done = [item for item in items if item.is_done]
     state = name_state(items)
@@ -122,9 +122,9 @@ def name_state(items: Sequence[JobItem]) -> str:
 
 
 def _derive_key(tenant_id: UUID, request_hash: str) -> str:
-    """Return the key of a request without one.
+    """Return a key for a request that has none.
 
-    Once all its tickets exist, the same request is a new job.
+    Once all its tickets exist, the same request gets a new key, and so a new job.
     """
     same = TicketJob.objects.for_tenant(tenant_id).filter(request_hash=request_hash)
     complete = same.exclude(items__ok=False).count()
@@ -136,7 +136,7 @@ def _find(tenant_id: UUID, key: str) -> TicketJob | None:
 
 
 def _insert(job: TicketJob, items: Sequence[Mapping[str, Any]]) -> TicketJob:
-    """Insert the job; if the same request did so just now, return that job."""
+    """Insert the job, or return the one that the same request has just inserted."""
     try:
         with transaction.atomic():
             job.save(force_insert=True)
@@ -151,7 +151,7 @@ def _insert(job: TicketJob, items: Sequence[Mapping[str, Any]]) -> TicketJob:
 
 
 def _build_item(job: TicketJob, position: int, given: Mapping[str, Any]) -> JobItem:
-    """Build an item. One that is not valid has its result already: others go on."""
+    """Build an item. An invalid item has its result at once; the others go on."""
     serializer = JobItemSerializer(data=given)
     if serializer.is_valid():
         values = serializer.validated_data

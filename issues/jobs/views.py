@@ -1,4 +1,4 @@
-"""Endpoints of jobs: create many tickets, and see how far that is."""
+"""Endpoints of jobs: create many tickets, and see the progress."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.accounts import request_deadline
 from issues.errors import IdempotencyKeyReused, JobNotFound
 from issues.jobs.services import (
     MAX_ITEMS,
@@ -25,6 +24,7 @@ from issues.openapi import IDEMPOTENCY_KEY, TAG
 from killthenoise.api.envelope import accepted, success
 from killthenoise.api.fields import ShortListField
 from killthenoise.api.openapi import envelope, operation, path_id
+from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.request_data import get_caller, idempotency_key, validated
 from killthenoise.api.slots import TenantBusy, outgoing_slot
 
@@ -34,7 +34,7 @@ THAT_JOB = {"job_id": "$response.body#/data/job_id"}
 
 @extend_schema_field(JobItemSerializer)
 class ItemField(serializers.DictField):
-    """An item as it was sent: each is validated by itself, so a bad one hurts none."""
+    """An item as it was sent. Each is validated by itself; one may fail alone."""
 
 
 class CreateJiraTicketsSerializer(serializers.Serializer[dict[str, Any]]):
@@ -51,7 +51,7 @@ class CreateJiraTicketsSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ResultSerializer(serializers.Serializer[Any]):
-    """What became of an item. With `ok` unset, `message` says what to do."""
+    """The result of an item. Unless it is `ok`, `message` says what to do."""
 
     group_id = serializers.CharField(allow_blank=True)
     ok = serializers.BooleanField()
@@ -63,7 +63,7 @@ class ResultSerializer(serializers.Serializer[Any]):
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
-    """The state of a job; `results` has those so far, in the order asked."""
+    """The state of a job, and the results so far in the order of the request."""
 
     job_id = serializers.UUIDField()
     state = serializers.ChoiceField(["queued", "running", "done"])
@@ -73,7 +73,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class QueuedSerializer(serializers.Serializer[Any]):
-    """Where to ask for the results."""
+    """Where to get the results."""
 
     job_id = serializers.UUIDField()
     status_url = serializers.CharField()
@@ -93,9 +93,9 @@ class CreateJiraTicketsView(APIView):
     def post(self, request: Request) -> Response:
         """Create exactly one Jira ticket from each of up to 100 groups.
 
-        The response has the results so far: a request that takes too long goes on in
-        the background, and the same request again continues it. With a broker it is
-        202 with `job_id` and `status_url`.
+        The response contains the results so far. If the request takes too long, the
+        work continues in the background, and repeating the request continues it too.
+        With a broker, the response is a 202 with `job_id` and `status_url`.
         """
         caller, key = get_caller(request), idempotency_key(request)
         items = validated(CreateJiraTicketsSerializer, request)["items"]
@@ -120,7 +120,7 @@ class JobView(APIView):
         raises=[JobNotFound],
     )
     def get(self, request: Request, job_id: str) -> Response:
-        """Tell how far a job is, with the results so far."""
+        """Show the progress of a job and the results so far."""
         job = get_job(tenant_id=get_caller(request).tenant_id, job_id=job_id)
         progress = read_progress(job)
         return success(asdict(progress), progress.message)

@@ -1,9 +1,9 @@
-"""Works on the items of jobs: takes one, creates its ticket, keeps its result.
+"""Works on the items of jobs: takes one, creates its ticket, stores its result.
 
-An item is taken for a while. If its worker dies, another one takes it after that time,
-and the ticket request of the item, which has a key of its own, tells whether its ticket
-exists. All workers of all processes together send a site so many items at once and so
-many a second.
+An item is taken for a limited time. If its worker dies, another one takes it after that
+time. The item's ticket request has its own key, so it shows whether the ticket exists.
+Two limits hold for a site across all processes: how many items are sent at once, and
+how many a second.
 """
 
 import contextvars
@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from integrations.jira.errors import JiraRateLimited
 from integrations.models import Integration
-from integrations.pacing import get_wait, lock_pace, reserve_send
+from integrations.services import get_wait, lock_pace, reserve_send
 from issues.errors import GroupNotFound
 from issues.groups.drafts import draft_ticket
 from issues.internal_keys import internal_key
@@ -39,20 +39,20 @@ from killthenoise.audit.events import Action, record
 from killthenoise.errors import ServiceError
 
 MAX_AT_ONCE = 8
-"""Items of a site that are sent at the same time."""
+"""The most items that are sent to a site at the same time."""
 MAX_ATTEMPTS = 20
-"""Attempts at an item, without those for which Jira or we were too busy.
+"""The most attempts at an item, not counting those when Jira or we were too busy.
 
 They take eight minutes: longer than an outcome may stay unknown.
 """
 MAX_AGE = timedelta(days=1)
-"""How long an item of a job is tried again because of a busy Jira."""
+"""How long an item is retried while Jira is busy."""
 MAX_PAUSE_S = 30
 MAX_WAIT_S = 2
-"""A worker does not wait longer for its turn; it leaves the item to a later one."""
+"""A worker does not wait longer for its turn. It leaves the item to a later round."""
 POLL_S = 0.1
 ROUND_S = 20
-"""Seconds after which a round in the background takes no new item of a site."""
+"""Seconds after which a background round takes no new item of a site."""
 BUSY = (JiraRateLimited, TenantBusy)
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Scope:
 
 
 def run_due_jobs() -> Counter[str]:
-    """Work for a while on the items of all jobs that are due; count those that ended.
+    """Work on the due items of all jobs for a while; count those that ended.
 
     Many may run at the same time. A slow site does not delay the others.
     """
@@ -84,8 +84,8 @@ def run_due_jobs() -> Counter[str]:
 def run_job(job: TicketJob, *, deadline: float | None = None) -> None:
     """Work on the items of one job until all have a result, or until `deadline`.
 
-    `deadline` is in `time.monotonic()` seconds; by default, it is that of a round.
-    In the last third of a request's time no item is begun, so that none is cut off.
+    `deadline` is in `time.monotonic()` seconds; by default, it is that of a round. No
+    item is started in the last third of a request's time, so that none is cut off.
     """
     last_start = time.monotonic() + ROUND_S
     if deadline is not None:
@@ -103,13 +103,13 @@ def _list_scopes() -> list[Scope]:
 
 
 def _find_site(tenant_id: UUID) -> str:
-    """Return the site of the tenant's active Jira, "" if there is none."""
+    """Return the site of the tenant's active Jira, or "" if there is none."""
     active = Integration.objects.for_tenant(tenant_id).active_jira()
     return active.values_list("base_url", flat=True).first() or ""
 
 
 def _run(scope: Scope, last_start: float, deadline: float | None = None) -> int:
-    """Take items and work on them in threads; return how many have a result now."""
+    """Take items and process them in threads; return how many now have a result."""
     open_before = scope.items.open().count()
     with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
         while time.monotonic() < last_start and scope.items.open().exists():
@@ -129,9 +129,9 @@ def _pause(seconds: float) -> None:
 
 
 def _take(scope: Scope) -> tuple[Any, float] | None:
-    """Take the next item, and reserve its turn; return it with the seconds until then.
+    """Take the next item and reserve its turn; return it with the seconds until then.
 
-    None if none is due, or if the site has enough to do.
+    Return None if no item is due, or if the site's limit is reached.
     """
 
     def take() -> tuple[Any, float] | None:
@@ -195,9 +195,9 @@ def _create(item: JobItem, deadline: float | None) -> CreatedTicket:
 
 
 def _write_draft(item: JobItem, group_id: UUID) -> None:
-    """Store what the request left out, so that another attempt sends the same.
+    """Store the text that the request left out, so that all attempts send the same.
 
-    If a worker that took the item earlier has stored it meanwhile, that text is kept.
+    If an earlier worker has stored a text in the meantime, that one is kept.
     """
     groups = AIIssueGroup.objects.for_tenant(item.job.tenant_id)
     group = groups.filter(pk=group_id).first()
@@ -241,9 +241,10 @@ def _record_error(item: JobItem, error: ServiceError) -> None:
 
 
 def _end(item: JobItem, audit_outcome: str, **outcome: Any) -> None:
-    """Keep the result, unless another worker has done so. A ticket replaces an error.
+    """Store the result, unless another worker has done so.
 
-    Of two workers, the one that fails may end before the one that has the ticket.
+    A ticket replaces an error: of two workers, the failing one may end before the
+    successful one.
     """
     rows = JobItem.objects.filter(ok=False)
     this = (rows if outcome.get("ok") else rows.open()).filter(pk=item.pk)

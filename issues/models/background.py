@@ -7,11 +7,11 @@ from integrations.models import Integration
 
 
 class Sweep(models.Model):
-    """How far the tickets that an account created have been compared with ours.
+    """How far an account's tickets in Jira have been compared with the recorded ones.
 
-    Every ticket that Jira showed before `swept_until` has been seen. A sweep under way
-    has reached `position`. The next sweep starts at `due_at`; a sweeper postpones that,
-    so that no two sweep the same account at the same time.
+    Every ticket that Jira showed before `swept_until` has been seen. A running sweep
+    has reached `position`. The next sweep starts at `due_at`; a sweeper postpones that
+    time, so that no two sweep the same account at once.
     """
 
     integration = models.OneToOneField(

@@ -12,7 +12,8 @@ MAX_TITLE = 255
 """Characters; Jira's limit for a summary."""
 MAX_INTEGER = 2**31 - 1
 """The largest integer that the database stores."""
-SEVERITY = Coalesce("severity", Value(-MAX_INTEGER - 1))
+LOWEST_SEVERITY = -MAX_INTEGER - 1
+SEVERITY = Coalesce("severity", Value(LOWEST_SEVERITY))
 """The severity to order by: an unknown one is below all others."""
 
 
@@ -23,7 +24,7 @@ class GroupQuerySet(models.QuerySet["AIIssueGroup"]):
 
 
 class AIIssueGroup(models.Model):
-    """Reports that an AI found to be about one thing."""
+    """Reports that an AI grouped because they are about the same problem."""
 
     class Type(models.TextChoices):
         BUG = "bug", "Bug"
@@ -49,19 +50,24 @@ class AIIssueGroup(models.Model):
     class Meta:
         verbose_name = "AI issue group"
         indexes = [
-            # The newest of a tenant, page by page.
+            # Pages of a tenant's newest groups.
             models.Index(
                 fields=["tenant_id", "-updated_at", "-id"], name="aiissuegroup_newest"
             ),
             # The other orderings and the filters of the list. See GroupStatistics too.
-            models.Index(
-                fields=["tenant_id", "-created_at", "-id"], name="aiissuegroup_created"
-            ),
-            models.Index(
-                F("tenant_id"),
-                SEVERITY.desc(),
-                F("id").desc(),
-                name="aiissuegroup_severity",
+            # They have what is filtered by, so that a page is found without the rows.
+            *(
+                models.Index(
+                    F("tenant_id"),
+                    place.desc(),
+                    F("id").desc(),
+                    *map(F, ("status", "type", "team_id", "severity")),
+                    name=f"aiissuegroup_by_{name}",
+                )
+                for name, place in (
+                    ("created", F("created_at")),
+                    ("severity", SEVERITY),
+                )
             ),
             *(
                 models.Index(
@@ -70,7 +76,7 @@ class AIIssueGroup(models.Model):
                 )
                 for field in ("status", "type", "team_id")
             ),
-            # The newest of all tenants, in the admin.
+            # The newest groups of all tenants, in the admin.
             models.Index(fields=["-updated_at", "-id"], name="aiissuegroup_updated"),
         ]
 

@@ -1,4 +1,4 @@
-"""Jobs that create many tickets, and the tickets that they are asked for."""
+"""Jobs that create many tickets, and their items."""
 
 from typing import Self
 from uuid import UUID, uuid4
@@ -17,12 +17,12 @@ class TicketJobQuerySet(models.QuerySet["TicketJob"]):
         return self.filter(tenant_id=tenant_id)
 
     def finished(self) -> Self:
-        """Those whose items all have a result."""
+        """Jobs whose items all have a result."""
         return self.exclude(Exists(JobItem.objects.open().filter(job=OuterRef("pk"))))
 
 
 class TicketJob(models.Model):
-    """A request for many tickets. The same request again is the same job."""
+    """A request for many tickets. Repeating the request continues the job."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     tenant_id = models.UUIDField("tenant ID")
@@ -42,7 +42,7 @@ class TicketJob(models.Model):
             )
         ]
         indexes = [
-            # The admin's list, newest first, and what retention deletes.
+            # The admin's list, newest first, and the jobs that `prune` deletes.
             models.Index(fields=["-created_at", "-id"], name="ticketjob_newest")
         ]
 
@@ -52,26 +52,26 @@ class TicketJob(models.Model):
 
 class JobItemQuerySet(models.QuerySet["JobItem"]):
     def open(self) -> Self:
-        """Those without a result."""
+        """Items without a result."""
         return self.filter(is_done=False)
 
     def taken(self) -> Self:
-        """Those that a worker has. One that died keeps its item for a while."""
+        """Items that a worker holds, until `due_at` even if the worker dies."""
         return self.open().filter(taken_until__gt=Now())
 
     def due(self) -> Self:
-        """Those to work on now, in the order of the jobs and of the request."""
+        """Items to work on now, in the order of the jobs and of the requests."""
         free = Q(taken_until=None) | Q(taken_until__lte=Now())
         due = self.open().filter(free, due_at__lte=Now())
         return due.order_by("job__created_at", "job_id", "position")
 
 
 class JobItem(models.Model):
-    """A ticket that a job is asked for, and its result.
+    """A requested ticket of a job, and its result.
 
-    `group_id` is what the request says, which need not be a group's id. Title and
-    description that it leaves out are written before anything is sent, so that the
-    ticket is the same when it is tried again.
+    `group_id` is the text from the request, which may not be a group's id. A title or
+    description that the request leaves out is stored before anything is sent, so that a
+    retry sends the same ticket.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -93,7 +93,7 @@ class JobItem(models.Model):
     retryable = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)
-    # The worker that has taken it, and the site that it sends it to.
+    # The worker that has taken it, and the site to which it sends the ticket.
     taken_until = models.DateTimeField(null=True, blank=True)
     base_url = models.CharField(max_length=255, blank=True)
 
@@ -106,7 +106,7 @@ class JobItem(models.Model):
             )
         ]
         indexes = [
-            # What is to be done, by when.
+            # Open items, by when they are due.
             models.Index(
                 fields=["due_at"], condition=Q(is_done=False), name="jobitem_open"
             )

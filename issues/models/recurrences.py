@@ -1,4 +1,4 @@
-"""Reports that came after a ticket was done, and what the ticket is told of them."""
+"""Recurrences: new reports after a ticket was done, and the comment about them."""
 
 from typing import Self
 from uuid import uuid4
@@ -13,7 +13,7 @@ from issues.models.tickets import Ticket
 
 class RecurrenceQuerySet(models.QuerySet["Recurrence"]):
     def due(self) -> Self:
-        """Those to tell Jira now, the oldest first."""
+        """Recurrences to comment on now, the oldest first."""
         left = self.filter(finished_at=None, attempts__lt=Recurrence.MAX_ATTEMPTS)
         return left.filter(due_at__lte=Now()).order_by("due_at")
 
@@ -21,9 +21,9 @@ class RecurrenceQuerySet(models.QuerySet["Recurrence"]):
 class Recurrence(models.Model):
     """New reports in the group of a ticket that was done at `done_at`.
 
-    A ticket is told once each time it is done. The id is in the comment, so that an
-    attempt finds the comment of an earlier one. It is made from the ticket and
-    `done_at`, so that a row that is made again has the same.
+    A ticket gets one comment each time it is done. The comment contains the id, so that
+    an attempt finds the comment of an earlier one. The id is derived from the ticket
+    and `done_at`, so a recreated row has the same id.
     """
 
     MAX_ATTEMPTS = 10

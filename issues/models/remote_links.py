@@ -15,12 +15,12 @@ from issues.models.reports import Report
 
 class RemoteLinkQuerySet(models.QuerySet["RemoteLink"]):
     def due(self) -> Self:
-        """Those to compare with Jira now, the oldest first."""
+        """Links to compare with Jira now, the oldest first."""
         open_links = self.filter(attempts__lt=RemoteLink.MAX_ATTEMPTS)
         return open_links.filter(due_at__lte=Now()).order_by("due_at")
 
     def given_up(self) -> Self:
-        """Those that failed too often. Their ticket or group must change first."""
+        """Links that failed too often, until their ticket or group changes."""
         return self.filter(attempts__gte=RemoteLink.MAX_ATTEMPTS)
 
     def with_group(self) -> Self:
@@ -47,7 +47,7 @@ class RemoteLinkQuerySet(models.QuerySet["RemoteLink"]):
         jira_issue_id: str,
         ticket_key: str,
     ) -> None:
-        """Have the link added in the background, if there is a front end to link to."""
+        """Schedule the addition of the link, if there is a front end to link to."""
         if not (settings.FRONTEND_URL and jira_issue_id):
             return
         now: Any = Now()
@@ -68,28 +68,28 @@ class RemoteLinkQuerySet(models.QuerySet["RemoteLink"]):
         )
 
     def touch(self) -> None:
-        """Have the links compared with Jira soon: their ticket or group changed."""
+        """Schedule a comparison of the links whose ticket or group changed."""
         self.update(attempts=0, due_at=Now())
 
 
 class RemoteLink(models.Model):
-    """The link of a ticket to a group, and what Jira shows of it.
+    """A link from a ticket to a group, as Jira shows it.
 
-    Jira should have it while a report links the ticket to the group. `title` is the one
-    that Jira has, "" if it has no link. A link that Jira has as it should be is due for
-    its next comparison.
+    Jira should have the link while a report links the ticket to the group. `title` is
+    the title in Jira, or "" if Jira has no link. `due_at` of a correct link is the time
+    of its next comparison.
     """
 
     MAX_ATTEMPTS = 10
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     tenant_id = models.UUIDField("tenant ID")
-    # A link outlives its group until it is taken away in Jira.
+    # A link outlives its group until it is removed in Jira.
     group = models.ForeignKey(
         AIIssueGroup,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
-        db_index=False,  # remotelink_one_per_ticket serves it
+        db_index=False,  # served by the constraint remotelink_one_per_ticket
         related_name="+",
     )
     base_url = models.CharField(max_length=255)
@@ -115,9 +115,9 @@ class RemoteLink(models.Model):
             ),
         ]
         indexes = [
-            # What a round looks for.
+            # The due links, for a round.
             models.Index(fields=["due_at"], name="remotelink_due"),
-            # Those that were given up, which are few.
+            # The few links that were given up.
             models.Index(
                 fields=["due_at"],
                 condition=Q(attempts__gte=10),

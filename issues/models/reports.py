@@ -19,11 +19,11 @@ TICKETS_FIRST = Case(When(source="jira", then=Value(0)), default=Value(1))
 
 class ReportQuerySet(models.QuerySet["Report"]):
     def jira(self) -> Self:
-        """The tickets among the reports."""
+        """The reports that are tickets."""
         return self.filter(source=Report.JIRA)
 
     def with_recurrence(self) -> Self:
-        """Annotate `has_recurred`: whether reports are newer than the done ticket."""
+        """Annotate `has_recurred`: whether a report is newer than the done ticket."""
         others = Report.objects.exclude(source=Report.JIRA)
         newer = others.filter(
             group=OuterRef("group"), created_at__gt=OuterRef("ticket__done_at")
@@ -31,16 +31,16 @@ class ReportQuerySet(models.QuerySet["Report"]):
         return self.annotate(has_recurred=Exists(newer))
 
     def not_followed(self) -> Self:
-        """The tickets that were created or linked here and have no Ticket row yet."""
+        """Tickets that were created or linked here and have no Ticket row yet."""
         return self.filter(ticket=None).exclude(jira_issue_id="")
 
     def tickets_first(self) -> Self:
-        """The tickets, then the other reports, each newest first."""
+        """Tickets first, then the other reports, each newest first."""
         ordered = self.alias(place=TICKETS_FIRST)
         return ordered.order_by("place", "-created_at", "-pk")
 
     def count_by_source(self) -> Iterable[tuple[UUID, str, int, datetime]]:
-        """The count and the newest of each group id and source, the most first."""
+        """The count and the newest report per group and source, largest count first."""
         by_source = self.values_list("group_id", "source")
         counted = by_source.annotate(n=models.Count("pk"), at=models.Max("created_at"))
         return counted.order_by("-n", "source")
@@ -90,26 +90,26 @@ class Report(models.Model):
         AIIssueGroup,
         on_delete=models.CASCADE,
         related_name="reports",
-        db_index=False,  # report_tickets_first serves it
+        db_index=False,  # served by the index report_tickets_first
     )
     source = models.CharField(max_length=50)
     title = models.TextField(blank=True)
     url = models.CharField(max_length=2000, blank=True)
     external_id = models.CharField("external ID", max_length=255, blank=True)
     # The site of a ticket that was created or linked here, and its immutable id there.
-    # Its key, which is the external id, changes if it is moved.
+    # Its key, which is the external id, changes if the ticket is moved.
     base_url = models.CharField(max_length=255, blank=True, editable=False)
     jira_issue_id = models.CharField(max_length=64, blank=True, editable=False)
-    # A ticket that was created or linked here; what the pipeline sends leaves it alone.
+    # Whether the ticket was created or linked here; the pipeline does not change those.
     linked = models.BooleanField(default=False, editable=False)
-    # What Jira says of the ticket; the loop that follows tickets sets it.
+    # The ticket's state in Jira, set by the loop that follows tickets.
     ticket = models.ForeignKey(
         Ticket,
         null=True,
         editable=False,
         on_delete=models.SET_NULL,
         related_name="reports",
-        db_index=False,  # report_of_ticket serves it
+        db_index=False,  # served by the index report_of_ticket
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -143,7 +143,7 @@ class Report(models.Model):
                 condition=Q(ticket__isnull=False),
                 name="report_of_ticket",
             ),
-            # ReportQuerySet.not_followed: nearly empty, however many reports there are.
+            # ReportQuerySet.not_followed: nearly empty, even with many reports.
             models.Index(
                 fields=["id"],
                 condition=Q(ticket=None) & ~Q(jira_issue_id=""),
@@ -156,9 +156,14 @@ class Report(models.Model):
                 condition=Q(source="jira"),
                 name="report_ticket_key",
             ),
-            # The newest of all tenants, and the search for an id, in the admin.
+            # The newest reports of all tenants, and the search for an id, in the admin.
             models.Index(fields=["-created_at", "-id"], name="report_newest"),
-            models.Index(fields=["external_id"], name="report_external_id"),
+            # Keys of tickets have an index above, so creations do not write this one.
+            models.Index(
+                fields=["external_id"],
+                condition=~Q(source="jira"),
+                name="report_other_external_id",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -166,11 +171,11 @@ class Report(models.Model):
 
     @property
     def is_done(self) -> bool:
-        """Whether this is a ticket that is done, as far as we know."""
+        """Whether this is a ticket that was done when Jira last showed it."""
         return bool(self.ticket and self.ticket.status_category == Ticket.Category.DONE)
 
     def is_ticket(self, base_url: str, issue_id: str, key: str) -> bool:
-        """Whether this is the ticket of a site; by its key where no id is known."""
+        """Whether this is the given ticket, compared by key if no id is known."""
         if self.base_url not in ("", base_url):
             return False
         if self.jira_issue_id and issue_id:
@@ -181,7 +186,7 @@ class Report(models.Model):
 class LinkedTicket(NamedTuple):
     """The report of a ticket, and those of the group's other tickets.
 
-    `is_new` tells that the ticket was not created or linked here before.
+    `is_new` says whether the ticket was not created or linked here before.
     """
 
     report: Report

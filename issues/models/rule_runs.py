@@ -1,4 +1,4 @@
-"""The evaluation of an integration's rules, in the background."""
+"""When and how an integration's rules are evaluated in the background."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -14,33 +14,34 @@ from integrations.models import Integration
 
 class RuleRunQuerySet(models.QuerySet["RuleRun"]):
     def due(self) -> Self:
-        """Those to evaluate now: their time has come, or the settings have changed.
+        """Rules to evaluate now: they are due, or the settings have changed.
 
-        One whose worker died is due again as soon as its reservation ends.
+        If a worker dies, its rules are due again when its reservation ends.
         """
         changed = Q(integration__updated_at__gt=F("evaluated_at"))
         left = Q(reserved_until__lte=Now())
         return self.free().filter(Q(due_at__lte=Now()) | changed | left)
 
     def reserved(self) -> Self:
-        """Those that a worker evaluates."""
+        """Rules that a worker is evaluating."""
         return self.filter(reserved_until__gt=Now())
 
     def free(self) -> Self:
-        """Those that nobody evaluates."""
+        """Rules that no worker is evaluating."""
         return self.filter(Q(reserved_until=None) | Q(reserved_until__lte=Now()))
 
     def mark_due(self, tenant_ids: Iterable[UUID]) -> None:
-        """Have the tenants' rules evaluated soon, because their groups have changed."""
+        """Schedule an evaluation of the tenants' rules: their groups have changed."""
         of_tenants = self.filter(integration__tenant_id__in=set(tenant_ids))
         of_tenants.filter(due_at__gt=Now()).update(due_at=Now())
 
 
 class RuleRun(models.Model):
-    """When an integration's rules are evaluated, and what came of it.
+    """When an integration's rules are evaluated, and the last outcomes.
 
-    One worker at a time evaluates them, so that no cap is passed: it reserves the row,
-    again with each ticket. `outcomes` has an object for each rule.
+    Only one worker evaluates them at a time, so that no cap is exceeded: it reserves
+    the row, and renews the reservation with each ticket. `outcomes` has an object for
+    each rule.
     """
 
     integration = models.OneToOneField(

@@ -1,22 +1,27 @@
-"""What the reports and tickets of each group come to, for the list on PostgreSQL."""
+"""Stored statistics of each group, for the list on PostgreSQL."""
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
-from issues.models.groups import AIIssueGroup
+from issues.models.groups import LOWEST_SEVERITY, AIIssueGroup
 
 FLAGS = ("new", "indeterminate", "done", "gone", "recurred")
+WITH_TICKET = Q(has_ticket=True)
+for flag in FLAGS:
+    WITH_TICKET |= Q((f"has_{flag}", True))
+"""The same as `has_ticket`. PostgreSQL knows that each flag implies it."""
 
 
 class GroupStatistics(models.Model):
     """One row for each group, so that the list can be filtered and ordered by index.
 
-    Triggers write it, and nothing else: see `groups.statistics`. On SQLite the table is
-    empty, and the list derives the same from the reports. The rows are apart from the
-    groups because a new ticket changes them, and the groups' indexes are many.
+    Only triggers write it: see `groups.statistics`. On SQLite the table is empty, and
+    the list derives the same values from the reports. This is a separate table because
+    a new ticket changes the row, and updating a group with its many indexes costs more.
     """
 
-    # Triggers keep both, so that deleting a group needs no second query.
+    # Triggers keep all, so that deleting a group needs no second query.
     group = models.OneToOneField(
         AIIssueGroup,
         primary_key=True,
@@ -25,12 +30,17 @@ class GroupStatistics(models.Model):
         related_name="statistics",
     )
     tenant_id = models.UUIDField("tenant ID")
+    # Columns of the group.
     updated_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    severity = models.IntegerField(db_default=LOWEST_SEVERITY)
+    status = models.CharField(max_length=50, db_default="")
+    team_id = models.CharField(max_length=100, db_default="")
     frequency = models.IntegerField(default=0)
     # [{"source": "slack", "count": 3}], the largest count first.
     sources = models.JSONField(default=list)
     has_ticket = models.BooleanField(default=False)
-    # Whether a ticket of the group has this status, or was done before the last report.
+    # Whether a ticket of the group has this status, or was done before a newer report.
     has_new = models.BooleanField(default=False)
     has_indeterminate = models.BooleanField(default=False)
     has_done = models.BooleanField(default=False)
@@ -40,9 +50,10 @@ class GroupStatistics(models.Model):
     class Meta:
         verbose_name_plural = "group statistics"
         indexes = [
+            # It has what is filtered by, as those of AIIssueGroup.
             models.Index(
-                fields=["tenant_id", "-frequency", "-group"],
-                name="groupstatistics_frequency",
+                fields=["tenant_id", "-frequency", "-group", "status", "team_id"],
+                name="groupstatistics_by_frequency",
             ),
             models.Index(
                 fields=["tenant_id", "has_ticket", "-updated_at", "-group"],
@@ -56,7 +67,16 @@ class GroupStatistics(models.Model):
                 )
                 for flag in FLAGS
             ),
-            # The newest of all tenants, in the admin.
+            # The groups with tickets in the other orderings.
+            *(
+                models.Index(
+                    fields=["tenant_id", f"-{name}", "-group"],
+                    condition=WITH_TICKET,
+                    name=f"with_ticket_by_{name}",
+                )
+                for name in ("created_at", "severity", "frequency")
+            ),
+            # The newest groups of all tenants, in the admin.
             *(
                 models.Index(
                     fields=["-updated_at", "-group"],
@@ -79,26 +99,37 @@ class GroupStatistics(models.Model):
 
 
 class GroupSource(models.Model):
-    """A source of a group's reports; written and used like GroupStatistics."""
+    """A source of a group's reports. It is written and used like GroupStatistics."""
 
     pk = models.CompositePrimaryKey("group", "source")
     group = models.ForeignKey(
         AIIssueGroup,
         db_constraint=False,
-        db_index=False,  # the primary key serves it
+        db_index=False,  # served by the primary key
         on_delete=models.DO_NOTHING,
         related_name="+",
     )
     source = models.CharField(max_length=50)
     tenant_id = models.UUIDField("tenant ID")
     updated_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    severity = models.IntegerField(db_default=LOWEST_SEVERITY)
 
     class Meta:
         indexes = [
             models.Index(
                 fields=["tenant_id", "source", "-updated_at", "-group"],
                 name="groupsource_newest",
-            )
+            ),
+            # GroupStatistics has those of Jira.
+            *(
+                models.Index(
+                    fields=["tenant_id", "source", f"-{name}", "-group"],
+                    condition=~Q(source="jira"),
+                    name=f"source_by_{name}",
+                )
+                for name in ("created_at", "severity")
+            ),
         ]
 
     def __str__(self) -> str:

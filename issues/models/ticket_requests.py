@@ -13,7 +13,7 @@ from issues.models.groups import MAX_TITLE, AIIssueGroup
 from issues.models.reports import Report
 
 MAX_DURATION_MS = 2**31 - 1
-"""The largest number in the column, 24.8 days; a request may stay open for longer."""
+"""The largest number in the column, 24.8 days. A request may stay open for longer."""
 
 
 class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
@@ -22,41 +22,41 @@ class TicketRequestQuerySet(models.QuerySet["TicketRequest"]):
         return self.filter(tenant_id=tenant_id)
 
     def open(self) -> Self:
-        """Those whose outcome is not settled: Jira may be creating a ticket."""
+        """Requests whose outcome is not settled: Jira may be creating a ticket."""
         return self.filter(state__in=TicketRequest.OPEN)
 
     def live(self) -> Self:
-        """Those that hold their idempotency key: open, or created."""
+        """Requests that hold their idempotency key: open or created."""
         return self.filter(state__in=TicketRequest.LIVE)
 
     def created(self) -> Self:
-        """Those whose ticket exists."""
+        """Requests whose ticket exists."""
         return self.filter(state=TicketRequest.State.CREATED)
 
     def unannounced(self) -> Self:
-        """Those whose ticket webhooks are to be told of, the oldest first."""
+        """Requests whose ticket is not announced to webhooks yet, the oldest first."""
         return self.created().filter(announced=False).order_by("finished_at")
 
     def busy(self) -> Self:
-        """Those that a worker with a lease, or a recovery, is working on."""
+        """Open requests that a worker with a lease, or a recovery, is working on."""
         leased = Q(state=TicketRequest.State.PENDING, lease_until__gt=Now())
         return self.open().filter(leased | Q(recovering_until__gt=Now()))
 
     def not_busy(self) -> Self:
-        """Those that nobody is working on."""
+        """Requests that nobody is working on."""
         left = Q(state=TicketRequest.State.UNKNOWN) | Q(lease_until__lte=Now())
         free = Q(recovering_until=None) | Q(recovering_until__lte=Now())
         return self.filter(left, free)
 
     def due(self) -> Self:
-        """Those to look up in Jira: open, and nobody is working on them."""
+        """Requests to look up in Jira: open, and nobody is working on them."""
         return self.open().not_busy()
 
 
 class TicketRequest(models.Model):
     """One attempt to create a ticket: the claim, the audit record, the recovery log.
 
-    It is written before Jira is called and settled after. In a settled row only
+    It is written before Jira is called, and settled afterwards. In a settled row only
     `report`, `unlinked_at`, `gone_at` and `announced` change: an unlink empties
     `report`, and so does deleting the group. The row outlives its group and
     integration, so their ids are kept without a database constraint.
@@ -90,11 +90,12 @@ class TicketRequest(models.Model):
     request_hash = models.CharField(max_length=64)
     title = models.CharField(max_length=MAX_TITLE)
     description = models.TextField()
-    # Where it was sent: the integration may point elsewhere by the time of a recovery.
+    # Where it was sent. The integration may name another site at the time of a
+    # recovery.
     base_url = models.CharField(max_length=255)
     cloud_id = models.UUIDField(null=True, blank=True)
     project_key = models.CharField(max_length=100)
-    # Has a default in the database for a process that does not know the column yet.
+    # It has a database default for processes that do not know the column yet.
     issue_type = models.CharField(max_length=100, blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     actor = models.CharField(max_length=255, blank=True)
@@ -112,19 +113,20 @@ class TicketRequest(models.Model):
     report = models.ForeignKey(
         Report, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    # The settled request whose marker the ticket carries, if this row was added for it.
+    # The settled request named in the ticket's marker, if this row was added later for
+    # it.
     late_for = models.UUIDField(null=True, blank=True)
     # The ticket was unlinked from the group.
     unlinked_at = models.DateTimeField(null=True, blank=True)
-    # The ticket was gone from Jira once; it may be back since. See claims.
+    # When the ticket was first gone from Jira. It may be back. See claims.
     gone_at = models.DateTimeField(null=True, blank=True)
-    # Who settled the request by hand, where Jira did not.
+    # Who settled the request by hand.
     settled_by = models.CharField(max_length=255, blank=True)
-    # Webhooks have been told that the ticket was created.
+    # Whether the creation was announced to webhooks.
     announced = models.BooleanField(default=False, db_default=False, editable=False)
-    # After this moment nothing is sent any more; the outcome `unknown` ends it early.
+    # After this time nothing is sent any more. The outcome `unknown` ends it early.
     lease_until = models.DateTimeField()
-    # A recovery is asking Jira right now.
+    # Until this time, a recovery is looking up the request.
     recovering_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -164,13 +166,13 @@ class TicketRequest(models.Model):
         indexes = [
             # The audit's list, newest first.
             models.Index(fields=["-created_at"], name="ticketrequest_newest"),
-            # What recovery looks for, oldest first.
+            # The open requests, for recovery, oldest first.
             models.Index(
                 fields=["created_at"],
                 condition=Q(state__in=["pending", "unknown"]),
                 name="ticketrequest_open",
             ),
-            # What webhooks are to be told of: nearly always nothing.
+            # Creations that are not announced yet: nearly always none.
             models.Index(
                 fields=["finished_at"],
                 condition=Q(state="created", announced=False),
@@ -182,7 +184,7 @@ class TicketRequest(models.Model):
                 condition=Q(state="created"),
                 name="ticketrequest_jira_issue",
             ),
-            # The audit's list of a tenant, of what failed, and of what failed how.
+            # The audit's list of a tenant, of failed requests, and by error code.
             models.Index(
                 fields=["tenant_id", "-created_at"], name="ticketrequest_tenant"
             ),
@@ -196,7 +198,7 @@ class TicketRequest(models.Model):
                 condition=~Q(error_code=""),
                 name="ticketrequest_code",
             ),
-            # All that the overview reads, so that it need not read the rows.
+            # All columns that the overview reads, so that it need not read the rows.
             models.Index(
                 fields=[
                     "finished_at",

@@ -1,4 +1,4 @@
-"""The tickets in Jira as they were last seen, and the sites that they are on."""
+"""Tickets as Jira last showed them, and their sites."""
 
 from datetime import timedelta
 from typing import Self
@@ -16,19 +16,19 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         return self.filter(tenant_id=tenant_id)
 
     def of_site(self, site: "FollowedSite") -> Self:
-        """The tickets that are read together, with one account."""
+        """Tickets that are read together, with one account."""
         return self.filter(tenant_id=site.tenant_id, base_url=site.base_url)
 
     def hinted(self) -> Self:
-        """Those that changed according to a webhook, the longest waiting first."""
+        """Tickets that changed according to a webhook, the longest waiting first."""
         return self.filter(hinted_at__isnull=False).order_by("hinted_at")
 
     def gone(self) -> Self:
-        """Those that were deleted in Jira, or moved out of sight."""
+        """Tickets that were deleted in Jira, or moved out of the account's sight."""
         return self.filter(gone_at__isnull=False)
 
     def due(self, *, within: timedelta = timedelta()) -> Self:
-        """Those whose next reading is due, the longest waiting first."""
+        """Tickets whose next reading is due, the longest waiting first."""
         return self.filter(due_at__lte=Now() + within).order_by("due_at")
 
 
@@ -36,8 +36,8 @@ class Ticket(models.Model):
     """A ticket that was created or linked here, as Jira last showed it.
 
     The loop that follows tickets adds the row, writes it, and deletes it once no report
-    refers to it. `key` is the current one; `former_keys` are those before moves. Only
-    `status_category` says whether a ticket is done.
+    refers to it. `key` is the current key; `former_keys` are the keys before moves.
+    Only `status_category` says whether a ticket is done.
     """
 
     class Category(models.TextChoices):
@@ -62,14 +62,14 @@ class Ticket(models.Model):
     )
     # The assignee's display name.
     assignee = models.CharField(max_length=255, blank=True)
-    # When Jira last showed the ticket, and when that last differed from before.
+    # When Jira last showed the ticket, and when it was first seen in its present state.
     checked_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True, blank=True)
-    # Since when Jira does not show it, and when that was confirmed.
+    # When Jira first did not show it, and when that was confirmed.
     missing_since = models.DateTimeField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
-    # When it is read next, and when a webhook said that it changed.
+    # When it is read next, and when a webhook reported a change.
     due_at = models.DateTimeField(default=timezone.now)
     hinted_at = models.DateTimeField(null=True, blank=True)
 
@@ -99,7 +99,7 @@ class Ticket(models.Model):
             ),
         ]
         indexes = [
-            # What is due of a site, the longest waiting first.
+            # The due tickets of a site, the longest waiting first.
             models.Index(
                 fields=["tenant_id", "base_url", "due_at"], name="ticket_due_of_site"
             ),
@@ -108,7 +108,7 @@ class Ticket(models.Model):
                 condition=Q(hinted_at__isnull=False),
                 name="ticket_hinted_of_site",
             ),
-            # What the overview counts, and the tickets that were done last.
+            # The counts of the overview, and the tickets that were done last.
             models.Index(
                 fields=["tenant_id", "status_category", "gone_at"],
                 name="ticket_of_category",
@@ -118,7 +118,7 @@ class Ticket(models.Model):
                 condition=Q(done_at__isnull=False),
                 name="ticket_done",
             ),
-            # Those that are gone, which are few.
+            # The few tickets that are gone.
             models.Index(
                 fields=["gone_at"],
                 condition=Q(gone_at__isnull=False),
@@ -131,17 +131,17 @@ class Ticket(models.Model):
 
 
 class FollowedSite(models.Model):
-    """A site with tickets that a tenant follows: when it may be asked next.
+    """A site with tickets of a tenant, and when the next request may be sent to it.
 
-    A loop that reads the site's tickets postpones `due_at`, so that no two do at the
-    same time; so does a site that fails or asks for a pause. `failures` counts those in
-    a row.
+    A loop that reads the site's tickets postpones `due_at`, so that only one loop reads
+    them at a time. A failure, or a pause that the site asks for, postpones it too.
+    `failures` counts consecutive failures.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     tenant_id = models.UUIDField("tenant ID")
     base_url = models.CharField(max_length=255)
-    # Recognizes the site after it was renamed.
+    # Identifies the site even if it is renamed.
     cloud_id = models.UUIDField(null=True, blank=True)
     due_at = models.DateTimeField(default=timezone.now)
     failures = models.PositiveSmallIntegerField(default=0)
@@ -154,7 +154,7 @@ class FollowedSite(models.Model):
             )
         ]
         indexes = [
-            # What a loop looks for.
+            # The due sites, for a loop.
             models.Index(fields=["due_at"], name="followedsite_due")
         ]
 

@@ -1,8 +1,8 @@
-"""Rules: groups that match get a ticket by themselves, in the background.
+"""Rules: matching groups get a ticket automatically, in the background.
 
-Each ticket comes from the same service as one that a person asks for. Its idempotency
-key is the group's, so a group gets one ticket from the rules, whichever of them match
-and however many workers evaluate them.
+The same service creates these tickets as the ones that people ask for. The idempotency
+key is derived from the group, so a group gets one ticket from the rules, no matter how
+many rules match and how many workers evaluate them.
 """
 
 import logging
@@ -25,8 +25,7 @@ from integrations.jira.errors import (
     JiraOutcomeUnknown,
 )
 from integrations.models import Integration
-from integrations.pacing import get_wait, lock_pace, reserve_send
-from integrations.services import get_active_jira
+from integrations.services import get_active_jira, get_wait, lock_pace, reserve_send
 from issues.errors import (
     GroupNotFound,
     IdempotencyKeyReused,
@@ -53,24 +52,24 @@ from killthenoise.audit.events import Action, recording
 from killthenoise.errors import ServiceError
 
 EVERY_S = 900
-"""Seconds between two evaluations, for conditions that change with time."""
+"""Seconds between evaluations: some conditions change with time."""
 RETRY_S = 60
-"""Seconds after which an evaluation that had to wait is tried again."""
+"""Seconds after which an evaluation that had to wait is repeated."""
 ROUND_S = 60
 """Seconds after which an evaluation pauses; the next round continues it."""
 MAX_WAIT_S = 30
-"""Seconds that an evaluation waits for its turn; for longer ones it pauses."""
+"""Seconds that an evaluation waits for its turn. For a longer wait it pauses."""
 MAX_FAILURES = 3
-"""Groups in a row whose tickets fail, before the others wait."""
+"""After this many consecutive failures, the other groups wait."""
 OF_ONE_GROUP = (JiraContentTooLong, JiraFieldRejected, JiraOutcomeUnknown)
 NEEDS_NONE = (GroupNotFound, IdempotencyKeyReused, TicketExists, TicketInProgress)
-"""Somebody else was faster, or the group is gone."""
+"""The group has a ticket by now, or is gone."""
 
 logger = logging.getLogger(__name__)
 
 
 class Result(Enum):
-    """What became of a group that matches. NOT_NEEDED: it needs no ticket any more."""
+    """The outcome for a matching group. NOT_NEEDED: it needs no ticket any more."""
 
     CREATED = "created"
     NOT_NEEDED = "not needed"
@@ -79,7 +78,7 @@ class Result(Enum):
 
 @dataclass
 class RuleOutcome:
-    """What an evaluation did for a rule, and why groups that match still wait."""
+    """What an evaluation did for a rule, and why matching groups still wait."""
 
     name: str
     created: int = 0
@@ -89,9 +88,9 @@ class RuleOutcome:
 
 @dataclass(frozen=True)
 class RulePlan:
-    """What a rule would do now: the groups that would get a ticket, each with why.
+    """What a rule would do now: the groups that would get a ticket, with the reasons.
 
-    `waiting` counts the groups that match beyond the cap.
+    `waiting` counts the matching groups beyond the cap.
     """
 
     name: str
@@ -117,7 +116,7 @@ def plan_rules(integration: Integration) -> list[RulePlan]:
 
 
 def run_due_rules() -> Counter[str]:
-    """Evaluate the rules that are due; count the tickets created and groups waiting.
+    """Evaluate the due rules; count created tickets and waiting groups.
 
     Many may run at the same time. A slow site does not delay the others.
     """
@@ -143,7 +142,7 @@ def _evaluate(integration_id: UUID) -> Counter[str]:
         .exists()
     ):  # perhaps by the integration that was active before this one
         return Counter()
-    # Settings that change from now on are evaluated in the next round.
+    # Later changes of the settings are evaluated in the next round.
     reserved = this.free().update(
         due_at=Now() + timedelta(seconds=EVERY_S),
         evaluated_at=Now(),
@@ -170,7 +169,7 @@ def _evaluate(integration_id: UUID) -> Counter[str]:
 
 
 def _reservation() -> Any:
-    """Return until when a worker reserves an integration, again with each ticket."""
+    """Return until when a worker reserves an integration. Each ticket renews it."""
     seconds = MAX_WAIT_S + settings.LLM_TIMEOUT_S + settings.LEASE_S
     return Now() + timedelta(seconds=seconds)
 
@@ -178,8 +177,8 @@ def _reservation() -> Any:
 class _Evaluation:
     """Evaluates the rules of an integration, one after the other.
 
-    `problem` is why no more tickets are created in this round. `continues_in` are the
-    seconds until the next round, if there is something left to do.
+    `problem` says why this round creates no more tickets. `continues_in` is the number
+    of seconds until the next round, if work is left.
     """
 
     def __init__(self, integration: Integration, token: UUID) -> None:
@@ -221,13 +220,13 @@ class _Evaluation:
         return outcome
 
     def _may_go_on(self) -> bool:
-        """Wait for the site's turn; False if this evaluation has to end."""
+        """Wait for a turn to send to the site; False if this evaluation must end."""
         if self.problem:
             return False
         if time.monotonic() >= self._ends:
-            self._stop("More follow in the next round.", again_in=0)
+            self._stop("The next round continues.", again_in=0)
         elif not self._mine.update(reserved_until=_reservation()):
-            self._stop("Another worker goes on.")
+            self._stop("Another worker continues.")
         elif not self._wait_for_turn():
             self._stop("Jira is receiving too many requests.")
         elif not self._is_unchanged():
@@ -246,7 +245,7 @@ class _Evaluation:
         return True
 
     def _is_unchanged(self) -> bool:
-        """Whether the rules still stand, and the tickets still go to this site."""
+        """Whether the rules are unchanged, and tickets still go to this site."""
         active, read = Integration.objects.active_jira(), self._integration
         return active.filter(pk=read.pk, updated_at=read.updated_at).exists()
 

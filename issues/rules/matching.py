@@ -1,4 +1,4 @@
-"""Which groups match a rule and have no ticket."""
+"""Finds the groups that match a rule and have no ticket."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,10 +18,10 @@ from issues.models import AIIssueGroup, Report, TicketRequest
 from issues.models.groups import GroupQuerySet
 
 ACTOR = "rule:"
-"""With the rule's name behind it, the actor of the tickets that a rule creates."""
+"""This prefix and the rule's name are the actor of tickets that the rule creates."""
 DAY = timedelta(hours=24)
 MAX_MATCHES = 20_000
-"""Groups that match, of those that one evaluation looks at."""
+"""The most matching groups that one evaluation reads."""
 TEMPORARY = [JiraRateLimited.code, JiraUnreachable.code, JiraTicketLost.code]
 
 Rule = Mapping[str, Any]
@@ -29,7 +29,7 @@ Rule = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A group that matches a rule, and the values that its conditions look at."""
+    """A group that matches a rule, and the values that the conditions test."""
 
     group_id: UUID
     title: str
@@ -51,8 +51,8 @@ def name_actor(rule: Rule) -> str:
 def count_left(integration: Integration, rule: Rule) -> int:
     """Return how many tickets the rule may create now: the cap minus the last 24 hours.
 
-    Tickets of rules that were renamed or removed since count for every rule, so that no
-    change of a rule creates more than its cap.
+    Tickets of rules that have since been renamed or removed count for every rule, so
+    that no change of a rule creates more tickets than its cap.
     """
     others = [name_actor(one) for one in list_rules(integration) if one != rule]
     of_tenant = TicketRequest.objects.for_tenant(integration.tenant_id).live()
@@ -86,7 +86,7 @@ def find_matches(integration: Integration, rule: Rule) -> list[Match]:
 
 
 def explain(rule: Rule, match: Match) -> str:
-    """Say which conditions of the rule the group fulfils."""
+    """Say how the group meets the conditions of the rule."""
     when = rule["when"]
     reasons = [
         f"{name} {when[name]}"
@@ -94,7 +94,7 @@ def explain(rule: Rule, match: Match) -> str:
         if name in when
     ]
     if "severity_min" in when:
-        reasons.append(f"severity {match.severity} of {when['severity_min']}")
+        reasons.append(f"severity {match.severity}, at least {when['severity_min']}")
     if _get_reports_min(when):
         window = f" in {when['window_hours']} hours" if "window_hours" in when else ""
         reasons.append(f"{match.reports} reports{window}")
@@ -102,10 +102,10 @@ def explain(rule: Rule, match: Match) -> str:
 
 
 def _without_ticket(integration: Integration) -> GroupQuerySet:
-    """Return the groups that no one has a ticket for, nor had one that was unlinked.
+    """Return the groups that have no ticket, and had none that was unlinked.
 
     A group for which a rule failed today is left out too, unless Jira was only busy or
-    the integration was changed since.
+    the integration has changed since.
     """
     tenant_id = integration.tenant_id
     requests = TicketRequest.objects.for_tenant(tenant_id).filter(group=OuterRef("pk"))
@@ -123,7 +123,7 @@ def _without_ticket(integration: Integration) -> GroupQuerySet:
 
 
 def _counted_reports(when: Mapping[str, Any]) -> Q:
-    """Return which reports count: no tickets, of the source, and of the last hours."""
+    """Return which reports count: not tickets, and of the given source and hours."""
     counted = ~Q(reports__source=Report.JIRA)
     if "source" in when:
         counted &= Q(reports__source__iexact=when["source"])
@@ -134,7 +134,7 @@ def _counted_reports(when: Mapping[str, Any]) -> Q:
 
 
 def _get_reports_min(when: Mapping[str, Any]) -> int:
-    """Return how many reports must count: with a source or a window, at least one."""
+    """Return how many reports are needed. A source or a window needs at least one."""
     least = 1 if {"source", "window_hours"} & when.keys() else 0
     return int(when.get("reports_min", least))
 

@@ -12,7 +12,7 @@ from killthenoise.staff.models import get_tenants
 register = template.Library()
 
 MAX_CODES = 6
-"""Codes in the picture; the table has all."""
+"""The most codes in the chart. The table shows all."""
 
 
 @register.inclusion_tag("admin/issues/overview.html", takes_context=True)

@@ -10,7 +10,7 @@ from issues.models import FollowedSite, Ticket
 from issues.tests.api import Api
 
 BULK = "/rest/api/3/issue/bulkfetch"
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def pass_time(passed: timedelta) -> None:

@@ -94,7 +94,7 @@ def test_pending_remote_links_are_listed_read_only_with_their_error(
     assert list(listed.context["cl"].queryset) == [pending]
     page = listed.content.decode()
     assert '<a href="https://example.atlassian.net/browse/SCRUM-7" ' in page
-    assert "Failed, is retried" in page
+    assert "Failed, will be retried" in page
     assert "Jira denied it." in page
     assert "Jira denied it." in admin_client.get(change).content.decode()
     assert admin_client.post(change, {"attempts": 0}).status_code == 403
@@ -256,7 +256,7 @@ def test_settled_request_cannot_be_settled_again(admin_client: Client) -> None:
     page = settle(admin_client, request)
 
     assert "Settle by hand" not in detail.content.decode()
-    assert "settled already" in page.content.decode()
+    assert "already settled" in page.content.decode()
 
 
 def test_settled_request_has_no_page_to_settle_it(admin_client: Client) -> None:
@@ -265,7 +265,7 @@ def test_settled_request_has_no_page_to_settle_it(admin_client: Client) -> None:
     page = admin_client.get(admin_url(request, "settle", request.pk), follow=True)
 
     assert page.redirect_chain[-1][0] == admin_url(request, "change", request.pk)
-    assert "The ticket request is settled already: created." in page.content.decode()
+    assert "The ticket request is already settled: created." in page.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_same_selection_again_is_the_same_job(
     assert TicketJob.objects.count() == 1
 
 
-def test_same_selection_of_somebody_else_is_another_job(
+def test_same_selection_by_somebody_else_is_another_job(
     operator: Client, group: AIIssueGroup
 ) -> None:
     start(operator, group)

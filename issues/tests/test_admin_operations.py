@@ -64,7 +64,7 @@ def test_recover_now_finds_the_ticket(
     assert event.detail == {"state": "created", "ticket_key": "SCRUM-1"}
 
 
-def test_each_selected_row_tells_its_own_outcome(
+def test_each_selected_row_shows_its_outcome(
     operator: Client, unknown_request: TicketRequest
 ) -> None:
     settled = TicketRequestFactory.create(failed=True, title="Failed long ago")
@@ -73,7 +73,7 @@ def test_each_selected_row_tells_its_own_outcome(
 
     assert sorted(texts) == [
         "“Export fails”: its ticket is SCRUM-1.",
-        "“Failed long ago”: settled already: failed.",
+        "“Failed long ago”: already settled: failed.",
     ]
 
 
@@ -197,7 +197,7 @@ def test_selected_requests_are_settled_with_keys_or_as_not_created(
     assert {event.detail["reason"] for event in reasons} == {"looked in Jira"}
 
 
-def test_nothing_to_settle_is_told(operator: Client) -> None:
+def test_nothing_to_settle_shows_a_message(operator: Client) -> None:
     path = reverse("admin:issues_ticketrequest_settle_many")
 
     page = operator.get(f"{path}?pk=x", follow=True).content.decode()

@@ -31,7 +31,7 @@ def test_page_says_what_a_rule_would_create_and_what_waits(
     page = admin_client.get(url).content.decode()
 
     assert group.title in page
-    assert "severity 5 of 3" in page
+    assert "severity 5, at least 3" in page
     assert "Less severe" not in page
     assert "Cap: 1 in 24 hours, of which 1 are left." in page
     assert "1 more wait because of the cap" in page
@@ -50,7 +50,7 @@ def test_page_says_what_the_last_evaluation_did_and_why_nothing_is_created(
     page = admin_client.get(url).content.decode()
     listed = admin_client.get(reverse("admin:issues_rulerun_changelist"))
 
-    assert "Last evaluation: Jira is down." in page
+    assert "Last evaluation: 0 created, 2 wait. Jira is down." in page
     assert "Nothing is created now." in page
     assert ">2</span>" in listed.content.decode()
 
@@ -63,7 +63,7 @@ def test_roles_read_the_rules_and_the_groups_that_they_may_see(
 
     page = client.get(url).content.decode()
 
-    assert "severity 5 of 3" in page
+    assert "severity 5, at least 3" in page
     assert (group.title in page) == (role != "integrator")
     assert client.post(url).status_code == 403
 

@@ -1,4 +1,4 @@
-"""The story of a request, and the overview: one look tells what happened."""
+"""The history of a request, and the overview: both show what happened."""
 
 from datetime import timedelta
 from html import unescape
@@ -30,7 +30,7 @@ def story(client: Client, request: TicketRequest) -> str:
     return unescape(client.get(path).content.decode())
 
 
-def test_story_tells_what_was_sent_and_what_jira_said(admin_client: Client) -> None:
+def test_history_shows_what_was_sent_and_what_jira_said(admin_client: Client) -> None:
     request = TicketRequestFactory.create(
         failed=True,
         title="No <b>",
@@ -80,14 +80,14 @@ def test_timeline_has_the_steps_in_order_with_the_times_between(
 
     assert [(entry.step.name, entry.after) for entry in timeline] == [
         ("Claimed", ""),
-        ("Answered", "1.5 s"),
+        ("Jira responded", "1.5 s"),
         ("Recorded", "500 ms"),
         ("Done in Jira", "59 min 58 s"),
         ("Unlinked", "30 min 0 s"),
     ]
 
 
-def test_story_tells_what_became_of_the_ticket_and_of_its_link(
+def test_history_shows_the_state_of_the_ticket_and_of_its_link(
     admin_client: Client,
 ) -> None:
     integration = IntegrationFactory.create(base_url="https://example.atlassian.net")
@@ -141,7 +141,7 @@ def test_story_says_if_it_is_not_known_what_the_request_named(
         ({"created": True, "settled_by": "admin:jane"}, "Settled"),
         ({"created": True, "jira_status": None}, "Recovered"),
         ({"failed": True}, "Failed"),
-        ({"unknown": True}, "No answer"),
+        ({"unknown": True}, "No response"),
     ],
 )
 def test_timeline_names_the_end(
@@ -370,6 +370,8 @@ def test_overview_counts_what_was_settled_in_the_chosen_time(
     assert (week.created, week.failed) == (2, 1)
     assert dict(month.codes) == {"jira_auth_failed": 1, "jira_rate_limited": 1}
     assert (day.p50, day.p95) == (200, 290)
+    latencies = [(one.p50, one.p95) for one in day.periods if one.created]
+    assert latencies == [(300, 300), (100, 100)]
     assert day.tickets == {"open": 0, "done": 2, "gone": 1, "recurred": 1}
     assert (len(day.periods), len(week.periods), len(month.periods)) == (24, 7, 30)
 

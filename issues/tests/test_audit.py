@@ -1,4 +1,4 @@
-"""Each create, link and unlink records one audit event, whatever the outcome."""
+"""Each create, link and unlink records one audit event, with any outcome."""
 
 import json
 import logging

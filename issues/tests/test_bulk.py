@@ -1,4 +1,4 @@
-"""Many tickets in one request: each exactly once, whatever happens to the others."""
+"""Many tickets in one request: each is created exactly once."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration, SitePace
-from integrations.pacing import slow_down
+from integrations.tickets.pacing import slow_down
 from issues.jobs import workers
 from issues.jobs.services import start_job
 from issues.jobs.workers import run_due_jobs
@@ -49,7 +49,7 @@ def post(api: Api, body: Any, **options: Any) -> dict[str, Any]:
     return data
 
 
-def caller_of(tenant_id: UUID) -> Caller:
+def make_caller(tenant_id: UUID) -> Caller:
     return Caller(tenant_id, "jane", None, "r-1")
 
 
@@ -89,7 +89,7 @@ def test_item_may_name_text_project_and_type(
     assert jira.tickets[0].fields["issuetype"]["name"] == "Bug"
 
 
-def test_bad_item_hurts_no_other(
+def test_bad_item_does_not_affect_the_others(
     api: Api, groups: list[AIIssueGroup], integration: Integration, jira: Sandbox
 ) -> None:
     stranger = GroupFactory.create(tenant_id=uuid4())
@@ -181,7 +181,7 @@ def test_item_of_a_dead_worker_is_taken_over_and_not_created_again(
     group: AIIssueGroup, integration: Integration, jira: Sandbox
 ) -> None:
     """The worker died after Jira created the ticket and before it kept the result."""
-    start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
+    start_job(items=ask(group)["items"], caller=make_caller(group.tenant_id))
     run_due_jobs()
     JobItem.objects.update(
         is_done=False, ok=False, ticket_key="", ticket_url="", due_at=F("due_at")
@@ -200,7 +200,7 @@ def test_taken_item_is_left_to_its_worker(
     group: AIIssueGroup, integration: Integration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "ROUND_S", 0.1)
-    start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
+    start_job(items=ask(group)["items"], caller=make_caller(group.tenant_id))
     later = TicketJob.objects.get().created_at + timedelta(hours=1)
     JobItem.objects.update(taken_until=later)
 
@@ -259,7 +259,7 @@ def test_429_slows_a_site_once_a_second_and_tickets_make_it_recover(
     slow_down(integration.base_url, 1)
     assert SitePace.objects.get().interval_ms == 2 * SitePace.FASTEST_MS
 
-    start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
+    start_job(items=ask(group)["items"], caller=make_caller(group.tenant_id))
     run_due_jobs()
 
     assert SitePace.objects.get().interval_ms < 2 * SitePace.FASTEST_MS
@@ -275,10 +275,10 @@ def test_site_gets_no_more_items_at_once_than_allowed(
     monkeypatch.setattr(workers, "MAX_AT_ONCE", 1)
     monkeypatch.setattr(workers, "ROUND_S", 0.1)
     tenant_id = groups[0].tenant_id
-    other = start_job(items=ask(groups[0])["items"], caller=caller_of(tenant_id))
+    other = start_job(items=ask(groups[0])["items"], caller=make_caller(tenant_id))
     until = other.created_at + timedelta(hours=1)
     other.items.update(taken_until=until, base_url=integration.base_url)
-    start_job(items=ask(groups[1])["items"], caller=caller_of(tenant_id))
+    start_job(items=ask(groups[1])["items"], caller=make_caller(tenant_id))
 
     run_due_jobs()
 
@@ -292,7 +292,7 @@ def test_busy_jira_is_waited_for_without_counting_attempts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     jira.inject("rate_limited", retry_after=3600)
-    start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
+    start_job(items=ask(group)["items"], caller=make_caller(group.tenant_id))
     monkeypatch.setattr(workers, "ROUND_S", 0.1)
 
     run_due_jobs()

@@ -14,7 +14,7 @@ from issues.models import AIIssueGroup, JobItem
 from issues.recovery import recover_due
 from issues.tests.api import Api
 from issues.tests.recovery_helpers import CREATE
-from issues.tests.test_bulk import ask, caller_of, post
+from issues.tests.test_bulk import ask, make_caller, post
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def take(group: AIIssueGroup, **values: Any) -> JobItem:
     """Return the item of a new job, as a worker takes it."""
-    start_job(items=ask(group, **values)["items"], caller=caller_of(group.tenant_id))
+    start_job(items=ask(group, **values)["items"], caller=make_caller(group.tenant_id))
     return JobItem.objects.select_related("job").get()
 
 
@@ -49,7 +49,7 @@ def test_item_outlasts_an_outage_of_jira(
 ) -> None:
     settings.RECONCILE_HORIZON_S = 0
     jira.inject("server_error", status=503, times=15, method="POST", path=CREATE)
-    start_job(items=ask(group)["items"], caller=caller_of(group.tenant_id))
+    start_job(items=ask(group)["items"], caller=make_caller(group.tenant_id))
 
     run_due_jobs()
 

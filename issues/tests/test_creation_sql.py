@@ -1,6 +1,6 @@
 """The three statements of a creation do what the usual way does, and nothing else."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -11,8 +11,9 @@ from pytest_django import Settings
 from integrations.models import Integration
 from issues import creation_sql
 from issues.claims import claim
+from issues.jira_ticket import JiraTicket
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
-from issues.outcomes import JiraTicket, record_created
+from issues.outcomes import record_created
 from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
 from issues.tests.test_races import while_locked
 from issues.tests.usual_way import use_the_usual_way
@@ -116,18 +117,67 @@ def test_statements_are_prepared_unless_a_pooler_shares_the_connection(
     assert ["EXECUTE" in sql for sql in sent] == [pooler == "none"] * 3
 
 
+def send(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "before", "after"),
+    [
+        ("integrations_integration", "project_key", "varchar(255)", "varchar(300)"),
+        ("issues_ticketrequest", "created_at", "timestamptz", "timestamptz(3)"),
+    ],
+)
 @pytest.mark.django_db(transaction=True)
 def test_migration_of_a_column_does_not_break_open_connections(
+    group: AIIssueGroup,
+    integration: Integration,
+    table: str,
+    column: str,
+    before: str,
+    after: str,
+) -> None:
+    create(group)
+    send(f"ALTER TABLE {table} ALTER {column} TYPE {after}")
+    try:
+        create(group)
+    finally:
+        send(f"ALTER TABLE {table} ALTER {column} TYPE {before}")
+        connection.close()
+        cast(Any, connection).close_pool()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_are_prepared_again_where_they_are_gone_or_unknown(
     group: AIIssueGroup, integration: Integration
 ) -> None:
     create(group)
-    change = "ALTER TABLE integrations_integration ALTER project_key TYPE varchar({})"
-    with connection.cursor() as cursor:
-        cursor.execute(change.format(300))
-        try:
+    send("DEALLOCATE ALL")
+    create(group)
+    connection.connection.prepared.clear()  # as if a timeout had interrupted PREPARE
+    create(group)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_plans_that_were_made_for_empty_tables_read_no_whole_table(
+    group: AIIssueGroup, integration: Integration
+) -> None:
+    for table in ("issues_aiissuegroup", "issues_ticketrequest", "issues_report"):
+        send(f"VACUUM ANALYZE {table}")
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(7):  # after five, PostgreSQL uses a plan for any values
             create(group)
-        finally:
-            cursor.execute(change.format(255))
+
+    sent = [query["sql"] for query in queries if "EXECUTE" in query["sql"]][-3:]
+    plans = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in "; ".join(sent).split("; "):
+            explains = statement.startswith("EXECUTE")
+            cursor.execute(f"EXPLAIN {statement}" if explains else statement)
+            plans += [line for (line,) in cursor.fetchall()] if explains else []
+    assert sum("Index Scan using" in line for line in plans) > len(sent)
+    assert not [line for line in plans if "Seq Scan" in line]
 
 
 def ticket_by_pipeline(group: AIIssueGroup) -> None:

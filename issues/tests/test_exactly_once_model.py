@@ -89,7 +89,7 @@ def test_concurrent_action_at_any_step_creates_no_second_ticket(
     ],
     ids=repr,
 )
-def test_repeated_click_finds_the_ticket_whatever_happened_during_the_first(
+def test_repeated_click_finds_the_ticket_despite_any_failure_of_the_first(
     other: Operation, wait: int
 ) -> None:
     creation = CreateTicket(0, "Export", "", "created, reset")

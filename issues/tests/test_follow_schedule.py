@@ -7,16 +7,18 @@ from uuid import uuid4
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.tests.factories import IntegrationFactory
+from issues.following.changes import record_missing
 from issues.following.loop import _reserve, follow_due
-from issues.following.schedule import CONFIRM_AFTER, UNUSABLE_S, get_interval
+from issues.following.schedule import UNUSABLE_S, get_interval
 from issues.models import AIIssueGroup, FollowedSite, Report, Ticket
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
-from issues.tests.following_helpers import BULK, MINUTE, pass_time, read_after
+from issues.tests.following_helpers import BULK, HOUR, MINUTE, pass_time, read_after
 
 pytestmark = pytest.mark.usefixtures("integration")
 SCHEDULE: list[tuple[dict[str, timedelta], timedelta]] = [
@@ -24,9 +26,9 @@ SCHEDULE: list[tuple[dict[str, timedelta], timedelta]] = [
     ({"changed_at": -timedelta(days=2)}, 10 * MINUTE),
     ({"done_at": timedelta()}, 30 * MINUTE),
     ({"done_at": -timedelta(days=8)}, timedelta(days=1)),
-    ({"missing_since": timedelta()}, CONFIRM_AFTER),
-    ({"missing_since": -CONFIRM_AFTER + MINUTE}, MINUTE),
-    ({"missing_since": -2 * CONFIRM_AFTER}, CONFIRM_AFTER),
+    ({"missing_since": timedelta()}, HOUR),
+    ({"missing_since": -HOUR + MINUTE}, MINUTE),
+    ({"missing_since": -2 * HOUR}, HOUR),
     ({"gone_at": timedelta()}, timedelta(days=1)),
 ]
 
@@ -37,6 +39,16 @@ def test_schedule_is_the_written_one() -> None:
         times = {name: now + moved for name, moved in values.items()}
 
         assert get_interval(TicketFactory.build(**times), now) == interval
+
+
+def test_gone_is_confirmed_after_the_time_that_is_set(settings: Settings) -> None:
+    settings.TICKET_GONE_AFTER_S = 5
+    now = timezone.now()
+    ticket = TicketFactory.create(missing_since=now)
+
+    assert get_interval(ticket, now) == timedelta(seconds=5)
+    assert not record_missing(ticket, now + timedelta(seconds=4.9))
+    assert record_missing(ticket, now + timedelta(seconds=5))
 
 
 def test_reading_is_repeated_by_the_schedule(ticket: Ticket, jira: Sandbox) -> None:
@@ -176,7 +188,7 @@ def test_renamed_site_is_recognized(
     assert jira.count("POST", BULK) == 2
 
 
-def test_unlinked_ticket_is_followed_no_more(
+def test_unlinked_ticket_is_no_longer_followed(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
 ) -> None:
     api.unlink(group, "SCRUM-1")

@@ -1,4 +1,4 @@
-"""What becomes of tickets in Jira is followed: status, moves, deletions."""
+"""Tickets are followed in Jira: status, moves, deletions."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,11 +8,10 @@ from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
 from issues.following.loop import follow_due
-from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 from issues.tests.api import Api
 from issues.tests.factories import ReportFactory
-from issues.tests.following_helpers import BULK, MINUTE, read_after, shown
+from issues.tests.following_helpers import BULK, HOUR, MINUTE, read_after, shown
 
 pytestmark = pytest.mark.usefixtures("integration")
 PROJECTS = ("SCRUM", "OPS", "STRICT")
@@ -92,7 +91,7 @@ def test_only_the_key_of_the_category_counts(ticket: Ticket, jira: Sandbox) -> N
         assert ticket.status_category == stored[category]
 
 
-def test_done_since_the_reading_if_jira_does_not_tell(
+def test_ticket_is_done_since_the_reading_if_jira_gives_no_time(
     ticket: Ticket, jira: Sandbox
 ) -> None:
     for since in (None, "soon", "2199-01-01T00:00:00.000+0000"):
@@ -214,7 +213,7 @@ def test_missing_ticket_is_gone_after_a_second_look_an_hour_later(
     read_after(MINUTE)
     assert shown(api)["gone"] is False
 
-    read_after(CONFIRM_AFTER)
+    read_after(HOUR)
     assert shown(api)["gone"] is True
 
 
@@ -229,7 +228,7 @@ def test_ticket_is_not_gone_if_the_account_cannot_see_its_project(
     jira.state.account.denied.add(hidden)
 
     for _ in range(3):
-        read_after(2 * CONFIRM_AFTER)
+        read_after(2 * HOUR)
 
     assert shown(api)["gone"] is False
 
@@ -253,7 +252,7 @@ def test_ticket_that_comes_back_is_back(
 ) -> None:
     hidden = jira.state.tickets.pop(ticket.jira_issue_id)
     for _ in range(2):
-        read_after(CONFIRM_AFTER)
+        read_after(HOUR)
     assert shown(api)["gone"] is True
 
     jira.state.tickets[ticket.jira_issue_id] = hidden

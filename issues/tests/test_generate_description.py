@@ -1,4 +1,4 @@
-"""Generated descriptions have three sections, whatever the model or the user writes."""
+"""Generated descriptions always have three sections."""
 
 import json
 import logging

@@ -7,13 +7,12 @@ import pytest
 from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
-from issues.following.schedule import CONFIRM_AFTER
 from issues.following.tickets import follow_new_tickets
 from issues.groups.importing import GroupData, put_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
-from issues.tests.following_helpers import MINUTE, read_after, shown
+from issues.tests.following_helpers import HOUR, MINUTE, read_after, shown
 from issues.tests.usual_way import use_the_usual_way
 
 pytestmark = pytest.mark.usefixtures("integration")
@@ -31,7 +30,7 @@ def lose(jira: Sandbox, key: str = "SCRUM-1") -> None:
     """Delete the ticket in Jira, and look twice."""
     changes.delete(jira.state, key)
     for _ in range(2):
-        read_after(CONFIRM_AFTER)
+        read_after(HOUR)
 
 
 def create(

@@ -276,6 +276,7 @@ def test_short_text_is_searched_in_the_most_recent_groups(
     groups: List, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "RECENT", 2)
+    monkeypatch.setattr(search, "RECENT_FOR_SHORT", 2)
     for n in range(4):
         add(groups.tenant_id, f"zx {n}", updated_at=NOW + timedelta(seconds=n))
 
@@ -285,10 +286,18 @@ def test_short_text_is_searched_in_the_most_recent_groups(
     assert groups.titles(q="zx 1") == ("zx 1" if has_index else "")
 
 
-def test_filters_take_no_more_queries(
+def test_letters_beyond_ascii_are_found(groups: List) -> None:
+    add(groups.tenant_id, "Die GRößE fehlt")
+
+    for text in ("die größe", "röß", "öß", "ß"):
+        assert groups.titles(q=text) == "Die GRößE fehlt"
+    assert groups.titles(q="größen") == ""
+
+
+def test_filters_need_no_additional_queries(
     groups: List, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    search.is_bounded("abc")  # asks once whether there is an index
+    search.get_bound("abc")  # asks once whether there is an index
     query = {"status": "open", "q": "the", "source": "slack", "recurred": "false"}
     usual = 3 if connection.vendor == "sqlite" else 1
     ReportFactory.create(group=add(groups.tenant_id, "the"))

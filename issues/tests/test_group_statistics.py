@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,6 +19,7 @@ from issues.models import (
     Report,
     Ticket,
 )
+from issues.models.groups import LOWEST_SEVERITY
 from issues.tests.api import Api
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 
@@ -28,6 +29,14 @@ pytestmark = [
     ),
     pytest.mark.django_db,
 ]
+
+CHANGES = {
+    "created_at": timezone.now(),
+    "severity": None,
+    "status": "resolved",
+    "team_id": "core",
+    "tenant_id": uuid4(),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +48,15 @@ def _nothing_is_wrong() -> Iterator[None]:
 def stored(group: AIIssueGroup) -> dict[str, Any]:
     """Return what is not zero of the group's statistics, and its sources."""
     row: dict[str, Any] = dict(GroupStatistics.objects.values().get(group=group))
-    same = row.pop("updated_at") == group.updated_at
-    assert same
-    assert (row.pop("group_id"), row.pop("tenant_id")) == (group.pk, group.tenant_id)
+    same = ["tenant_id", "updated_at", "created_at"]
+    severity = LOWEST_SEVERITY if group.severity is None else group.severity
+    for name in [*same, "status", "team_id"]:
+        assert row.pop(name) == getattr(group, name), name
+    assert (row.pop("group_id"), row.pop("severity")) == (group.pk, severity)
     names = {source["source"] for source in row["sources"]}
     rows = GroupSource.objects.filter(group=group)
-    assert set(rows.values_list("source", "tenant_id", "updated_at")) == {
-        (name, group.tenant_id, group.updated_at) for name in names
+    assert set(rows.values_list("source", "severity", *same)) == {
+        (name, severity, *(getattr(group, one) for one in same)) for name in names
     }
     return {name: value for name, value in row.items() if value}
 
@@ -107,6 +118,10 @@ def test_change_and_end_of_a_group_change_and_end_its_statistics() -> None:
     group.updated_at, group.title = timezone.now(), "Another"
     group.save()
     assert stored(group)["frequency"] == 1
+    for name, value in CHANGES.items():
+        setattr(group, name, value)
+        group.save()
+        assert stored(group)["frequency"] == 1
 
     group.delete()
     assert not GroupStatistics.objects.exists()
@@ -177,8 +192,10 @@ def test_command_finds_and_repairs_what_is_wrong(
     GroupStatistics.objects.filter(group=report.group).update(frequency=7)
     with connection.cursor() as cursor:  # as if a group was deleted without triggers
         cursor.execute(
-            "INSERT INTO issues_groupstatistics SELECT gen_random_uuid(), tenant_id, "
-            "updated_at, 1, sources, false, false, false, false, false, false "
+            "INSERT INTO issues_groupstatistics (group_id, tenant_id, updated_at, "
+            "frequency, sources, has_ticket, has_new, has_indeterminate, has_done, "
+            "has_gone, has_recurred) SELECT gen_random_uuid(), tenant_id, updated_at, "
+            "1, sources, false, false, false, false, false, false "
             "FROM issues_groupstatistics LIMIT 1"
         )
 

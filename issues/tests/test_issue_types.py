@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from development.sandbox import Sandbox
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.tests.api import CONTENT, Api, assert_error
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from development.sandbox import Sandbox
+from issues.jira_ticket import JiraTicket
 from issues.models import AIIssueGroup, TicketRequest
-from issues.outcomes import JiraTicket, record_created
+from issues.outcomes import record_created
 from issues.settlement import settle_ticket_request
 from issues.tests.api import Api
 from issues.tests.recovery_helpers import age_requests, assert_linked

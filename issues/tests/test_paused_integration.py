@@ -9,10 +9,10 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from development.sandbox import Sandbox
-from integrations.auth_failures import record_auth_failure
+from integrations.checks.preflight import check_integration
+from integrations.connections.auth_failures import record_auth_failure
 from integrations.jira.errors import JiraAuthFailed
 from integrations.models import Integration
-from integrations.preflight import check_integration
 from issues.models import AIIssueGroup, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error

@@ -1,4 +1,4 @@
-"""Retention: what goes, and what stays whatever its age."""
+"""Retention: what is deleted, and what is kept at any age."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ def test_dry_run_deletes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert TicketRequest.objects.count() == 4
 
 
-def test_young_rows_stay_whatever_is_asked_for() -> None:
+def test_young_rows_always_stay() -> None:
     call_command("prune", "--days=0")
 
     assert TicketRequest.objects.filter(state="failed").count() == 1

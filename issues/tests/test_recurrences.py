@@ -1,4 +1,4 @@
-"""A ticket that was done is told once of new reports, and reopened if wanted."""
+"""A done ticket gets one comment about new reports, and is reopened if configured."""
 
 import json
 from datetime import timedelta
@@ -10,10 +10,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from development.sandbox import Sandbox, changes
-from integrations.integration_settings import IntegrationSettingsSerializer
 from integrations.jira.errors import JiraUnreachable
 from integrations.jira.issue_updates import Transition, find_reopening
 from integrations.models import Integration
+from integrations.settings.serializers import IntegrationSettingsSerializer
 from issues.following import recurrences
 from issues.following.recurrences import announce_recurrences
 from issues.models import AIIssueGroup, Recurrence, Ticket
@@ -71,7 +71,7 @@ def test_comment_has_the_count_and_the_links_of_new_reports(
     assert status(jira) == "Done"
 
 
-def test_ticket_is_told_once_each_time_it_is_done(
+def test_ticket_gets_one_comment_each_time_it_is_done(
     group: AIIssueGroup, done: Ticket, integration: Integration, jira: Sandbox
 ) -> None:
     want(integration, "comment")
@@ -87,7 +87,7 @@ def test_ticket_is_told_once_each_time_it_is_done(
     assert len(comments(jira)) == 2
 
 
-def test_ticket_that_is_unlinked_and_linked_again_is_not_told_again(
+def test_ticket_that_is_unlinked_and_linked_again_gets_no_second_comment(
     api: Api,
     group: AIIssueGroup,
     done: Ticket,
@@ -201,7 +201,7 @@ def test_worker_past_its_lease_sends_nothing(
     assert not comments(jira)
 
 
-def test_done_ticket_is_reopened_and_told_why(
+def test_done_ticket_is_reopened_with_a_comment(
     group: AIIssueGroup, done: Ticket, integration: Integration, jira: Sandbox
 ) -> None:
     want(integration, "reopen")

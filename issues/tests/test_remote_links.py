@@ -159,7 +159,7 @@ def test_remote_link_of_a_deleted_ticket_stores_the_reason(
     send_due_remote_links()
 
     link = RemoteLink.objects.get()
-    assert link.error_message == "The account sees no ticket SCRUM-1."
+    assert link.error_message == "The account cannot see the ticket SCRUM-1."
 
 
 def test_concurrent_recoveries_add_a_remote_link_once(

@@ -329,7 +329,7 @@ def test_command_lists_what_would_be_created_and_why(
     call_command("run_rules", dry_run=True, tenant=group.tenant_id, stdout=out)
 
     assert "fresh: 1 groups would get a ticket\n" in out.getvalue()
-    why = f"{group.pk} {group.title}: severity 3 of 3, 1 reports in 24 hours"
+    why = f"{group.pk} {group.title}: severity 3, at least 3, 1 reports in 24 hours"
     assert why in out.getvalue()
     assert not jira.tickets
 

@@ -1,4 +1,4 @@
-"""A person settles a request that Jira cannot tell about; it is audited."""
+"""A person settles a request whose outcome is unknown; this is audited."""
 
 from datetime import timedelta
 from typing import Any
@@ -146,7 +146,7 @@ def test_ticket_with_the_marker_that_appears_later_is_reported_as_a_duplicate(
     ("change", "options", "sentence"),
     [
         ({}, ["--ticket", "SCRUM-99"], "has no ticket SCRUM-99"),
-        ({"state": "failed"}, ["--not-created"], "settled already"),
+        ({"state": "failed"}, ["--not-created"], "already settled"),
     ],
 )
 def test_request_that_cannot_be_settled_says_why(

@@ -1,4 +1,4 @@
-"""The sweep links every ticket that exists, whatever became of its request."""
+"""The sweep links every existing ticket, in any state of its request."""
 
 import logging
 from datetime import timedelta

@@ -150,7 +150,7 @@ def test_other_tenant_is_refused_only_if_all_slots_are_taken(
 
 
 @pytest.mark.parametrize("where", ["this process", "another process"])
-def test_duplicate_without_a_slot_is_told_that_the_ticket_is_being_created(
+def test_duplicate_without_a_slot_learns_that_the_ticket_is_being_created(
     api: Api, group: AIIssueGroup, integration: Integration, where: str
 ) -> None:
     if where == "another process":

@@ -1,4 +1,4 @@
-"""A ticket is the same ticket whatever its key is, and whatever became of its group."""
+"""A ticket stays the same ticket if its key changes, or if its group is deleted."""
 
 from uuid import UUID, uuid4
 

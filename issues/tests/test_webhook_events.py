@@ -11,14 +11,13 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
-from integrations import integration_events
+from integrations.connections import events as integration_events
 from integrations.models import Integration
 from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
 from issues.following.loop import follow_due
-from issues.following.schedule import CONFIRM_AFTER
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
@@ -27,7 +26,7 @@ from issues.tests.factories import (
     ReportFactory,
     TicketRequestFactory,
 )
-from issues.tests.following_helpers import MINUTE, read_after
+from issues.tests.following_helpers import HOUR, MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
 from issues.ticket_events import (
     announce_created_tickets,
@@ -63,7 +62,7 @@ def received(jira: Sandbox, group: AIIssueGroup) -> dict[str, Any]:
     return {body["event"]: body["data"] for body in bodies}
 
 
-def test_created_ticket_is_told_once(
+def test_created_ticket_is_announced_once(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     created = api.create(group).json()["data"]
@@ -86,7 +85,7 @@ def test_created_ticket_is_told_once(
     }
 
 
-def test_ticket_that_recovery_found_is_told(
+def test_ticket_that_recovery_found_is_announced(
     api: Api, group: AIIssueGroup, jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     recover_due()
@@ -96,7 +95,7 @@ def test_ticket_that_recovery_found_is_told(
     assert list(received(jira, group)) == ["ticket.created"]
 
 
-def test_ticket_that_is_unlinked_before_it_is_told_is_told(
+def test_ticket_that_is_unlinked_before_the_announcement_is_announced(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     api.unlink(group, api.create(group).json()["data"]["ticket_key"])
@@ -107,7 +106,7 @@ def test_ticket_that_is_unlinked_before_it_is_told_is_told(
     assert list(received(jira, group)) == ["ticket.created"]
 
 
-def test_linked_ticket_is_told_once(
+def test_linked_ticket_is_announced_once(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     jira.state.add("SCRUM", {"summary": "By hand", "project": {"key": "SCRUM"}}, {})
@@ -123,7 +122,7 @@ def test_linked_ticket_is_told_once(
     }
 
 
-def test_duplicate_is_told(
+def test_duplicate_is_announced(
     api: Api, group: AIIssueGroup, jira: Sandbox, unknown_request: TicketRequest
 ) -> None:
     jira.state.index_lag = 7200
@@ -140,7 +139,7 @@ def test_duplicate_is_told(
     assert duplicate["data"]["group_ids"] == [str(group.pk)]
 
 
-def test_request_that_is_open_for_an_hour_is_told_once(
+def test_request_that_is_open_for_an_hour_is_announced_once(
     group: AIIssueGroup, jira: Sandbox
 ) -> None:
     old = timezone.now() - timedelta(minutes=61)
@@ -164,7 +163,7 @@ def test_request_that_is_open_for_an_hour_is_told_once(
     }
 
 
-def test_pause_is_told_once(
+def test_pause_is_announced_once(
     api: Api,
     group: AIIssueGroup,
     integration: Integration,
@@ -186,7 +185,7 @@ def test_pause_is_told_once(
 @pytest.mark.parametrize(
     ("hours", "days_left"), [(29 * 24, 29), (6 * 24, 6), (1, 1), (-5, 0)]
 )
-def test_token_that_expires_is_told_once_for_each_warning(
+def test_token_that_expires_is_announced_once_for_each_warning(
     group: AIIssueGroup,
     integration: Integration,
     jira: Sandbox,
@@ -266,7 +265,7 @@ def names(jira: Sandbox) -> list[str]:
     return [one.json()["event"] for one in reversed(jira.receiver.received)]
 
 
-def test_status_and_done_are_told_in_order(
+def test_status_and_done_are_announced_in_order(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
 ) -> None:
     changes.set_status(jira.state, "SCRUM-1", "Done")
@@ -296,12 +295,12 @@ def test_status_that_is_read_first_is_no_change(
     assert names(jira) == ["ticket.created"]
 
 
-def test_ticket_that_is_gone_is_told(
+def test_ticket_that_is_gone_is_announced(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
 ) -> None:
     changes.delete(jira.state, "SCRUM-1")
     read_after(MINUTE)
-    read_after(CONFIRM_AFTER)
+    read_after(HOUR)
 
     run()
 
@@ -309,7 +308,7 @@ def test_ticket_that_is_gone_is_told(
 
 
 @pytest.mark.parametrize("noticed", ["at once", "at the next reading"])
-def test_new_reports_on_a_done_ticket_are_told_once(
+def test_new_reports_on_a_done_ticket_are_announced_once(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox, noticed: str
 ) -> None:
     def report(number: int) -> None:
@@ -341,7 +340,7 @@ def test_new_reports_on_a_done_ticket_are_told_once(
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")
-def test_many_loops_tell_each_ticket_once(
+def test_many_loops_announce_each_ticket_once(
     api: Api, group: AIIssueGroup, jira: Sandbox
 ) -> None:
     api.create(group)

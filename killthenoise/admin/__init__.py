@@ -1,1 +1,1 @@
-"""What the pages of the admin share: lists, filters, exports, times and pictures."""
+"""Shared parts of the admin's pages: lists, filters, exports, formats and charts."""

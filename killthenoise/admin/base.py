@@ -13,28 +13,28 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import capfirst
 
-from killthenoise.admin.formats import list_url
+from killthenoise.admin.formats import NONE, list_url
 from killthenoise.admin.paging import BoundedChangeList, BoundedPaginator
 from killthenoise.api.authentication import Caller
 from killthenoise.api.request_id import current_request_id
 from killthenoise.audit.events import Action, record
 from killthenoise.staff.models import get_tenants
 
-NOT_A_FILTER = (
-    "This list has no such filter, or not with that value. It shows all rows."
-)
+NOT_A_FILTER = "The address has an unknown filter or value. The list shows all rows."
 NOT_A_ROW = "The selection names no row. Select rows again."
 
 
 class ScopedAdmin(admin.ModelAdmin):
-    """Lists of any length, of the tenants that the user may see."""
+    """Lists of any length, limited to the tenants that the user may see."""
 
     tenant_path: ClassVar[str] = "tenant_id"
-    """The path from a row to its tenant; "" if the rows are of no tenant."""
+    """The lookup from a row to its tenant, or "" if rows belong to no tenant."""
     empty_text: ClassVar[str] = "Nothing here yet."
-    """What the list says without rows."""
+    """The text of a list without rows."""
 
+    empty_value_display = NONE
     list_per_page = 50
     list_max_show_all = 0
     show_full_result_count = False
@@ -58,7 +58,7 @@ class ScopedAdmin(admin.ModelAdmin):
         return paginator
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
-        """Take only the parameters of the list's own filters."""
+        """Allow only the parameters of the list's own filters."""
         return lookup in self._filter_parameters()
 
     def _filter_parameters(self) -> set[str]:
@@ -80,7 +80,9 @@ class ScopedAdmin(admin.ModelAdmin):
         if not all(map(self._is_key, selected)):
             self.message_user(request, NOT_A_ROW, messages.ERROR)
             return redirect(request.get_full_path())
-        context = {"empty_text": self.empty_text} | (extra_context or {})
+        title = capfirst(self.opts.verbose_name_plural)
+        context = {"empty_text": self.empty_text, "title": title}
+        context |= extra_context or {}
         return super().changelist_view(request, context)
 
     def _is_key(self, text: str) -> bool:
@@ -93,12 +95,12 @@ class ScopedAdmin(admin.ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Show the audit events of the row, which are more than Django's own log."""
+        """Show the audit events of the row instead of Django's own log."""
         return redirect(list_url("audit_auditevent", q=object_id))
 
 
 class ReadOnlyAdmin(ScopedAdmin):
-    """Rows that nobody adds, changes or deletes, superusers included."""
+    """Rows that nobody can add, change or delete, not even superusers."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -122,7 +124,7 @@ class AuditedAdmin(ScopedAdmin):
         transaction.on_commit(_event(Action.ADMIN_CHANGE, request, obj, detail=detail))
         return super().log_change(request, obj, message)
 
-    # log_deletions runs before the deletion, and not always in a transaction.
+    # log_deletions runs before the deletion, sometimes outside a transaction.
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         event = _event(Action.ADMIN_DELETE, request, obj)
         super().delete_model(request, obj)
@@ -135,13 +137,13 @@ class AuditedAdmin(ScopedAdmin):
             transaction.on_commit(event)
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Return a form that knows the tenants of the user."""
+        """Return a form that knows which tenants the user may see."""
         form = super().get_form(request, *args, **kwargs)
         return type(form.__name__, (form,), {"tenants": get_tenants(request.user)})
 
 
 class TenantForm(forms.ModelForm):
-    """A form of a row of a tenant, which must be one that the user may see."""
+    """A form for a row of a tenant that the user may see."""
 
     tenants: ClassVar[Any] = None
 
@@ -161,10 +163,10 @@ class TenantForm(forms.ModelForm):
         return tenant_id
 
 
-def facts_of(request: HttpRequest, obj: Model) -> dict[str, Any]:
+def get_event_fields(request: HttpRequest, obj: Model) -> dict[str, Any]:
     """Return the fields of an audit event: who, from where, and about which row."""
     return {
-        "actor": actor_of(request),
+        "actor": get_actor(request),
         "tenant_id": getattr(obj, "tenant_id", None),
         "object_type": obj._meta.label_lower,
         "object_id": str(obj.pk),
@@ -172,16 +174,16 @@ def facts_of(request: HttpRequest, obj: Model) -> dict[str, Any]:
     }
 
 
-def actor_of(request: HttpRequest) -> str:
+def get_actor(request: HttpRequest) -> str:
     """Return the member of the staff as the audit names them."""
     return f"admin:{request.user.get_username()}"
 
 
-def caller_of(request: HttpRequest, tenant_id: UUID) -> Caller:
+def make_caller(request: HttpRequest, tenant_id: UUID) -> Caller:
     """Return the member of the staff as the caller of a service, for a tenant."""
     return Caller(
         tenant_id=tenant_id,
-        actor=actor_of(request),
+        actor=get_actor(request),
         client_ip=request.META.get("REMOTE_ADDR") or None,
         request_id=current_request_id(),
     )
@@ -190,8 +192,8 @@ def caller_of(request: HttpRequest, tenant_id: UUID) -> Caller:
 def _event(
     action: Action, request: HttpRequest, obj: Model, **facts: Any
 ) -> partial[None]:
-    """Return a function that records the event, with the id that `obj` has now."""
-    return partial(record, action, **facts_of(request, obj), **facts)
+    """Return a function that records the event, with the present id of `obj`."""
+    return partial(record, action, **get_event_fields(request, obj), **facts)
 
 
 def _changed_fields(message: Any) -> list[str]:

@@ -1,7 +1,7 @@
-"""Pictures of numbers, as SVG that needs no script, no style attribute and no origin.
+"""Charts as SVG, without scripts, style attributes or other origins.
 
-The colours are in admin.css, for light and dark. Each picture is named by a sentence;
-the page shows its numbers in a table too.
+The colours are in admin.css, for light and dark mode. Each chart has a sentence as its
+accessible name; the page also shows its numbers in a table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Series = Mapping[str, Sequence[float]]
 
 
 def stacked_bars(name: str, labels: Sequence[str], series: Series) -> SafeString:
-    """Draw one bar for each label, with a part for each kind."""
+    """Draw a stacked bar for each label, with a part for each kind."""
     totals = [sum(values) for values in zip(*series.values(), strict=True)]
     top = _round_up(max(totals, default=0))
     width = INNER_WIDTH / max(len(labels), 1)
@@ -64,7 +64,7 @@ def bars(name: str, rows: Sequence[tuple[str, float]]) -> SafeString:
 
 
 def lines(name: str, labels: Sequence[str], series: Series) -> SafeString:
-    """Draw a line with a dot at each label for each kind; 0 stands for no value."""
+    """Draw a line for each kind, with a dot at each label; 0 means no value."""
     top = _round_up(max((max(v, default=0) for v in series.values()), default=0))
     step = INNER_WIDTH / max(len(labels), 1)
     marks = SafeString()
@@ -87,7 +87,7 @@ def lines(name: str, labels: Sequence[str], series: Series) -> SafeString:
 def _frame(
     name: str, labels: Sequence[str], top: float, inner: SafeString
 ) -> SafeString:
-    """Return the picture with its axes."""
+    """Return the chart with its axes."""
     step = INNER_WIDTH / max(len(labels), 1)
     every = -(-len(labels) // MAX_LABELS) or 1
     names = format_html_join(

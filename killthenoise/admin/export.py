@@ -19,25 +19,25 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from killthenoise.admin.base import ReadOnlyAdmin, actor_of
+from killthenoise.admin.base import ReadOnlyAdmin, get_actor
 from killthenoise.api.database import release_connection
 from killthenoise.audit.events import Action, record
 
 CHUNK = 2000
-"""Rows that are read, and sent, at a time."""
+"""Rows per chunk that is read and sent."""
 MAX_EXPORTS = 2
-"""Exports at the same time in this process: each keeps a thread for a while."""
-BUSY = "Other exports are running. Try again when they have ended."
+"""The most exports at the same time in this process: each occupies a thread."""
+BUSY = "Other exports are running. Try again later."
 TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets take for the beginning of a formula."""
+"""Characters at which a spreadsheet starts a formula."""
 
 _free = threading.BoundedSemaphore(MAX_EXPORTS)
 Row = Sequence[Any]
 
 
 class ExportAdmin(ReadOnlyAdmin):
-    """A list whose rows can be exported, as far as the filters show them.
+    """A list that can export the rows that its filters show.
 
     The list is ordered by `created_at`, the newest first.
     """
@@ -67,7 +67,7 @@ class ExportAdmin(ReadOnlyAdmin):
             return redirect(back)
         record(
             Action.ADMIN_EXPORT,
-            actor=actor_of(request),
+            actor=get_actor(request),
             object_type=self.opts.label_lower,
             detail={"format": kind, "filters": request.GET.dict()},
             client_ip=request.META.get("REMOTE_ADDR") or None,
@@ -81,7 +81,7 @@ class ExportAdmin(ReadOnlyAdmin):
 
 
 class _Stream:
-    """The text of an export. The server closes it, even if the client goes away."""
+    """The text of an export. The server closes it, even if the client disconnects."""
 
     def __init__(self, texts: Iterator[str]) -> None:
         self._texts = texts
@@ -134,7 +134,7 @@ def _to_csv(fields: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def _to_cell(value: Any) -> str:
-    """Return the text of a cell that no spreadsheet runs as a formula.
+    """Return a cell's text, escaped so that no spreadsheet runs it as a formula.
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """

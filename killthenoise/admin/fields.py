@@ -12,6 +12,12 @@ from killthenoise.api.parsers import TooManyContainers, check_structure
 class JSONField(forms.JSONField):
     """JSON with the limits of the API's bodies. Its error says where it is wrong."""
 
+    def prepare_value(self, value: Any) -> Any:
+        """Return stored JSON in lines; a list of texts stays in one."""
+        if isinstance(value, dict):
+            return json.dumps(value, ensure_ascii=False, indent=2)
+        return super().prepare_value(value)
+
     def to_python(self, value: Any) -> Any:
         try:
             check_structure(str(value).encode())
@@ -27,7 +33,7 @@ class JSONField(forms.JSONField):
             raise forms.ValidationError(f"Not JSON: {reason}, {where}.") from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what the form shows again; JSON that is too deep is shown as typed."""
+        """Return the text to show again. JSON that is too deep is shown as typed."""
         try:
             return super().bound_data(data, initial)
         except RecursionError:

@@ -1,4 +1,4 @@
-"""Filters of lists that ask the database nothing to show themselves."""
+"""Filters of lists that need no database query to be displayed."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,7 +16,7 @@ from killthenoise.staff.models import get_tenants
 
 
 class TextFilter(admin.SimpleListFilter):
-    """A filter whose value is typed, because there are too many to list."""
+    """A filter with a typed value, because there are too many to list."""
 
     template = "admin/text_filter.html"
     field: ClassVar[str] = ""
@@ -36,7 +36,7 @@ class TextFilter(admin.SimpleListFilter):
         return queryset.filter(**{self.field or self.parameter_name or "": value})
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Yield what the template needs: the form's other parameters."""
+        """Yield the form's other parameters, for the template."""
         others = changelist.get_filters_params().items()
         yield {
             "value": self.value() or "",

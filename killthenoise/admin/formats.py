@@ -1,4 +1,4 @@
-"""How the admin shows times, ids, links and outcomes."""
+"""Formats times, ids, links and outcomes for the admin."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ NONE = "–"
 
 
 def time_tag(moment: datetime | None) -> str | SafeString:
-    """Return a time with seconds and zone; the browser shows it in the reader's zone.
+    """Return a time with seconds and zone; a script shows it in the reader's zone.
 
     UTC stays in the title, which browsers show on hover.
     """
@@ -28,7 +28,7 @@ def time_tag(moment: datetime | None) -> str | SafeString:
 
 
 def duration(milliseconds: float | None) -> str:
-    """Return a time that people can read: `340 ms`, `2.1 s`, `4 min 5 s`."""
+    """Return a duration for people: `340 ms`, `2.1 s`, `4 min 5 s`."""
     if milliseconds is None:
         return NONE
     if milliseconds < 1000:
@@ -58,24 +58,24 @@ def short_id(identifier: UUID | str | None) -> str | SafeString:
 
 
 def actor_name(actor: str) -> str:
-    """Return who acted. A tenant's UUID stands in another column."""
+    """Return who acted, without a tenant's UUID, which another column shows."""
     return "the tenant" if actor.startswith("tenant:") else actor or NONE
 
 
 def external_link(url: str, text: str) -> str | SafeString:
-    """Return a link to another system, or only the text if `url` is no web address."""
+    """Return a link to another system, or the text if `url` is not a web address."""
     if not url.startswith(("https://", "http://")):
         return text
     return format_html('<a href="{}" rel="noopener noreferrer">{}</a>', url, text)
 
 
 def page_link(name: str, pk: Any, text: str) -> SafeString:
-    """Return a link to the page of a row; `name` is such as issues_report_change."""
+    """Return a link to the page of a row. `name`: e.g. issues_report_change."""
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{name}", args=[pk]), text)
 
 
 def list_url(name: str, **filters: object) -> str:
-    """Return the address of a list with filters; `name` is such as issues_report."""
+    """Return the address of a filtered list. `name`: e.g. issues_report."""
     query = f"?{urlencode(filters)}" if filters else ""
     return reverse(f"admin:{name}_changelist") + query
 

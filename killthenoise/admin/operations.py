@@ -1,4 +1,4 @@
-"""Runs what the staff does to single rows, and tells what became of each."""
+"""Runs an operation of the staff on single rows, and shows each outcome."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -10,17 +10,17 @@ from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest
 
-from killthenoise.admin.base import facts_of
+from killthenoise.admin.base import get_event_fields
 from killthenoise.audit.events import Action, recording
 from killthenoise.audit.models import AuditEvent
 from killthenoise.errors import ServiceError
 
-NO_TIME = "not done, because time ran out. Select fewer rows."
+NO_TIME = "not done, because the time ran out. Select fewer rows."
 MAX_NAME = 80  # characters
 
 
 class Outcome(NamedTuple):
-    """What became of a row, in a sentence that follows its name."""
+    """The outcome for a row, as a sentence that follows its name."""
 
     ok: bool
     text: str
@@ -32,7 +32,7 @@ Operation = Callable[[HttpRequest, Any], Outcome]
 def run_each(
     request: HttpRequest, operation: Operation, rows: Iterable[Any]
 ) -> list[Outcome]:
-    """Run the operation for each row until the request's time is over, and tell."""
+    """Run the operation for each row within the request's time; show the outcomes."""
     deadline = time.monotonic() + settings.REQUEST_BUDGET_S
     outcomes = []
     for row in rows:
@@ -56,5 +56,5 @@ def recording_row(
     request: HttpRequest, action: Action, row: Model, **facts: Any
 ) -> AbstractContextManager[AuditEvent]:
     """Record an event about the row, with the member of the staff as the actor."""
-    about: dict[str, Any] = facts_of(request, row) | facts
+    about: dict[str, Any] = get_event_fields(request, row) | facts
     return recording(action, **about)

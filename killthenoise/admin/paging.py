@@ -1,4 +1,4 @@
-"""Lists of any length: no page counts a whole table, and no odd parameter fails."""
+"""Lists of any length: no page counts a whole table, no odd parameter fails."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 MAX_ROWS = 1000
-"""Rows of a list that are counted and paged; filters and exports reach the others."""
+"""The most rows of a list that are counted and paged. Filters reach the others."""
 
 ODD_PARAMETERS = (ValueError, OverflowError, ValidationError, SuspiciousOperation)
 
@@ -20,9 +20,9 @@ ODD_PARAMETERS = (ValueError, OverflowError, ValidationError, SuspiciousOperatio
 class BoundedPaginator(Paginator):
     """Counts at most MAX_ROWS rows, and has pages for that many.
 
-    PostgreSQL guesses badly how many rows have a word, and would read the whole table
-    in order to find a few of them first. So the rows of a search are counted without
-    their order, and if there are few, all of them are sorted.
+    PostgreSQL estimates badly how many rows contain a word. To find a few in order, it
+    could read the whole table. So the rows of a search are counted without an order,
+    and if there are few, all of them are sorted.
     """
 
     is_search = False
@@ -58,8 +58,8 @@ class BoundedPaginator(Paginator):
 class BoundedChangeList(ChangeList):
     """A list that is sorted only by the columns in `sortable_by`.
 
-    Parameters that are malformed, or that no filter of the list knows, raise
-    IncorrectLookupParameters; Django then shows the list without filters.
+    Malformed or unknown parameters raise IncorrectLookupParameters. Django then shows
+    the list without filters.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
@@ -70,7 +70,7 @@ class BoundedChangeList(ChangeList):
             raise IncorrectLookupParameters from exc
 
     def _require_year(self) -> None:
-        """Refuse a month, or a day, of all years: no index finds it."""
+        """Refuse a month or day without a year: no index finds it."""
         year, *parts = (f"{self.date_hierarchy}__{p}" for p in ("year", "month", "day"))
         if year not in self.params and {*parts} & self.params.keys():
             raise IncorrectLookupParameters

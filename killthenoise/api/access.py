@@ -1,4 +1,4 @@
-"""One log line and the metrics of each request."""
+"""Writes one log line and the metrics of each request."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ logger = logging.getLogger("access")
 
 
 class AccessMiddleware:
-    """Logs the request without its query, which may have words of people."""
+    """Logs the request without its query string, which may contain personal data."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -39,6 +39,6 @@ class AccessMiddleware:
 
 
 def _route(request: HttpRequest) -> str:
-    """Return the name of the URL pattern, of which there are few, or "other"."""
+    """Return the name of the URL pattern, or "other". There are few names."""
     match = request.resolver_match
     return (match and match.view_name) or "other"

@@ -93,7 +93,7 @@ class TenantHeaderAuthentication(BaseAuthentication):
 
 
 class TenantTokenAuthentication(BaseAuthentication):
-    """Accepts a verified bearer token, for the tenants that it lists."""
+    """Accepts a verified bearer token for the tenants that it lists."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         claims = verified_claims(bearer_token(request))
@@ -124,7 +124,7 @@ def _tenants(claims: Mapping[str, Any]) -> set[UUID | None]:
 
 
 def _actor(claims: Mapping[str, Any]) -> str:
-    """Return the e-mail address, or else the subject, or else "", for the audit.
+    """Return the actor for the audit: the e-mail address, else the subject, else "".
 
     An address that the issuer has not verified may belong to another person.
     """
@@ -138,9 +138,9 @@ def named_tenant(request: Request) -> UUID:
     """Return the tenant that the header X-Tenant-ID, the path and the query name.
 
     The header may be absent if the path has the kwarg `tenant`, but not behind a
-    gateway, which proves the tenant by the header alone. Raises TenantMissing and
-    TenantMalformed (400) for the header, and NotFound (404) if the path has no UUID or
-    if the names differ.
+    gateway, which proves only the header. Raises TenantMissing and TenantMalformed
+    (400) for the header, and NotFound (404) if the path has no UUID or if the names
+    differ.
     """
     header = request.headers.get("X-Tenant-ID", "").strip()
     path = request.parser_context["kwargs"].get("tenant", "")
@@ -157,5 +157,5 @@ def named_tenant(request: Request) -> UUID:
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Return the UUID of a text in canonical form, None for any other text."""
+    """Return the UUID of a text in canonical form, or None for any other text."""
     return UUID(text) if re.fullmatch(UUID_PATTERN, text) else None

@@ -4,10 +4,10 @@ from django.db import connection
 
 
 def release_connection() -> None:
-    """Give the connection back to the pool while this thread waits for something else.
+    """Return the connection to the pool while this thread waits for something else.
 
-    The next statement takes one again. SQLite has no pool, and inside a transaction
-    the connection is still needed.
+    The next statement borrows one again. This does nothing on SQLite, which has no
+    pool, and inside a transaction, which needs the connection.
     """
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         connection.close()

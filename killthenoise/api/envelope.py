@@ -36,7 +36,7 @@ def success_list(
 def success_list_of_json(
     rows: Sequence[str], message: str, next_cursor: str | None
 ) -> HttpResponse:
-    """Return what `success_list` does, of rows that are JSON already."""
+    """Return what `success_list` does, for rows that are already JSON."""
     more = {"message": message, "count": len(rows), "next_cursor": next_cursor}
     rest = JSONRenderer().render(more).decode().removeprefix("{")
     body = f'{{"success":true,"data":[{",".join(rows)}],{rest}'
@@ -65,7 +65,7 @@ class ErrorResponse:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON object; optional keys without a value are left out."""
+        """The JSON object, without optional keys that have no value."""
         body: dict[str, Any] = {
             "success": False,
             "error": self.title,

@@ -26,14 +26,14 @@ logger = logging.getLogger(__name__)
 
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 MAX_SENTENCES = 20
-"""Sentences in a response about invalid input, however much is invalid."""
+"""The most sentences in a response about invalid input."""
 MAX_SENTENCE = 300  # characters
 MAX_PATH = 100  # characters; names in it may come from the request
 
 DATABASE_DOWN = ErrorResponse(
     status=500,
     title="Database error",
-    message="Our database did not answer. Send the same request again in a moment; "
+    message="Our database did not respond. Send the same request again in a moment; "
     "this is safe.",
     code="database_error",
     retryable=True,
@@ -95,7 +95,7 @@ def _service_error_response(exc: ServiceError) -> ErrorResponse:
 
 
 def framework_error_response(exc: Exception) -> ErrorResponse | None:
-    """Return the response to an exception of Django or DRF, None for any other."""
+    """Return the response to an exception of Django or DRF, or None for any other."""
     match exc:
         case Http404():
             exc = drf.NotFound()

@@ -25,7 +25,7 @@ class TextField(serializers.CharField):
     """Text from a person: a string, which is cleaned before it is validated.
 
     Error messages use `name`; `error_messages` replaces some of them. `limit` is the
-    maximal length in characters after cleaning.
+    largest number of characters after cleaning.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class TextField(serializers.CharField):
 
 
 class ShortListField(serializers.ListField):
-    """A list whose length is checked before its items. DRF checks it after them."""
+    """A list whose length is checked before its items. DRF checks it afterwards."""
 
     def __init__(self, *, sentence: str, max_length: int, **options: Any) -> None:
         errors = must_be(sentence)

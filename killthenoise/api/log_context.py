@@ -1,4 +1,4 @@
-"""What the current request is about, for its log lines: request, tenant, and ticket."""
+"""The current request's ids for its log lines: request, tenant and ticket request."""
 
 import logging
 from contextvars import ContextVar
@@ -7,12 +7,12 @@ _about: ContextVar[dict[str, str]] = ContextVar("about")
 
 
 def begin(request_id: str) -> None:
-    """Forget the previous request of this thread, and name the new one."""
+    """Clear the values of this thread's previous request; set the new request id."""
     _about.set({"request_id": request_id})
 
 
 def add(**names: object) -> None:
-    """Add to every further log line of this request, such as `tenant_id=…`.
+    """Add values, such as `tenant_id=…`, to all further log lines of this request.
 
     Outside a request this does nothing.
     """
@@ -21,12 +21,12 @@ def add(**names: object) -> None:
 
 
 def get(name: str) -> str:
-    """Return what was added under this name, "" if nothing was."""
+    """Return the value that was added under this name, or ""."""
     return _about.get({}).get(name, "")
 
 
 class ContextFilter(logging.Filter):
-    """Adds to every log record what its request is about; `request_id` always."""
+    """Adds the request's values to every log record, and always `request_id`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = "-"

@@ -18,12 +18,12 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 requests = Counter(
     "killthenoise_http_requests",
-    "Responses, by the route that answered.",
+    "Responses, by route.",
     ["method", "route", "status"],
 )
 durations = Histogram(
     "killthenoise_http_request_seconds",
-    "Seconds until a response, by the route that answered.",
+    "Seconds until the response, by route.",
     ["route"],
     buckets=SECONDS,
 )
@@ -39,7 +39,7 @@ slots = Gauge(
 )
 largest_share = Gauge(
     "killthenoise_jira_slots_largest_tenant",
-    "Of these, those of the tenant that has the most in a process.",
+    "Requests among these that belong to the tenant with the most, per process.",
     multiprocess_mode="livemax",
 )
 
@@ -52,14 +52,14 @@ class _OfThisProcess(Collector):
 
 
 def add_collector(collector: Collector) -> None:
-    """Let metrics include what `collector` finds when they are read."""
+    """Include the metrics that `collector` finds at each scrape."""
     _collectors.append(collector)
 
 
 def make_registry() -> CollectorRegistry:
-    """Return what `/metrics` shows: the numbers of all processes, and the database's.
+    """Return the text of `/metrics`: the numbers of all processes, and the database's.
 
-    Without that directory they are those of this process.
+    Without PROMETHEUS_MULTIPROC_DIR, only the numbers of this process.
     """
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -79,6 +79,6 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
 
 
 def show_slots(held: Collection[UUID | None]) -> None:
-    """Show the slots that are taken, given the tenant of each."""
+    """Set the metrics of taken slots, from the tenant of each."""
     slots.set(len(held))
     largest_share.set(max(map(list(held).count, set(held)), default=0))

@@ -33,10 +33,10 @@ NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class ReleaseConnectionMiddleware:
-    """Gives the database connection back before the response is sent.
+    """Releases the database connection before the response is sent.
 
-    Django would keep it until the client has read the whole response, and few clients
-    that read slowly would keep all connections of this process.
+    Django would keep it until the client has read the whole response, so a few slow
+    clients could hold all connections of this process.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -78,7 +78,7 @@ class ClientAddressMiddleware:
 
 
 def _forwarded_address(request: HttpRequest, proxies: int) -> str | None:
-    """Return the address that called the outermost proxy, None if there is none."""
+    """Return the address that called the outermost proxy, or None if there is none."""
     path = request.headers.get("X-Forwarded-For", "").split(",")
     if not 0 < proxies <= len(path):
         return None
@@ -91,8 +91,8 @@ def _forwarded_address(request: HttpRequest, proxies: int) -> str | None:
 class BodySizeMiddleware:
     """Refuses a body that is too large, on every path, before anything reads it.
 
-    Django limits the size of forms without files only. It would write an upload of any
-    size to the disk, before it knows who sends it.
+    Django limits only the size of forms without files. It would write an upload of any
+    size to the disk before it knows who sent it.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -109,7 +109,7 @@ class BodySizeMiddleware:
 
 
 class ResponseHeadersMiddleware:
-    """Forbids caching of API responses, and content in those that are not pages.
+    """Forbids caching of API responses, and active content in all but pages.
 
     The policy for pages is the setting `CONTENT_SECURITY_POLICY`.
     """

@@ -1,4 +1,4 @@
-"""How views describe their operations for the OpenAPI document.
+"""Lets views describe their operations for the OpenAPI document.
 
 A view lists the error classes that it raises; `openapi_hooks` turns them into responses
 and adds the recorded examples.
@@ -73,8 +73,8 @@ def operation(
     """Describe a view's method; its docstring becomes the summary and the description.
 
     `request` and `response` are the serializers of the body and of the success.
-    `accepted` is that of a 202. `raises` lists error classes. `links` names operations
-    that can follow, and which of their parameters this response supplies:
+    `accepted` is the serializer of a 202. `raises` lists error classes. `links` names
+    operations that can follow, and the parameters that this response supplies to them:
     https://spec.openapis.org/oas/v3.1.1.html#runtime-expressions
     """
     facts = {RAISES: list(raises), LINKS: links or {}, USES_DATABASE: uses_database}

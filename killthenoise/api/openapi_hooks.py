@@ -66,7 +66,7 @@ EVERY_OPERATION = [
     drf.NotFound(),
     drf.NotAcceptable(),
     drf.Throttled(),
-    TenantMissing(),  # where the path names the tenant: only behind a gateway
+    TenantMissing(),  # only behind a gateway, if the path names the tenant
     TenantMalformed(),
 ]
 WITH_BODY = [
@@ -77,7 +77,7 @@ WITH_BODY = [
 ]
 BAD_REQUEST, VALIDATION_ERROR = (400, "bad_request"), (400, "validation_error")
 METHOD_NOT_ALLOWED = "method_not_allowed"
-"""The one code that belongs to no operation."""
+"""The only code that belongs to no operation."""
 RETRY_AFTER = {
     "Retry-After": {
         "description": "Seconds to wait.",
@@ -91,7 +91,7 @@ REQUEST_ID = {
     }
 }
 TENANT_IN_PATH: list[Document] = [{"token": []}, {}]
-"""More ways to call an operation whose path names the tenant."""
+"""The other ways to authenticate if the path names the tenant."""
 
 
 def remove_trailing_slashes(
@@ -126,7 +126,7 @@ def complete_document(result: Document, **_: Any) -> Document:
 
 
 def _errors(operation: Document) -> list[Error]:
-    """Return every error that the operation may respond with, by status."""
+    """Return every possible error of the operation, by status."""
     takes_body = "requestBody" in operation
     takes_query = any(p["in"] == "query" for p in operation.get("parameters", []))
     framework = [*EVERY_OPERATION, *(WITH_BODY if takes_body else [])]
@@ -141,7 +141,7 @@ def _errors(operation: Document) -> list[Error]:
 
 
 def _add_errors(operation: Document, errors: list[Error], examples: Document) -> None:
-    """Describe each status; an operation may have an example of its own for a code."""
+    """Describe each status. An operation may have its own example for a code."""
     responses = operation["responses"]
     for status, group in groupby(errors, key=lambda error: error[0]):
         codes = [code for _, code in group]
@@ -175,17 +175,18 @@ def _add_links(operation: Document) -> None:
 
 def _add_success_examples(operation: Document, examples: Document) -> None:
     """Show a request and its response, both as recorded."""
-    name = operation["operationId"]
+    name, responses = operation["operationId"], operation["responses"]
     for place, recorded in (
-        (operation.get("requestBody"), examples["requests"]),
-        (operation["responses"]["200"], examples["responses"]),
+        (operation.get("requestBody"), examples["requests"].get(name)),
+        (responses["200"], examples["responses"].get(name)),
+        (responses.get("202"), examples["responses"].get(f"{name}.202")),
     ):
-        if place and name in recorded:
-            place["content"]["application/json"]["example"] = recorded[name]
+        if place and recorded:
+            place["content"]["application/json"]["example"] = recorded
 
 
 def _describe_defaults(schemas: Document) -> None:
-    """Say defaults in words: generated clients require each field with a `default`."""
+    """Move defaults to descriptions: generated clients require such fields."""
     for schema in schemas.values():
         for field in schema.get("properties", {}).values():
             if "default" in field:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # importing it here would be circular
 
 
 class MethodsMetadata(BaseMetadata):
-    """Lists the methods of a path; the OpenAPI document has the rest."""
+    """Lists the methods of a path. The OpenAPI document has the rest."""
 
     def determine_metadata(self, request: Request, view: "APIView") -> dict[str, Any]:
         """Return the body of the response."""

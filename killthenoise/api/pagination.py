@@ -1,7 +1,7 @@
 """Keyset pagination: a cursor holds the last row of a page, by time and by id.
 
-DRF's CursorPagination orders by one field. It steps over rows with equal timestamps by
-an offset, so an insert among them makes a client miss rows or see them twice.
+DRF's CursorPagination orders by one field. It skips rows with equal timestamps by an
+offset, so after an insert among them a client misses rows or sees them twice.
 """
 
 import json
@@ -44,8 +44,8 @@ def decode_place(cursor: str) -> list[Any]:
 def parse_moment(text: str) -> datetime:
     """Return a time in UTC. Raises ValueError, and TypeError for no string."""
     moment = datetime.fromisoformat(text)
-    if moment.utcoffset() != timedelta():  # a database may reject it
-        raise ValueError("no time in UTC")
+    if moment.utcoffset() != timedelta():  # the database may reject it
+        raise ValueError("not a time in UTC")
     return moment
 
 
@@ -61,7 +61,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Read what `str()` made. Raises ValueError."""
+        """Parse the output of `str()`. Raises ValueError."""
         try:
             moment, pk = decode_place(text)
             return cls(parse_moment(moment), UUID(pk))

@@ -12,11 +12,12 @@ from rest_framework.utils.json import strict_constant
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_CONTAINERS = 20_000
-"""Lists and objects in a body. To build as many as fit in 1 MiB takes a second."""
+"""The most lists and objects in a body. Parsing all that fit in 1 MiB takes a
+second."""
 MAX_DEPTH = 64
-"""Lists and objects inside each other."""
+"""The most levels of nested lists and objects."""
 
-# An unterminated string ends with the text; without that, matching is quadratic.
+# An unterminated string extends to the end. Otherwise, matching would be quadratic.
 _json_string = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _no_brackets = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -82,7 +83,7 @@ def read_json(raw: bytes) -> Any:
 
 
 def check_structure(raw: bytes) -> None:
-    """Reject JSON that is expensive to build, before anything is built.
+    """Reject JSON that is expensive to parse, before it is parsed.
 
     Raises ValueError and TooManyContainers.
     """

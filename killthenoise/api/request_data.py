@@ -41,7 +41,7 @@ def _validate(bound: Serializer) -> dict[str, Any]:
 
 
 def idempotency_key(request: Request) -> str:
-    """Return the header Idempotency-Key, "" if absent. Raises ValidationError."""
+    """Return the header Idempotency-Key, or "" if absent. Raises ValidationError."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _printable_ascii.fullmatch(key):
         raise ValidationError({"Idempotency-Key": [_KEY_RULE]})

@@ -16,5 +16,5 @@ def begin_request(offered: str) -> str:
 
 
 def current_request_id() -> str:
-    """Return the id of the current request, "" outside a request."""
+    """Return the id of the current request, or "" outside a request."""
     return log_context.get("request_id")

@@ -18,13 +18,13 @@ from killthenoise.api.slots import TenantBusy, outgoing_slot
 
 logger = logging.getLogger(__name__)
 
-FETCH_TIMEOUT_S = 5  # for a whole fetch, however slowly its bytes arrive
+FETCH_TIMEOUT_S = 5  # seconds for a whole fetch, however slowly its bytes arrive
 MAX_BYTES = 256 * 1024
 FETCH_PAUSE_S = 5  # after a failure
 GUESSING_PAUSE_S = 30  # between fetches, after a token with an unknown key id
 FRESH_S = 300
 STALE_S = 3600
-"""How old keys may be while the issuer is down. A revoked key may work that long."""
+"""The largest age of keys while the issuer is down. Revoked keys may work that long."""
 
 
 class AuthUnavailable(APIException):
@@ -43,7 +43,7 @@ class UnknownKey(jwt.InvalidTokenError):
 
 @lru_cache
 def signing_keys(url: str) -> "SigningKeys":
-    """Return the process's keys, which are fetched at their first use."""
+    """Return the keys of this process. They are fetched on first use."""
     return SigningKeys(url)
 
 
@@ -103,7 +103,7 @@ class SigningKeys:
             return False
 
     def _start_fetch(self) -> "Future[bool]":
-        """Fetch in a thread of its own: a resolver that hangs cannot be interrupted."""
+        """Fetch in a separate thread: a hanging resolver cannot be interrupted."""
         fetch: Future[bool] = Future()
         threading.Thread(target=self._run, args=(fetch,), daemon=True).start()
         self._fetch_ends = time.monotonic() + FETCH_TIMEOUT_S
@@ -112,7 +112,7 @@ class SigningKeys:
     def _run(self, fetch: "Future[bool]") -> None:
         try:
             keys = _parse(_download(self._url))
-        except Exception as exc:  # no issuer may break the request
+        except Exception as exc:  # the issuer must not break the request
             self._log_failure(exc)
             with self._lock:
                 self._fetch, self._failed_at = None, time.monotonic()
@@ -125,8 +125,8 @@ class SigningKeys:
 
     def _log_failure(self, exc: Exception) -> None:
         age = _age(self._fetched_at)
-        used = f"those of {age:.0f} seconds ago are used for up to {STALE_S} seconds"
-        text = used if age < STALE_S else "there are none to use"
+        used = f"keys of {age:.0f} seconds ago are used for up to {STALE_S} seconds"
+        text = used if age < STALE_S else "there are no older keys"
         logger.warning("no signing keys from %s: %s; %s", self._url, exc, text)
 
 

@@ -1,10 +1,10 @@
-"""Limits how many threads of this process wait for other systems, or compute for long.
+"""Limits how many threads of this process wait for other systems or compute for long.
 
 A request that calls Jira, a language model or the issuer of tokens may keep its thread
 for many seconds. It takes a slot first. Some threads are never given to such requests,
-so that lists and health checks stay fast. Of the slots, the last few are for tenants
-that have none, so that no slow Jira delays other tenants. A request without a slot is
-refused at once.
+so that lists and health checks stay fast. The last few slots are reserved for tenants
+that have none, so that no slow Jira delays other tenants. A request that gets no slot
+is refused at once.
 
 A large import computes for half a second. Threads share one processor core, so a few
 at the same time would delay every other request by seconds.
@@ -22,7 +22,7 @@ from killthenoise.errors import ServiceError
 
 RETRY_AFTER_S = 5
 MAX_IMPORTS = 2
-"""Large imports at the same time in this process; a tenant may have one of them."""
+"""The most large imports at the same time in this process. A tenant may have one."""
 
 _lock = threading.Lock()
 _held: list[tuple[UUID | None, UUID | None]] = []
@@ -40,8 +40,8 @@ class TenantBusy(ServiceError):
     retryable = True
     retry_after = RETRY_AFTER_S
     default_message = (
-        "Too many requests are running at the same time, so this one did nothing. "
-        f"Try again in {RETRY_AFTER_S} seconds."
+        "Too many requests are running at the same time. This one was not "
+        f"processed. Try again in {RETRY_AFTER_S} seconds."
     )
 
 
@@ -49,9 +49,10 @@ class TenantBusy(ServiceError):
 def outgoing_slot(
     tenant_id: UUID | None, group_id: UUID | None = None
 ) -> Iterator[None]:
-    """Hold a slot inside the block. Raises TenantBusy at once if there is none.
+    """Hold a slot inside the block.
 
-    `tenant_id` is None if the tenant is not known yet, as when keys are fetched.
+    Raises TenantBusy at once if none is free. `tenant_id` is None if the tenant is not
+    known yet, as when keys are fetched.
     """
     slot = (tenant_id, group_id)
     reserved = max(settings.JIRA_THREADS - settings.JIRA_THREADS_PER_TENANT, 0)

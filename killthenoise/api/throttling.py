@@ -24,20 +24,20 @@ logger = logging.getLogger(__name__)
 
 
 def describe_limit(seconds: int | None) -> str:
-    """Return the sentence of a 429. `seconds` is None if DRF cannot tell them."""
+    """Return the sentence of a 429. `seconds` is None if DRF does not know them."""
     plural = "" if seconds == 1 else "s"
     time = "a moment" if seconds is None else f"{seconds} second{plural}"
     return f"Too many requests. Try again in {time}."
 
 
 def _is_of_redis(exc: Exception) -> bool:
-    """Whether Redis failed. Importing it takes 0.2 s, and not every server uses it."""
+    """Whether Redis failed. Its import takes 0.2 s, and not every server uses it."""
     redis: Any = sys.modules.get("redis")
     return redis is not None and isinstance(exc, redis.RedisError)
 
 
 class OpenThrottle(SimpleRateThrottle):
-    """DRF's throttle, but requests pass while the cache is down.
+    """DRF's throttle, except that requests pass while the cache is down.
 
     A rate of None means no limit.
     """
@@ -45,7 +45,7 @@ class OpenThrottle(SimpleRateThrottle):
     cache: Any = ConnectionProxy(caches, "throttles")
 
     def get_rate(self) -> str | None:
-        """Return the rate of the settings; DRF would read it once, at import."""
+        """Return the rate in the settings. DRF would read it only once, at import."""
         rates = cast(dict[str, str | None], api_settings.DEFAULT_THROTTLE_RATES)
         return rates[self.scope or ""]
 
@@ -58,7 +58,7 @@ class OpenThrottle(SimpleRateThrottle):
             logger.warning("throttle %s is open: the cache failed: %s", self.scope, exc)
             return True
 
-    def key_of(self, ident: str) -> str:
+    def make_key(self, ident: str) -> str:
         """Return the cache key for a tenant or an address."""
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
@@ -69,7 +69,7 @@ class TenantThrottle(OpenThrottle):
     def get_cache_key(self, request: Request, view: "APIView") -> str | None:
         if request.user is None:  # a view without authentication
             return None
-        return self.key_of(str(get_caller(request).tenant_id))
+        return self.make_key(str(get_caller(request).tenant_id))
 
 
 class AddressThrottle(OpenThrottle):
@@ -84,16 +84,16 @@ class AddressThrottle(OpenThrottle):
         address = ip_address(text)
         address = getattr(address, "ipv4_mapped", None) or address
         prefix = 32 if isinstance(address, IPv4Address) else 64
-        return self.key_of(str(ip_network((address, prefix), strict=False)))
+        return self.make_key(str(ip_network((address, prefix), strict=False)))
 
 
 class WebhookThrottle(OpenThrottle):
-    """Counts the webhooks of an integration, which has signed them."""
+    """Counts the signed webhooks of an integration."""
 
     scope = "webhook"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str | None:
-        return self.key_of(str(view.kwargs["integration_id"]).lower())
+        return self.make_key(str(view.kwargs["integration_id"]).lower())
 
 
 class ConnectTenantThrottle(TenantThrottle):

@@ -30,8 +30,8 @@ class TokenExpired(AuthenticationFailed):
 
 class TokenInvalid(AuthenticationFailed):
     default_detail = (
-        "Your access token was refused. Sign in again; if a fresh token is refused "
-        "too, it is not one for this API: quote the request id to its administrator."
+        "Your access token was refused. Sign in again. If a new token is refused "
+        "too, it is not for this API: give the request id to its administrator."
     )
     default_code = "token_invalid"
 
@@ -53,7 +53,7 @@ def verified_claims(token: str) -> dict[str, Any]:
         return jwt.decode(
             token,
             _key(token),
-            algorithms=[settings.JWT_ALGORITHM],  # whatever the token says
+            algorithms=[settings.JWT_ALGORITHM],  # whatever algorithm the token names
             issuer=settings.JWT_ISSUER,
             audience=settings.JWT_AUDIENCE,
             leeway=settings.JWT_LEEWAY_S,

@@ -13,7 +13,14 @@ from django.utils.safestring import SafeString
 
 from killthenoise.admin.export import ExportAdmin
 from killthenoise.admin.filters import SinceFilter, TenantFilter, TextFilter
-from killthenoise.admin.formats import actor_name, outcome_badge, short_id, time_tag
+from killthenoise.admin.formats import (
+    NONE,
+    actor_name,
+    list_url,
+    outcome_badge,
+    short_id,
+    time_tag,
+)
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.audit.models import AuditEvent
 
@@ -33,7 +40,7 @@ class AuditEventAdmin(ExportAdmin):
     list_display = ["time", "action", "result", "who", "about", "facts", "tenant"]
     list_filter = ["action", OutcomeFilter, ActorFilter, TenantFilter, SinceFilter]
     search_fields = ["object_id"]
-    search_help_text = "Object ID, request ID, ticket key, tenant ID or actor, as it is"
+    search_help_text = "Object ID, request ID, ticket key, tenant ID or actor, in full"
     date_hierarchy = "created_at"
     ordering = ["-created_at"]
     sortable_by = ["time"]
@@ -51,14 +58,14 @@ class AuditEventAdmin(ExportAdmin):
         "request_id",
         "client_ip",
     )
-    fields = ["time", "action", "result", "actor", "about", "object_id", "facts"]
-    fields += ["tenant_id", "request_id", "client_ip", "id"]
-    readonly_fields = ["time", "result", "about", "facts", "id"]
+    fields = ["time", "action", "result", "actor", "about", "facts", "tenant_id"]
+    fields += ["of_request", "object_id", "client_ip", "id"]
+    readonly_fields = ["time", "result", "about", "facts", "of_request", "id"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Compare whole values, each of which has an index."""
+        """Compare whole values. Each has an index."""
         text = search_term.strip()
         if not text:
             return queryset, False
@@ -97,13 +104,35 @@ class AuditEventAdmin(ExportAdmin):
 
     @admin.display(description="Details")
     def facts(self, event: AuditEvent) -> str:
-        shown = {name: value for name, value in event.detail.items() if value}
-        return ", ".join(f"{name} {_text(value)}" for name, value in shown.items())
+        return _describe(event.detail)
+
+    @admin.display(description="Request ID")
+    def of_request(self, event: AuditEvent) -> str:
+        """A link to what else the same HTTP request did."""
+        if not event.request_id:
+            return NONE
+        url = list_url("audit_auditevent", q=event.request_id)
+        return format_html('<a href="{}">{}</a>', url, event.request_id)
 
     @admin.display(description="Tenant")
     def tenant(self, event: AuditEvent) -> str:
         return short_id(event.tenant_id)
 
 
+def _describe(detail: dict[str, Any]) -> str:
+    """Return the values that there are, each after its name; a ticket has its key."""
+    keys = [detail[name] for name in ("ticket_key",) if detail.get(name)]
+    named = sorted(name for name in detail if detail[name] and name != "ticket_key")
+    pairs = [f"{_name(name)}: {_text(detail[name])}" for name in named]
+    return "; ".join([*keys, *pairs])
+
+
+def _name(name: str) -> str:
+    """Return the name of a detail, or of a filter's parameter, in words."""
+    return name.removesuffix("__exact").replace("__", " ").replace("_", " ")
+
+
 def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{_name(name)} {value[name]}" for name in sorted(value))
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""Records audit events. Each is a line of the log `audit` and a row in the database.
+"""Records audit events. Each is a line in the log `audit` and a row in the database.
 
 In a view, in a command, and after the fact:
 
@@ -46,7 +46,7 @@ def record(action: Action, *, actor: str, **facts: Any) -> None:
 
 
 def record_in_transaction(action: Action, *, actor: str, **facts: Any) -> None:
-    """Record an event in the transaction under way: both are kept, or neither."""
+    """Record an event in the current transaction: both are kept, or neither."""
     request_id = current_request_id()
     event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
     event.save(force_insert=True)
@@ -55,17 +55,17 @@ def record_in_transaction(action: Action, *, actor: str, **facts: Any) -> None:
 
 @contextmanager
 def recording(action: Action, *, actor: str, **facts: Any) -> Iterator[AuditEvent]:
-    """Record an event after the block, with the code of the error if it raises one.
+    """Record an event after the block, with the code of the error that it raises.
 
-    The block may change the event, or store its row in a transaction of its own.
-    Recording itself never raises.
+    The block may change the event, or store its row in its own transaction. Recording
+    itself never raises.
     """
     request_id = current_request_id()
     event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
     try:
         yield event
     except BaseException as exc:
-        event.outcome = _code_of(exc)
+        event.outcome = _get_code(exc)
         raise
     finally:
         _keep(event)
@@ -98,7 +98,7 @@ def _fit(text: str) -> str:
     return clean_title(text)[:MAX_TEXT]
 
 
-def _code_of(exc: BaseException) -> str:
+def _get_code(exc: BaseException) -> str:
     """Return the code of the response that the caller gets."""
     if isinstance(exc, AnyDatabaseError):
         return "database_error"
@@ -113,13 +113,13 @@ def _keep(event: AuditEvent) -> None:
         _log(event)
         if event._state.adding:
             event.save(force_insert=True)
-    except Exception as exc:  # the action is done, so its response must be sent
+    except Exception as exc:  # the action is done, so the caller must get its response
         if not (isinstance(exc, IntegrityError) and _is_stored(event)):
             logger.critical("audit event %s is not stored", event.pk, exc_info=True)
 
 
 def _is_stored(event: AuditEvent) -> bool:
-    """Whether a transaction stored it whose commit was not confirmed."""
+    """Whether a transaction with an unconfirmed commit has stored it."""
     try:
         return AuditEvent.objects.filter(pk=event.pk).exists()
     except AnyDatabaseError:

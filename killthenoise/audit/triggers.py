@@ -13,7 +13,7 @@ POSTGRESQL = (
             USING ERRCODE = 'restrict_violation';
     END $$
     """,
-    # For each statement, because TRUNCATE affects no rows.
+    # For each statement, because TRUNCATE fires no row triggers.
     """
     CREATE TRIGGER audit_auditevent_append_only
         BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_auditevent

@@ -1,8 +1,9 @@
 """The database engine `killthenoise.postgresql`.
 
-Django keeps one connection for each thread, so threads that wait for Jira would keep
-connections that they do not use. Here all threads of a process share a few, and give
-them back after each request and while they wait. Django's own pool needs psycopg 3.
+Django keeps one connection for each thread, so threads that wait for Jira would hold
+connections that they do not use. Here, all threads of a process share a few
+connections, and return them after each request and while they wait. Django's own pool
+needs psycopg 3.
 """
 
 import os
@@ -42,9 +43,9 @@ class Pool:
             self._free.put(None)
 
     def borrow(self) -> Any:
-        """Return the connection used last that nobody uses, or None to open one.
+        """Return the most recently used idle connection, or None to open a new one.
 
-        Raises OperationalError if none gets free.
+        Raises OperationalError if none becomes free in time.
         """
         try:
             self._free.get(timeout=WAIT_S)
@@ -53,7 +54,7 @@ class Pool:
         return self._take_idle()
 
     def give_back(self, connection: Any = None) -> None:
-        """Take back a connection, or only its place if it was closed."""
+        """Take back a connection, or only its slot if it was closed."""
         if connection is not None:
             self._idle.append(connection)
         self._free.put(None)
@@ -74,7 +75,7 @@ class Pool:
         self._failing_since = None
 
     def close_idle(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the idle connections."""
         while connection := self._take_idle():
             connection.close()
 
@@ -108,7 +109,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _borrowed_from: Pool | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Return an open connection. Raises OperationalError if none gets free."""
+        """Return an open connection. Raises OperationalError after a timeout."""
         pool = self._get_pool()
         connection = pool.borrow()
         try:
@@ -142,7 +143,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return connection
 
     def _close(self) -> None:
-        """Return the connection; one with a transaction or an error is closed."""
+        """Return the connection to the pool; close it after an error."""
         pool, connection = self._borrowed_from, self.connection
         if pool is None:
             return
@@ -156,11 +157,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         pool.give_back(connection)
 
     def __del__(self) -> None:
-        """Return the connection of a thread that ended without closing it."""
+        """Return the connection to the pool if its thread ended without closing it."""
         self._close()
 
     def close_pool(self) -> None:
-        """Close the connections that nobody uses, as before a test database goes."""
+        """Close the idle connections, for example before a test database is dropped."""
         self._get_pool().close_idle()
 
     def _get_pool(self) -> Pool:
@@ -169,9 +170,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def is_open(connection: Any) -> bool:
-    """Whether the server has not closed it: there is nothing to read while it is idle.
+    """Whether the server has not closed it.
 
-    This asks only our own kernel, so it costs no round trip.
+    While it is idle, there is nothing to read. This asks only our own kernel, so it
+    costs no round trip.
     """
     if connection.closed:
         return False

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from killthenoise.admin.base import AuditedAdmin
@@ -15,7 +16,7 @@ admin.site.unregister([User, Group])
 
 
 class SuperuserAdmin(AuditedAdmin):
-    """Only superusers may edit: whoever edits users can give any permission away."""
+    """Only superusers may edit: whoever edits users can grant any permission."""
 
     tenant_path = ""
 
@@ -30,7 +31,7 @@ class SuperuserAdmin(AuditedAdmin):
 
 
 class LinesField(forms.CharField):
-    """A list of texts, one in each line."""
+    """A list of texts, one per line."""
 
     widget = forms.Textarea(attrs={"rows": 4, "cols": 40})
 
@@ -49,7 +50,7 @@ class TenantLimitForm(forms.ModelForm):
         label="Tenant IDs",
         required=False,
         validators=[validate_tenant_ids],
-        help_text="One UUID in each line. With none, the user sees no tenant's rows.",
+        help_text="One UUID per line. With none, the user sees no tenant's rows.",
     )
 
     class Meta:
@@ -76,20 +77,45 @@ class AuditedUserAdmin(SuperuserAdmin, UserAdmin):
     """Django's admin of users, audited."""
 
     inlines = [TenantLimitInline]
+    list_display = [
+        "username",
+        "email",
+        "roles",
+        "tenants",
+        "is_superuser",
+        "is_active",
+    ]
     list_filter = ["is_staff", "is_superuser", "is_active"]
     sortable_by = ["username"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        users = super().get_queryset(request).select_related("tenant_limit")
+        return users.prefetch_related("groups")
+
+    @admin.display(description="Roles")
+    def roles(self, user: User) -> str:
+        return ", ".join(sorted(role.name for role in user.groups.all()))
+
+    @admin.display(description="Tenants")
+    def tenants(self, user: Any) -> str:
+        """How many tenants the user may see."""
+        limit = getattr(user, "tenant_limit", None)
+        if limit is None or user.is_superuser:
+            return "all"
+        return str(len(limit.tenant_ids))
+
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Limit users that exist; a new one has no permission yet."""
+        """Show the limit for existing users only; a new user has no permission yet."""
         return self.inlines if obj else []
 
     def formfield_for_manytomany(
         self, db_field: Any, request: Any = None, **kwargs: Any
     ) -> Any:
-        """Call the groups of users roles, as the list of them does."""
+        """Label the groups of users as roles, as their list does."""
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field and db_field.name == "groups":
             field.label = "Roles"
+            field.widget.verbose_name = "roles"
             field.help_text = "The user has all permissions of these roles."
         return field
 

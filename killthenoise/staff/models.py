@@ -17,7 +17,7 @@ def validate_tenant_ids(tenant_ids: Any) -> None:
     """Raise ValidationError unless this is a list of UUIDs."""
     is_list = isinstance(tenant_ids, list)
     if not is_list or not all(parse_uuid(str(one)) for one in tenant_ids):
-        raise ValidationError("Enter the UUIDs of the tenants, one in each line.")
+        raise ValidationError("Enter the UUIDs of the tenants, one per line.")
 
 
 class TenantLimit(models.Model):
@@ -46,7 +46,7 @@ class Role(Group):
 
 
 def get_tenants(user: AbstractBaseUser | AnonymousUser) -> Tenants:
-    """Return the tenants that the user may see. It asks the database once."""
+    """Return the tenants that the user may see. This queries the database once."""
     known = vars(user)
     if "seen_tenants" not in known:
         known["seen_tenants"] = _read_tenants(user)

@@ -23,11 +23,11 @@ INTEGRATOR = (
     "view_webhookdelivery",
 )
 ROLES = {"auditor": AUDITOR, "operator": OPERATOR, "integrator": INTEGRATOR}
-"""Codenames of permissions by the name of the role."""
+"""The codenames of permissions, by the name of the role."""
 
 
 def create_roles(apps: Any) -> None:
-    """Create the roles that do not exist, and give the permissions to all of them."""
+    """Create missing roles, and grant all roles their permissions."""
     groups = apps.get_model("auth", "Group").objects
     permissions = apps.get_model("auth", "Permission").objects
     for name, codenames in ROLES.items():

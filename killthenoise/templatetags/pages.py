@@ -24,7 +24,7 @@ def thousands(number: int) -> str:
 
 @register.simple_tag
 def external_link(url: str, text: str) -> str:
-    """Return a link to another system, or only the text if it is no web address."""
+    """Return a link to another system, or the text if it is not a web address."""
     return formats.external_link(url, text)
 
 

@@ -62,16 +62,16 @@ def test_odd_parameters_are_never_a_server_error(
     assert admin_client.get(path).status_code == 200
 
 
-def test_parameter_that_no_filter_knows_is_told(admin_client: Client) -> None:
+def test_unknown_parameter_is_reported(admin_client: Client) -> None:
     path = reverse("admin:issues_ticketrequest_changelist")
 
     page = admin_client.get(f"{path}?title__regex=a", follow=True).content.decode()
 
-    assert "This list has no such filter" in page
+    assert "The address has an unknown filter" in page
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_malformed_selection_is_told(admin_client: Client, name: str) -> None:
+def test_malformed_selection_is_reported(admin_client: Client, name: str) -> None:
     path = reverse(f"admin:{name}_changelist")
     action = {"action": "delete_selected", "_selected_action": ["x\0y"], "index": "0"}
 
@@ -81,7 +81,7 @@ def test_malformed_selection_is_told(admin_client: Client, name: str) -> None:
         assert "The selection names no row." in page
 
 
-def test_only_so_many_rows_are_counted_and_paged(
+def test_only_a_limited_number_of_rows_is_counted_and_paged(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "MAX_ROWS", 3)

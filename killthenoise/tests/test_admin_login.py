@@ -134,8 +134,8 @@ def test_locked_out_page_looks_like_the_admin_and_says_what_to_do() -> None:
     page = log_in("ann", "right-password").content.decode()
 
     assert (
-        "Account locked: too many login attempts. Wait 15 minutes, or ask who runs "
-        "this server." in page
+        "There were too many failed logins. Wait 15 minutes and try again, or ask who "
+        "runs this server." in page
     )
     assert "KillTheNoise" in page
     assert "admin/css/base.css" in page

@@ -19,7 +19,7 @@ from killthenoise.settings import REDIS_CACHE
 READY = {"database": "ok", "migrations": "ok", "cache": "ok"}
 
 
-class Answer:
+class ProbeResponse:
     """What the WSGI application answers to a request of a probe."""
 
     def __init__(self, path: str, method: str = "GET", **environ: str) -> None:
@@ -43,15 +43,15 @@ def production(settings: Settings) -> None:
 
 
 def test_process_is_alive_without_a_database() -> None:
-    answer = Answer("/healthz", HTTP_HOST="10.0.0.7:8000")
+    response = ProbeResponse("/healthz", HTTP_HOST="10.0.0.7:8000")
 
-    assert answer.status == 200
-    assert answer.json == {"status": "ok", "version": __version__}
-    assert answer.headers["Content-Length"] == str(len(answer.body))
+    assert response.status == 200
+    assert response.json == {"status": "ok", "version": __version__}
+    assert response.headers["Content-Length"] == str(len(response.body))
 
 
 def test_head_has_the_headers_without_the_body() -> None:
-    got, head = Answer("/healthz"), Answer("/healthz", "HEAD")
+    got, head = ProbeResponse("/healthz"), ProbeResponse("/healthz", "HEAD")
 
     assert head.body == b""
     assert {**head.headers, "X-Request-ID": ""} == {**got.headers, "X-Request-ID": ""}
@@ -59,17 +59,17 @@ def test_head_has_the_headers_without_the_body() -> None:
 
 @pytest.mark.parametrize(("sent", "kept"), [("probe-1", True), ("two\nlines", False)])
 def test_request_id_is_echoed_if_it_is_safe(sent: str, kept: bool) -> None:
-    answer = Answer("/healthz", HTTP_X_REQUEST_ID=sent)
+    response = ProbeResponse("/healthz", HTTP_X_REQUEST_ID=sent)
 
-    assert (answer.headers["X-Request-ID"] == sent) is kept
-    assert len(answer.headers["X-Request-ID"]) > 6
+    assert (response.headers["X-Request-ID"] == sent) is kept
+    assert len(response.headers["X-Request-ID"]) > 6
 
 
 @pytest.mark.django_db
 def test_headers_are_those_of_every_other_response(client: Client) -> None:
     of_django = client.get("/api/nowhere", HTTP_HOST="api.example.com", secure=True)
 
-    own = Answer("/healthz").headers
+    own = ProbeResponse("/healthz").headers
     differs = {"Content-Length", "X-Request-ID", "Strict-Transport-Security", "Vary"}
     for name in of_django.headers.keys() - differs:
         assert own[name] == of_django.headers[name]
@@ -77,29 +77,29 @@ def test_headers_are_those_of_every_other_response(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_migrated_database_is_ready() -> None:
-    answer = Answer("/readyz", HTTP_HOST="10.0.0.7:8000")
+    response = ProbeResponse("/readyz", HTTP_HOST="10.0.0.7:8000")
 
-    assert answer.status == 200
-    assert answer.json == {"status": "ready", "checks": READY}
+    assert response.status == 200
+    assert response.json == {"status": "ready", "checks": READY}
 
 
 @pytest.mark.django_db
 def test_database_without_its_migrations_is_not_ready() -> None:
     MigrationRecorder(connection).migration_qs.filter(app="issues").delete()
 
-    answer = Answer("/readyz")
+    response = ProbeResponse("/readyz")
 
-    assert answer.status == 503
-    assert answer.json["reason"] == "Run manage.py migrate."
+    assert response.status == 503
+    assert response.json["reason"] == "Run manage.py migrate."
 
 
 @pytest.mark.django_db
 def test_database_that_does_not_answer_is_not_ready() -> None:
     with database_down("django_migrations"):
-        answer = Answer("/readyz")
+        response = ProbeResponse("/readyz")
 
-    assert answer.status == 503
-    assert answer.json["checks"]["database"] == "The database does not answer."
+    assert response.status == 503
+    assert response.json["checks"]["database"] == "The database does not respond."
 
 
 @pytest.mark.django_db
@@ -110,14 +110,14 @@ def test_cache_that_does_not_answer_is_shown_and_stops_nothing(
     redis = REDIS_CACHE | {"LOCATION": settings.REDIS_URL}
     settings.CACHES = settings.CACHES | {"throttles": redis}
 
-    answer = Answer("/readyz")
+    response = ProbeResponse("/readyz")
 
-    assert (answer.status, answer.json["status"]) == (200, "ready")
-    assert "cache does not answer" in answer.json["checks"]["cache"]
+    assert (response.status, response.json["status"]) == (200, "ready")
+    assert "cache does not respond" in response.json["checks"]["cache"]
 
 
 @pytest.mark.django_db
 def test_other_paths_go_to_django() -> None:
-    answer = Answer("/healthz/", HTTP_HOST="api.example.com")
+    response = ProbeResponse("/healthz/", HTTP_HOST="api.example.com")
 
-    assert answer.status == 301  # to https
+    assert response.status == 301  # to https

@@ -51,7 +51,7 @@ def connect(tenant: object, address: str = HOME) -> Any:
     )
 
 
-def test_throttled_tenant_is_told_how_long_to_wait(rates: Rates) -> None:
+def test_throttled_tenant_learns_how_long_to_wait(rates: Rates) -> None:
     rates.set(tenant="2/min")
     tenant, other = uuid4(), uuid4()
 

@@ -1,4 +1,4 @@
-"""An API token goes to Jira and leaks nowhere else, whatever happens.
+"""An API token is sent to Jira and leaks nowhere else.
 
 The token of these tests, the canary, is searched in all output.
 """

@@ -52,7 +52,7 @@ def test_work_that_found_nothing_to_do_is_not_logged(
     assert caplog.messages == ["busy: 2 items"]
 
 
-def test_one_process_does_all_work_until_it_is_told_to_stop(
+def test_one_process_does_all_work_until_it_is_stopped(
     live_server: LiveServer,
     integration: Integration,
     jira: Sandbox,

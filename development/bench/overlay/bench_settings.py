@@ -1,6 +1,6 @@
 """The settings of production, but Jira may be on this machine.
 
-It is in a folder of its own, which is put on the path of any source tree to measure.
+It is in a separate folder, which is added to the path of the measured source tree.
 BENCH_TRUSTED is a file with the certificates to trust instead of those of certifi.
 """
 

@@ -87,6 +87,7 @@ class Demo:
             "DJANGO_SUPERUSER_PASSWORD": self.password,
             "JIRA_ALLOW_INSECURE": "true",
             "JIRA_GATEWAY_URL": self.jira,
+            "TICKET_GONE_AFTER_S": "10",  # nobody watches for an hour
         }
         self.processes = Processes(running, Path(folder), environment)
 

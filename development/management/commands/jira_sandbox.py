@@ -1,4 +1,4 @@
-"""Runs a small Jira on this machine, to try the product with."""
+"""Runs a small Jira on this machine, for trying the product."""
 
 import signal
 from argparse import ArgumentParser

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--jira-token", required=True, help="API token.")
         parser.add_argument(
             "--webhook-url",
-            help="Where to tell of events, signed with the secret of the sandbox.",
+            help="Address of a webhook to add, signed with the secret of the sandbox.",
         )
 
     @transaction.atomic

@@ -12,8 +12,8 @@ TENANT_ID = UUID("00000000-0000-4000-8000-00000000000b")
 """The large tenant. It has nine of ten groups; each of the others has 50."""
 CHUNK = 10_000  # groups in one transaction
 
-# Texts are made of phrases of six words. The first words are in many phrases, the last
-# in few. Each group n is the same in every run, but for its words.
+# Texts consist of phrases of six words. The first words are in many phrases, the last
+# in few. Each group n is the same in every run, except for its words.
 PHRASES = """
 CREATE TEMP TABLE phrases AS
 SELECT n, (SELECT string_agg(

@@ -1,4 +1,4 @@
-"""Fills a PostgreSQL with the rows that many customers make in half a year."""
+"""Fills PostgreSQL with as many rows as many customers create in half a year."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 
 def add_integrations() -> None:
-    """Give each tenant an active Jira. Their addresses and tokens are of no use."""
+    """Give each tenant an active Jira. Their addresses and tokens do not work."""
     with connection.cursor() as cursor:
         cursor.execute(TENANTS)
         ids = [row[0] for row in cursor.fetchall()]

@@ -20,7 +20,7 @@ _STYLES = {"strong": "strong", "em": "em", "s": "strike"}
 _IN_QUOTE = {"paragraph", "bulletList", "orderedList", "codeBlock"}
 _IN_ITEM = _IN_QUOTE | {"taskList"}
 _BYTE_ORDER_MARKS = "\ufeff\u200b\u2060"
-"""And the invisible spaces like them. Before the first line, they would hide a list."""
+"""Plus similar invisible spaces. Before the first line, they would hide a list."""
 
 
 def text_to_adf(text: str) -> Node:
@@ -40,14 +40,14 @@ def _dedent(text: str) -> str:
     """Return the lines without the spaces, of any kind, that all of them begin with."""
     lines = text.splitlines()
     indents = [line[: -len(line.lstrip())] for line in lines if line.strip()]
-    # What the first and the last in order share, all share.
+    # The prefix that the first and last line in sorted order share is common to all.
     pairs = zip(min(indents, default=""), max(indents, default=""), strict=False)
     width = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
     return "\n".join(line[width:] if line.strip() else "" for line in lines)
 
 
 class _Blocks:
-    """Makes blocks of the tokens, which it reads once, from the first to the last."""
+    """Converts tokens to blocks in a single pass."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._tokens = iter(tokens)
@@ -104,9 +104,9 @@ class _Blocks:
         return _node("bulletList", [_item(*item) for item in items])
 
     def _numbered_lists(self) -> list[Node]:
-        """Return a list for each run of consecutive numbers, as Jira counts by itself.
+        """Return a list for each run of consecutive numbers: Jira numbers items itself.
 
-        If every number is 1 it is one list, because Markdown counts by itself then too.
+        If every number is 1, return one list: Markdown numbers those itself.
         """
         items: list[tuple[int, Node]] = []
         for token in self._inside():
@@ -171,7 +171,7 @@ def _code(token: Token) -> list[Node]:
 
 
 def _is_task(box: str | None, blocks: list[Node]) -> bool:
-    """Tell if it can be a `taskItem`: a paragraph, followed by nothing but tasks."""
+    """Whether it can be a `taskItem`: a paragraph, followed only by tasks."""
     first, *others = [block["type"] for block in blocks]
     return box is not None and first == "paragraph" and set(others) <= {"taskList"}
 
@@ -188,7 +188,7 @@ def _item(box: str | None, blocks: list[Node]) -> Node:
 
 
 def _simpler(block: Node) -> list[Node]:
-    """Return simpler blocks for one that the schema refuses in its container."""
+    """Return simpler blocks for a block that the schema forbids in its container."""
     match block["type"]:
         case "heading":
             return [_node("paragraph", block["content"])]
@@ -199,7 +199,7 @@ def _simpler(block: Node) -> list[Node]:
 
 
 def _row(cells: list[Node]) -> Node:
-    """Return a row of a table as a paragraph, without the cells that fill it up."""
+    """Return a table row as a paragraph, without the padding cells."""
     contents = [cell["content"][0]["content"] for cell in cells]
     while contents and not contents[-1]:
         contents.pop()
@@ -224,7 +224,7 @@ class _Line:
         self._links: list[tuple[Node | None, str, int]] = []
 
     def add(self, tokens: Sequence[Token]) -> None:
-        """Append tokens; an image becomes a link to its source, with its text."""
+        """Append tokens. An image becomes a link to its source, with its text."""
         for token in tokens:
             match token.type:
                 case "text":
@@ -245,7 +245,7 @@ class _Line:
                     self._styles[_STYLES[token.tag]] += token.nesting
 
     def _write(self, text: str, *, code: bool = False) -> None:
-        """Append a text node; code may have a link and no other mark."""
+        """Append a text node. Code may have a link but no other mark."""
         styles = ["code"] if code else +self._styles
         marks: list[Node] = [{"type": style} for style in styles]
         if self._links and (link := self._links[-1][0]):
@@ -262,7 +262,7 @@ class _Line:
         self._links.append((link, address, len(self.nodes)))
 
     def _close_link(self) -> None:
-        """End a link; show its address if no text has the link, as ADF nests none."""
+        """End a link. Show its address if no text node carries the link."""
         link, address, start = self._links.pop()
         inside = self.nodes[start:]
         if link and not any(link in node.get("marks", ()) for node in inside):

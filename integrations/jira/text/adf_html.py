@@ -6,7 +6,7 @@ from typing import Any
 
 Node = Mapping[str, Any]
 
-# The tags around the content of each kind of node; other kinds get no tags.
+# The tags around the content of each kind of node. Other kinds get no tags.
 _BLOCKS = {
     "paragraph": ("<p>", "</p>"),
     "bulletList": ("<ul>", "</ul>"),

@@ -7,7 +7,7 @@ text before and after both:
       at main()``` and text goes on
 
 Each becomes a `fence` token, whose `info` is a language that Jira can highlight, or "".
-Anything else that stands where Markdown has the language is text, and stays.
+Any other text in the place of the language is kept as text.
 """
 
 import re
@@ -34,11 +34,11 @@ LANGUAGES = frozenset(
     vbnet verilog vhdl vim visualbasic vue wasm xml xquery yaml yml zig zsh
     """.split()  # noqa: SIM905 (a list would take a line for each)
 )
-"""What people call the languages of Jira's code blocks, and others they often name."""
+"""Common names of the languages of Jira's code blocks, and of some others."""
 
 _OPENING = re.compile(r"(`{3,})[^`]*$")
 _TICKS = re.compile(r"`{3,}")
-_PUNCTUATION = ".,:;!?)"  # of ASCII, after ticks that end the code
+_PUNCTUATION = ".,:;!?)"  # ASCII punctuation, after backticks that end the code
 _WIKI_OPENING = re.compile(r"\{(code|noformat)(?::([\w#.+-]+))?\}")
 _WIKI_MACRO = {
     name: re.compile(rf"\{{{name}(?::[^}}\n]*)?\}}") for name in ("code", "noformat")
@@ -52,9 +52,9 @@ def code_block(state: StateBlock, line: int, end: int, silent: bool) -> bool:
 
 
 def text_before_code(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """Read a line in which Slack's code begins after text, and the code.
+    """Read a line where Slack's code begins after text, and the code itself.
 
-    "Use ``` for code" is text, and so are ticks that are followed by pairs of them.
+    "Use ``` for code" is text, and so are backticks that are followed by pairs of them.
     """
     start, stop = _start(state, line), state.eMarks[line]
     ticks = list(_TICKS.finditer(state.src, start, stop))
@@ -75,7 +75,7 @@ def text_before_code(state: StateBlock, line: int, end: int, silent: bool) -> bo
 
 
 def _fenced_code(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """Read a fence as CommonMark does, but end it where Slack does."""
+    """Read a fence as CommonMark does, but end it as Slack does."""
     closing = None if silent else _find_slack_closing(state, line, end)
     if closing is None:
         is_fence = fence(state, line, end, silent)
@@ -94,8 +94,8 @@ def _fenced_code(state: StateBlock, line: int, end: int, silent: bool) -> bool:
 def _wiki_code(state: StateBlock, line: int, end: int, silent: bool) -> bool:
     """Read `{code}`, `{code:java}` or `{noformat}` up to the next of that name.
 
-    Other parameters than a language have no place in a document, so such a block, like
-    one that is not closed or that has text around it, stays as typed.
+    A document can hold only the language parameter. A block with other parameters stays
+    as typed, and so does one that is not closed or has text around it.
     """
     opening = _WIKI_OPENING.match(state.src, _start(state, line), state.eMarks[line])
     if not opening or (opening[2] and opening[2].lower() not in LANGUAGES):
@@ -119,7 +119,7 @@ def _wiki_code(state: StateBlock, line: int, end: int, silent: bool) -> bool:
 def _find_slack_closing(
     state: StateBlock, line: int, end: int
 ) -> tuple[int, re.Match[str]] | None:
-    """Return the line and the ticks that end the code, if text stands beside them."""
+    """Return the line and the backticks that end the code, if text is beside them."""
     opening = _OPENING.match(state.src, _start(state, line), state.eMarks[line])
     if not opening:
         return None
@@ -136,9 +136,10 @@ def _find_slack_closing(
 
 
 def _ends_code(state: StateBlock, ticks: re.Match[str], start: int, stop: int) -> bool:
-    """Tell if code ends at ticks in a line from `start` to `stop`.
+    """Whether code ends at the backticks in a line from `start` to `stop`.
 
-    It goes on after x("```"), and in foo```bar if the ticks after it are not in pairs.
+    It continues after x("```"), and in foo```bar if the backticks after it are not in
+    pairs.
     """
     following = state.src[ticks.end() : min(stop, ticks.end() + 1)]
     if not following or following.isspace():
@@ -151,7 +152,7 @@ def _ends_code(state: StateBlock, ticks: re.Match[str], start: int, stop: int) -
 
 
 def _are_ticks_odd(state: StateBlock, position: int) -> bool:
-    """Tell if an odd number of ``` is left in the text, so that one more is missing."""
+    """Whether an odd number of ``` is left in the text, so one more is missing."""
     if "ticks" not in state.env:
         state.env["ticks"] = [found.start() for found in _TICKS.finditer(state.src)]
     starts = state.env["ticks"]
@@ -159,7 +160,7 @@ def _are_ticks_odd(state: StateBlock, position: int) -> bool:
 
 
 def _is_closed(state: StateBlock, line: int, end: int, opening: str) -> bool:
-    """Tell if a later line of the container has ticks that can close the code."""
+    """Whether a later line of the container has backticks that can close the code."""
     return any(
         opening in state.src[_start(state, number) : state.eMarks[number]]
         for number in _lines_of_container(state, line + 1, end)
@@ -174,7 +175,7 @@ def _push_paragraph(state: StateBlock, line: int, text: str) -> None:
 
 
 def _keep_info(token: Token, *, with_title: bool = True) -> None:
-    """Keep a language in `info` and the text after it in `meta`; other text is code.
+    """Put a language in `info` and the text after it in `meta`. Other text is code.
 
     Without `with_title`, a language with text after it is code too.
     """
@@ -203,7 +204,7 @@ def _start_of_line(state: StateBlock, line: int, indent: int, stop: int) -> str:
 
 
 def _go_on_after(state: StateBlock, line: int, position: int) -> None:
-    """Make the parser read what follows the position as a line of its own."""
+    """Make the parser read the text after the position as a separate line."""
     state.line = line + 1
     if _has_text(state, line, position):
         state.line = line

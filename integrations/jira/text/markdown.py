@@ -1,16 +1,16 @@
-"""Markdown as people type it into a form, read so that no word is lost.
+"""Parses Markdown as people type it into a form, without losing a word.
 
 CommonMark with tables, strikethrough, task lists and bare URLs. Only what is enabled
 here is markup: HTML, entities, link references and indented code stay as typed.
 https://markdown-it-py.readthedocs.io/en/latest/architecture.html
 
-People also paste from Slack and type Jira's wiki markup. The forms that nobody types by
-chance are read too: code and links of Slack, `<https://example.com|text>`, and of the
+People also paste from Slack and type Jira's wiki markup. Forms that nobody types by
+accident are read too: code and links of Slack, `<https://example.com|text>`, and of the
 wiki `h2. Heading`, `{code}`, `{noformat}` and `[text|https://example.com]`, also with
 `|smart-link`. Other wiki markup stays as typed, because plain text may look like it.
 
-Slack's API escapes `&`, `<` and `>` in all of a message. The escapes are undone in its
-links only, because elsewhere nothing tells them from what a person typed.
+Slack's API escapes `&`, `<` and `>` in all of a message. They are decoded only in its
+links, because elsewhere a person may have typed them.
 
 Mentions such as `[~accountid:5b10]` or `<@U123>` stay as typed too. A mention node
 needs an account that Jira knows. Nothing here can check that, and Jira might reject the
@@ -78,13 +78,13 @@ def _too_deep(state: StateBlock, line: int, end: int, silent: bool) -> bool:
 
 
 def _skip_bullet(state: StateBlock, line: int) -> int:
-    """Return where the bullet of a list item ends, -1 if there is none."""
+    """Return where the bullet of a list item ends, or -1 if there is none."""
     bullet = _BULLET.match(state.src, state.bMarks[line] + state.tShift[line])
     return bullet.end() if bullet else int(_LIST["skipBulletListMarker"](state, line))
 
 
 def _skip_number(state: StateBlock, line: int) -> int:
-    """Return where the number of a list item ends, -1 if there is none.
+    """Return where the number of a list item ends, or -1 if there is none.
 
     "007." is text, because Jira would show "7.".
     """
@@ -100,8 +100,8 @@ def _read_task_box(text: str, start: int, end: int) -> str | None:
 
 
 _LIST = list_block.__globals__
-# markdown-it's rule for lists with the functions above in place of its own, because its
-# markers cannot be configured, and replacing those of the text would change its code.
+# markdown-it's rule for lists, with the functions above instead of its own. Its markers
+# cannot be configured, and replacing markers in the text would change code.
 _list = FunctionType(
     list_block.__code__,
     _LIST
@@ -114,7 +114,7 @@ _list = FunctionType(
 
 
 def _rule(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """Read a horizontal rule, and keep how it was typed."""
+    """Read a horizontal rule, and keep its source text."""
     if not hr(state, line, end, silent):
         return False
     if not silent:
@@ -187,10 +187,10 @@ def _push_link(state: StateInline, url: str, text: str = "") -> None:
 
 
 def _make_parser() -> MarkdownIt:
-    """Return a parser; it keeps no state between texts, so one is enough for all."""
+    """Return a parser. It keeps no state between texts, so one is enough."""
     parser = _Parser("zero", {"maxNesting": _MAX_NESTING, "tasklists": True})
     parser.enable(_RULES)
-    parser.disable("normalize")  # it replaces NUL; line ends are normal already
+    parser.disable("normalize")  # it replaces NUL; the API normalizes line ends
     block, inline = parser.block.ruler, parser.inline.ruler
     anywhere: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list"]}
     in_paragraph: RuleOptionsType = {"alt": ["paragraph"]}

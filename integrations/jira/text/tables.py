@@ -1,4 +1,4 @@
-"""Tables as GitHub's Markdown has them, without losing a cell."""
+"""Parses tables of GitHub's Markdown, without losing a cell."""
 
 import re
 
@@ -7,14 +7,14 @@ from markdown_it.rules_block import StateBlock, table
 from markdown_it.token import Token
 
 MAX_CELLS = 5_000
-"""Cells of one text. Short rows are filled up to the header, so without a limit a few
-characters could make any number of cells."""
+"""The most cells in a text. Short rows are padded to the header's length, so without
+this limit a few characters could make any number of cells."""
 
 
 def whole_table(state: StateBlock, line: int, end: int, silent: bool) -> bool:
-    """Read a table without dropping cells, up to the cells that the text has left.
+    """Read a table without dropping cells, within the limit for the whole text.
 
-    The rows after that are text, as they are after markdown-it's own limit.
+    Rows beyond the limit stay text, as with markdown-it's own limit.
     """
     columns = len(_cells(state, line))
     end = min(end, line + state.env["cells"] // columns)
@@ -28,7 +28,7 @@ def whole_table(state: StateBlock, line: int, end: int, silent: bool) -> bool:
 
 
 def _keep_surplus_cells(state: StateBlock, tokens: list[Token], columns: int) -> None:
-    """Append the cells beyond the header's to the row's last one; GFM drops them."""
+    """Append cells beyond the header to the row's last cell; GFM drops them."""
     for cell, close in zip(tokens, tokens[2:], strict=False):
         if cell.type == "inline" and cell.map and close.type == "tr_close":
             surplus = _cells(state, cell.map[0])[columns:]

@@ -7,8 +7,8 @@ from bisect import bisect_right
 from integrations.jira.text.adf import Node
 
 LIMIT = 32_767
-"""Bytes of a document as JSON. Jira states this limit in characters of text, and does
-not say what it counts in a document; JSON in bytes is the most that it can count."""
+"""Bytes of a document as JSON. Jira states this limit in characters of text and does
+not say what it counts in a document. It cannot count more than the JSON in bytes."""
 
 NOTICE = (
     "The description is cut here because it is too long for Jira. The full text is in "
@@ -28,10 +28,10 @@ _CONTAINERS = {
 
 
 def truncate(document: Node) -> Node:
-    """Return the start of an ADF `doc`, then a paragraph that says that it is cut.
+    """Return the start of an ADF `doc` and a paragraph that says that it is cut.
 
     The cut is between blocks, list items or table rows, or between words if a block of
-    text is long. A document that Jira refused although it is within LIMIT is cut to
+    text is long. A document that Jira rejected although it is within LIMIT is cut to
     half its size.
     """
     notice = {"type": "text", "text": NOTICE, "marks": [{"type": "em"}]}
@@ -41,7 +41,7 @@ def truncate(document: Node) -> Node:
 
 
 def _cut(nodes: list[Node], room: int) -> list[Node]:
-    """Return the nodes that fit into the bytes, the last one perhaps cut to fit."""
+    """Return the nodes that fit into the bytes. The last one may be cut to fit."""
     kept: list[Node] = []
     for node in nodes:
         size = _size(node)
@@ -53,7 +53,7 @@ def _cut(nodes: list[Node], room: int) -> list[Node]:
 
 
 def _cut_node(node: Node, room: int) -> list[Node]:
-    """Return the node cut to fit; nothing if no part fits, or if it may not be cut."""
+    """Return the node cut to fit, or nothing if no part fits or it may not be cut."""
     if node["type"] == "text":
         text = _cut_text(node["text"], room - _size({**node, "text": ""}))
         return [{**node, "text": text}] if text else []

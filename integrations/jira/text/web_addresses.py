@@ -1,4 +1,4 @@
-"""Addresses in a text: where one ends, whether it is valid, and how to write its href.
+"""Web addresses in a text: where one ends, whether it is valid, and its href.
 
 An address may hold letters of any script (RFC 3987). The rules are stricter than those
 of browsers (https://url.spec.whatwg.org), so that every reader agrees on an address.
@@ -30,13 +30,13 @@ _JOINERS = "\u200c\u200d"
 
 
 def is_valid(address: str) -> bool:
-    """Tell if it is an http, https or mailto address that a browser can open."""
+    """Whether it is an http, https or mailto address that a browser can open."""
     web = _WEB.fullmatch(address)
     return _is_valid_authority(web[2]) if web else bool(_MAIL.fullmatch(address))
 
 
 def to_href(address: str) -> str:
-    """Return a valid address with the characters escaped that it cannot hold."""
+    """Return a valid address with escapes for characters that it cannot contain."""
     parts = _WEB.fullmatch(address) or _MAIL.fullmatch(address)
     scheme, authority, rest = parts.groups() if parts else ("", "", "")
     path, hash_sign, fragment = rest.partition("#")
@@ -79,7 +79,7 @@ def _host_ends(text: str, start: int, limit: int) -> list[int]:
 
 
 def _path_end(text: str, start: int, limit: int) -> int:
-    """Return where the rest ends; another address in brackets is not part of it."""
+    """Return where the rest ends. Another address in brackets is not part of it."""
     open_brackets: list[int] = []
     end = start
     while end < limit and not _ends_address(char := text[end]):
@@ -96,7 +96,7 @@ def _path_end(text: str, start: int, limit: int) -> int:
 
 
 def _ends_address(char: str) -> bool:
-    """Tell if it is a space, invisible or punctuation that an address cannot contain.
+    """Whether it is a space, invisible, or punctuation that an address cannot contain.
 
     In ASCII, only quotes, angle brackets, bars and backslashes end an address.
 
@@ -117,7 +117,7 @@ def _is_valid_authority(authority: str) -> bool:
         if parts["ipv6"] is not None:
             return not IPv6Address(parts["ipv6"]).scope_id
         return _is_valid_host(parts["host"])
-    except (AddressValueError, UnicodeError):  # of which idna's errors are one
+    except (AddressValueError, UnicodeError):  # the base class of idna's errors
         return False
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integrations.checks.preflight import check_integration
 from integrations.models import Integration
-from integrations.preflight import check_integration
 
 
 class Command(BaseCommand):

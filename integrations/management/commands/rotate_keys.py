@@ -6,20 +6,20 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from integrations.errors import SecretUnreadable
-from integrations.token_rotation import (
+from integrations.connections.token_rotation import (
     RotationResult,
     count_secrets,
     rotate_secrets,
 )
+from integrations.errors import SecretUnreadable
 from killthenoise.audit.events import Action, recording
 
 
 class Command(BaseCommand):
     help = (
         "Encrypt every stored secret with the first of FIELD_ENCRYPTION_KEYS, so "
-        "that the other keys can be removed. If it is interrupted, run it again. Exits "
-        "with 1 if no key decrypts one."
+        "that the other keys can be removed. If it is interrupted, run it again. "
+        "Exits with 1 if a secret cannot be decrypted."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Proves that the stored statistics of groups are what their reports come to."""
+"""Checks that the stored statistics of groups match their reports."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,8 +11,8 @@ from issues.groups.statistics import find_wrong, repair
 
 class Command(BaseCommand):
     help = (
-        "Compare the frequency, sources and ticket statuses that are stored of each "
-        "group with its reports. Exits with 1 if some differ and were not repaired."
+        "Compare the stored frequency, sources and ticket statuses of each group "
+        "with its reports. Exits with 1 if some differ and were not repaired."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if connection.vendor != "postgresql":
-            self.stdout.write("Nothing is stored on this database.")
+            self.stdout.write("This database stores no statistics.")
             return
         wrong = find_wrong()
         if options["repair"]:

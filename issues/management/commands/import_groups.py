@@ -16,13 +16,13 @@ from django.db import reset_queries
 from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
+from issues.groups.import_serializers import ImportGroupSerializer
 from issues.groups.importing import (
     GroupData,
     ImportOutcome,
     ImportResult,
     import_groups,
 )
-from issues.serializers import ImportGroupSerializer
 from killthenoise import missing_tables
 from killthenoise.api.errors import framework_error_response
 from killthenoise.api.parsers import MAX_BODY_BYTES, TooManyContainers, read_json
@@ -34,7 +34,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Line:
-    """A line that is not blank, with its group or the error that it has instead."""
+    """A line that is not blank, with its group or its error."""
 
     number: int
     size: int
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             for batch in read_batches(stream):
                 self.import_batch(batch, bar)
                 bar.update(sum(line.size for line in batch))
-                reset_queries()  # with DEBUG, Django keeps every statement
+                reset_queries()  # with DEBUG, Django keeps every statement in memory
         self.stdout.write(f"Groups: {format_counts(self.groups, list(ImportOutcome))}.")
         kinds = ["created", "updated", "removed", "unchanged"]
         self.stdout.write(f"Reports: {format_counts(self.reports, kinds)}.")
@@ -141,7 +141,7 @@ def read_batches(stream: IO[bytes]) -> Iterator[list[Line]]:
 
 def read_lines(stream: IO[bytes]) -> Iterator[Line]:
     """Yield each line that is not blank, parsed and validated."""
-    serializer = ImportGroupSerializer()  # one for all: building it is slow
+    serializer = ImportGroupSerializer()  # shared: building it is slow
     for number, (raw, size) in enumerate(split_lines(stream), start=1):
         if is_blank(raw):
             continue
@@ -152,7 +152,7 @@ def read_lines(stream: IO[bytes]) -> Iterator[Line]:
 
 
 def is_blank(raw: bytes) -> bool:
-    """Whether the line shows nothing: spaces of any kind, or a byte order mark."""
+    """Whether the line contains only spaces of any kind, or a byte order mark."""
     text = raw.strip()
     return not text or (
         text[0] >= 0x80 and not clean_text(text.decode(errors="replace"))

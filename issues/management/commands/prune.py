@@ -1,4 +1,4 @@
-"""Retention: deletes what nobody needs any more, and keeps what the audit needs."""
+"""Deletes old rows that nobody needs any more, but none that the audit needs."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 from issues.models import RemoteLink, TicketJob, TicketRequest
 
 BATCH = 1000
-"""Rows of one transaction, so that none takes long."""
+"""Rows per transaction, so that none takes long."""
 MIN_DAYS = 30
-"""Longer than a sweep may be late: a failed request may still get its ticket."""
+"""More days than a sweep may be late: a failed request may still get its ticket."""
 
 
 class Command(BaseCommand):
@@ -28,10 +28,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--days", type=int, default=400, help="Keep what is younger (400)."
+            "--days",
+            type=int,
+            default=400,
+            help=("Keep rows that are younger (default 400)."),
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Count, and delete nothing."
+            "--dry-run",
+            action="store_true",
+            help=("Count the rows without deleting any."),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,7 +47,7 @@ class Command(BaseCommand):
 
 
 def old_rows(days: int) -> Iterator[tuple[str, QuerySet[Any]]]:
-    """Yield what may go, with its name."""
+    """Yield the rows to delete, with a name for them."""
     since = Now() - timedelta(days=days)
     failed = TicketRequest.objects.filter(state=TicketRequest.State.FAILED)
     yield "failed ticket requests", failed.filter(finished_at__lt=since)

@@ -1,4 +1,4 @@
-"""All background work once, or repeatedly; and a sweep that reaches far back."""
+"""Does all background work once or repeatedly, or a sweep that reaches far back."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
@@ -48,10 +48,10 @@ def age(text: str) -> timedelta:
 class Command(BaseCommand):
     help = (
         "Do all background work once: link the tickets of open ticket requests, and "
-        "tickets in Jira that are not recorded; settle the requests whose ticket does "
-        "not exist; follow tickets; add links back to groups; deliver webhooks; create "
-        "the tickets of jobs and rules; notice what recurs. Many may run at the same "
-        "time."
+        "tickets in Jira that are not recorded; settle the requests whose ticket "
+        "does not exist; follow tickets; add links back to groups; deliver "
+        "webhooks; create the tickets of jobs and rules; comment on tickets whose "
+        "problem recurs. Many may run at the same time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

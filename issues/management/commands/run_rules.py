@@ -20,7 +20,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--tenant", type=UUID, help="Only the rules of this one.")
+        parser.add_argument(
+            "--tenant", type=UUID, help=("Only the rules of this tenant.")
+        )
         parser.add_argument(
             "--dry-run", action="store_true", help="List the tickets and create none."
         )

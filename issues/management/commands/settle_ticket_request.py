@@ -13,8 +13,8 @@ from killthenoise.errors import ServiceError
 
 class Command(BaseCommand):
     help = (
-        "Settle a ticket request whose outcome Jira cannot tell, after you have looked "
-        "in Jira: link its ticket, or record that none was created. It is audited."
+        "Settle a ticket request whose outcome is unknown, after you have looked in "
+        "Jira: link its ticket, or record that none was created. This is audited."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         outcome.add_argument(
             "--not-created", action="store_true", help="No ticket was created."
         )
-        parser.add_argument("--reason", default="", help="Why, for the audit.")
+        parser.add_argument("--reason", default="", help="The reason, for the audit.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -17,9 +17,9 @@ class Command(BaseCommand):
     help = (
         "Do all background work until Ctrl-C: settle open ticket requests, link "
         "tickets that are not recorded, follow tickets, add links back to groups, "
-        "deliver webhooks, create the tickets of jobs and rules, and notice what "
-        "recurs. Many may run at the same time. With CELERY_BROKER_URL, run Celery "
-        "instead."
+        "deliver webhooks, create the tickets of jobs and rules, and comment on "
+        "tickets whose problem recurs. Many may run at the same time. With "
+        "CELERY_BROKER_URL, run Celery instead."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -228,8 +228,10 @@ def test_empty_limit_shows_no_tenant(limited: Client, tenant_id: UUID) -> None:
     GroupFactory.create(tenant_id=tenant_id)
 
     page = limited.get(reverse("admin:issues_aiissuegroup_changelist"))
+    overviews = [limited.get(f"/admin/?since={span}") for span in ("24h", "30d")]
 
     assert page.context["cl"].result_count == 0
+    assert [one.context["numbers"].created for one in overviews] == [0, 0]
 
 
 def test_superuser_limits_a_user(admin_client: Client, tenant_id: UUID) -> None:

@@ -1,5 +1,35 @@
 "use strict";
 
+// A phone shows each row of a table as a card: the values that there are, with the names
+// of their columns in front.
+function makeCards(table) {
+  const names = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
+  for (const row of table.querySelectorAll("tbody tr"))
+    [...row.children].forEach((cell, place) => {
+      const value = document.createElement("div");
+      value.append(...cell.childNodes);
+      cell.append(value);
+      cell.dataset.column = names[place] || "";
+      const isEmpty = ["", "–"].includes(value.textContent.trim());
+      if (isEmpty && !value.querySelector("img, input")) cell.dataset.empty = "";
+    });
+  table.classList.add("cards");
+}
+
+// What Django writes of a time field becomes a time like those that we write.
+const UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/;
+
+function markTimes(root) {
+  for (const cell of root.querySelectorAll(".readonly, #result_list td")) {
+    const text = cell.textContent.trim(), found = UTC.exec(text);
+    if (!found || cell.querySelector("time")) continue;
+    const time = document.createElement("time");
+    time.dateTime = `${found[1]}T${found[2]}Z`;
+    time.title = time.textContent = text;
+    cell.replaceChildren(time);
+  }
+}
+
 // Times stand in UTC in the page. Show them in the reader's zone; the title keeps UTC.
 function localize(root) {
   const format = new Intl.DateTimeFormat("sv-SE", {
@@ -43,6 +73,8 @@ function submitOnce(form) {
   addEventListener("pageshow", () => { sent = false; });
 }
 
+document.querySelectorAll("#result_list, .as-cards").forEach(makeCards);
+markTimes(document);
 localize(document);
 document.querySelectorAll("input[data-results]").forEach(searchAsYouType);
 document.querySelectorAll("#content form[method=post]").forEach((form) => {

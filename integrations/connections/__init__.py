@@ -1,0 +1,1 @@
+"""The accounts of tenants in Jira: connect, change, check, disconnect."""

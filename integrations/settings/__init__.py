@@ -1,0 +1,1 @@
+"""The settings of an integration: what tickets get, and where they go."""

@@ -1,0 +1,133 @@
+"""Chooses the project, issue type and fields of a ticket.
+
+The request's values come first, then those of the first route that matches the group,
+then the integration's own.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from integrations.errors import NoProjectChosen
+from integrations.models import Integration
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupFacts:
+    """The facts about a group that routes can test."""
+
+    severity: int | None
+    team_id: str
+    type: str
+    tags: Collection[str]
+    sources: Collection[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedTarget:
+    """The project and issue type that the request names, or ""."""
+
+    project_key: str = ""
+    issue_type: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketTarget:
+    """Where a ticket goes, and the settings that add fields to it.
+
+    `route` is the number of the route in the settings, from 1, or 0 without one.
+    `project_key` is empty if nothing names a project.
+    """
+
+    project_key: str
+    issue_type: str
+    settings: Mapping[str, Any]
+    route: int = 0
+
+
+NOTHING_ASKED = AskedTarget()
+
+
+def has_routes(integration: Integration) -> bool:
+    """Whether the target of a ticket depends on its group."""
+    return bool(integration.settings.get("routes"))
+
+
+def choose_target(
+    integration: Integration, asked: AskedTarget, facts: GroupFacts | None
+) -> TicketTarget:
+    """Return where the ticket goes. `facts` may be None if there are no routes."""
+    for target in list_route_targets(integration) if facts else ():
+        when = integration.settings["routes"][target.route - 1].get("when", {})
+        if facts and is_match(when, facts):
+            return _override(target, asked)
+    return _override(get_own_target(integration), asked)
+
+
+def get_own_target(integration: Integration) -> TicketTarget:
+    """Return the target of a group that no route matches."""
+    return TicketTarget(
+        project_key=integration.project_key,
+        issue_type=integration.issue_type,
+        settings=integration.settings,
+    )
+
+
+def list_route_targets(integration: Integration) -> Iterator[TicketTarget]:
+    """Yield the target of each route, in their order."""
+    for number, route in enumerate(integration.settings.get("routes", []), start=1):
+        yield TicketTarget(
+            project_key=route.get("project_key") or integration.project_key,
+            issue_type=route.get("issue_type") or integration.issue_type,
+            settings=_merge(integration.settings, route),
+            route=number,
+        )
+
+
+def list_project_keys(integration: Integration) -> Sequence[str]:
+    """Return the projects that tickets go to, the integration's own first.
+
+    Raises NoProjectChosen if there is none.
+    """
+    targets = [get_own_target(integration), *list_route_targets(integration)]
+    keys = dict.fromkeys(target.project_key for target in targets)
+    keys.pop("", None)
+    if not keys:
+        raise NoProjectChosen
+    return list(keys)
+
+
+def is_match(when: Mapping[str, Any], facts: GroupFacts) -> bool:
+    """Whether all conditions hold. Case does not matter."""
+    named = {
+        "team_id": [facts.team_id],
+        "type": [facts.type],
+        "tag": facts.tags,
+        "source": facts.sources,
+    }
+    severity_min = when.get("severity_min")
+    if severity_min is not None and (
+        facts.severity is None or facts.severity < severity_min
+    ):
+        return False
+    return all(
+        when[name].casefold() in (str(value).casefold() for value in values)
+        for name, values in named.items()
+        if name in when
+    )
+
+
+def _override(target: TicketTarget, asked: AskedTarget) -> TicketTarget:
+    return TicketTarget(
+        project_key=asked.project_key or target.project_key,
+        issue_type=asked.issue_type or target.issue_type,
+        settings=target.settings,
+        route=target.route,
+    )
+
+
+def _merge(settings: Mapping[str, Any], route: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings plus the labels and fields of a route."""
+    labels = [*settings.get("labels", []), *route.get("labels", [])]
+    fields = {**settings.get("fields", {}), **route.get("fields", {})}
+    return {**settings, "labels": list(dict.fromkeys(labels)), "fields": fields}
