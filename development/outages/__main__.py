@@ -78,23 +78,23 @@ def run(running: ExitStack, folder: Path, options: Namespace) -> int:
     sys.stderr.write(f"metrics: {' '.join(environment.metrics.values())}\n")
     clients, lateness = Clients(environment.url, SEED), Lateness()
     number = {name: round(n * options.minutes) for name, n in PER_MINUTE.items()}
-    lateness.start()
     clients.start(
         links=environment.add_links(number["links"]),
         jobs=environment.add_jobs(number["jobs"], JOB_ITEMS),
         groups=environment.add_groups(number["groups"]),
         read=environment.add_groups(60),
     )
-    periods = faults.cause_all(environment, seconds=options.minutes * 60)
-    clients.stop()
-    wait_until_settled(find_late)
-    lateness.stop.set()
-    lateness.join()
+    with environment.supervisor as supervisor, lateness:
+        periods = faults.cause_all(environment, seconds=options.minutes * 60)
+        clients.stop()
+        wait_until_settled(find_late)
     counts, problems = checks.count(environment, clients)
-    sys.stdout.write(
-        report.format_report(clients.seen, periods, lateness.samples, counts | problems)
-        + "\n"
+    for name, restarts in supervisor.restarts.items():
+        counts[f"restarts of {name}, which had ended"] = restarts
+    tables = report.format_report(
+        clients.seen, periods, lateness.samples, counts | problems
     )
+    sys.stdout.write(tables + "\n")
     return 1 if any(problems.values()) else 0
 
 

@@ -8,20 +8,20 @@ import shutil
 import socket
 import subprocess  # nosec B404
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 import requests
 from django.core.management import call_command
 
+from development.outages.supervisor import Supervisor
 from development.pgbouncer import start_pgbouncer
 from development.postgres import Postgres
-from development.processes import STARTUP_S, Process, Processes, free_port, kill
+from development.processes import STARTUP_S, Process, Processes, free_port
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET, PATH
 from integrations.models import Integration
 from integrations.outgoing_webhooks.models import EVENTS, WebhookEndpoint
@@ -65,13 +65,6 @@ http {{
 """As deploy/nginx/killthenoise.conf, for two servers and without TLS."""
 
 
-class Part(NamedTuple):
-    """A process that can be started again."""
-
-    process: Process
-    start: Callable[[], Process]
-
-
 class Environment:
     """Closing the ExitStack `running` stops all processes.
 
@@ -96,7 +89,7 @@ class Environment:
             "CELERY_BROKER_URL": f"{redis}/0",
             "TRUSTED_PROXIES": "1",
         }
-        self.parts: dict[str, Part] = {}
+        self.supervisor = Supervisor()
         self.metrics: dict[str, str] = {}
         self.tenants = [uuid4() for _ in range(TENANTS)]
         self.jira = f"http://127.0.0.1:{free_port(0)}"
@@ -107,30 +100,18 @@ class Environment:
         self._start_sandbox()
         for tenant_id in self.tenants:
             self._add_tenant(tenant_id)
-        self._add("redis", self._start_redis)
+        self.supervisor.add("redis", self._start_redis)
         urls = {name: f"http://127.0.0.1:{free_port(0)}" for name in WEB}
         for name, url in urls.items():
-            self._add(name, partial(self._make(name).start_server, url))
+            self.supervisor.add(name, partial(self._make(name).start_server, url))
         for name in WORKERS:
             options = ("worker", "--concurrency=2", "--hostname", f"{name}@%h")
-            self._add(name, partial(self._make(name).start, *CELERY, *options))
+            self.supervisor.add(
+                name, partial(self._make(name).start, *CELERY, *options)
+            )
         beat = (*CELERY, "beat", "--schedule", str(self.folder / "schedule"))
-        self._add("beat", partial(self._make("beat").start, *beat))
+        self.supervisor.add("beat", partial(self._make("beat").start, *beat))
         self.url = self._start_nginx(list(urls.values()))
-
-    def kill(self, name: str) -> None:
-        """Kill a process and its children with SIGKILL."""
-        kill(self.parts[name].process)
-
-    def stop(self, name: str) -> None:
-        """Stop a process as an upgrade does: with SIGTERM, and wait for its end."""
-        process = self.parts[name].process
-        process.terminate()
-        process.wait()
-
-    def start_again(self, name: str) -> None:
-        """Start a process that has ended. A server is ready when this returns."""
-        self._add(name, self.parts[name].start)
 
     def call_sandbox(self, method: str, call: str, body: Any = None) -> Any:
         """Send a request to the sandbox's control API; return the response's body."""
@@ -165,9 +146,6 @@ class Environment:
         """Add groups for jobs, each with the groups of one tenant."""
         owners = zip(range(number), cycle(self.tenants), strict=False)
         return [self.add_groups(items, owner) for _, owner in owners]
-
-    def _add(self, name: str, start: Callable[[], Process]) -> None:
-        self.parts[name] = Part(start(), start)
 
     def _make(self, name: str) -> Processes:
         """Return what starts the process of this name."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from development.outages.environment import WEB, WORKERS, Environment
 
-RESTART_S = 5
-"""Until a supervisor starts a process again that was killed."""
 BROKER_S, JIRA_S = 30, 60
 
 
@@ -30,15 +28,13 @@ class Period:
 
 
 def kill_worker(environment: Environment) -> None:
-    environment.kill(WORKERS[0])
-    time.sleep(RESTART_S)
-    environment.start_again(WORKERS[0])
+    environment.supervisor.kill(WORKERS[0])
 
 
 def stop_broker(environment: Environment) -> None:
-    environment.kill("redis")
+    environment.supervisor.kill_for_good("redis")
     time.sleep(BROKER_S)
-    environment.start_again("redis")
+    environment.supervisor.start_again("redis")
 
 
 def restart_postgres(environment: Environment) -> None:
@@ -47,8 +43,8 @@ def restart_postgres(environment: Environment) -> None:
 
 def restart_web(environment: Environment) -> None:
     for name in WEB:
-        environment.stop(name)
-        environment.start_again(name)
+        environment.supervisor.stop(name)
+        environment.supervisor.start_again(name)
 
 
 def take_jira_down(environment: Environment) -> None:
@@ -59,7 +55,7 @@ def take_jira_down(environment: Environment) -> None:
 
 
 FAULTS = [
-    Fault("worker killed with SIGKILL, started again after 5 s", 0.05, kill_worker),
+    Fault("worker killed with SIGKILL", 0.05, kill_worker),
     Fault("broker (and cache) stopped for 30 s", 0.13, stop_broker),
     Fault("PostgreSQL restarted as after a crash", 0.25, restart_postgres),
     Fault("rolling restart of web", 0.33, restart_web),

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from django.db import Error as AnyDatabaseError
 from django.db import connection
@@ -27,16 +27,24 @@ class Sample(NamedTuple):
     late: frozenset[str]
 
 
-class Lateness(threading.Thread):
-    """Takes a sample each second until the event `stop` is set."""
+class Lateness:
+    """Takes a sample each second within a `with` block."""
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
         self.samples: list[Sample] = []
-        self.stop = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def run(self) -> None:
-        while not self.stop.wait(EVERY_S):
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(EVERY_S):
             self.samples.append(Sample(time.monotonic(), find_late()))
         connection.close()
 
