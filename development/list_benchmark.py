@@ -26,7 +26,7 @@ from tqdm import tqdm  # noqa: E402
 
 from development.management.commands.seed_groups import TENANT_ID  # noqa: E402
 from development.processes import Processes, free_port  # noqa: E402
-from issues.groups.filters import ORDERINGS, GroupListSerializer  # noqa: E402
+from issues.groups.list_query import ORDERINGS, GroupListSerializer  # noqa: E402
 from issues.groups.pages import read_page  # noqa: E402
 
 FILTERS = [

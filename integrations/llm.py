@@ -12,8 +12,8 @@ import requests
 from django.conf import settings
 from urllib3.exceptions import HTTPError
 
-from integrations.jira.network import Network
-from integrations.jira.transport import OutgoingRequest, make_session, track
+from integrations.jira.network_guard import Network
+from integrations.jira.session import OutgoingRequest, make_session, track
 
 MAX_BYTES = 256 * 1024
 """Bytes of a response, unpacked."""

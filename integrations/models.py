@@ -145,7 +145,7 @@ class WebhookSecret(models.Model):
 
 
 class SitePace(models.Model):
-    """How fast background work may send tickets to a site; see tickets.pacing."""
+    """How fast background work may send tickets to a site; see tickets.site_pace."""
 
     FASTEST_MS = 20
 

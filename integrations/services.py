@@ -12,7 +12,7 @@ from integrations.connections.accounts import (
     require_usable,
 )
 from integrations.connections.auth_failures import record_integration_works
-from integrations.connections.events import announce_expiring_tokens
+from integrations.connections.outgoing_events import announce_expiring_tokens
 from integrations.connections.webhook_secrets import find_signer
 from integrations.jira.bulk_fetch import MAX_IDS, IssueState
 from integrations.jira.client import CreatedIssue, WebLink
@@ -24,23 +24,23 @@ from integrations.outgoing_webhooks.loop import start_deliveries
 from integrations.outgoing_webhooks.metrics import webhook_metrics
 from integrations.outgoing_webhooks.models import Event
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
-from integrations.settings.extra_fields import extra_fields
-from integrations.settings.routes import (
+from integrations.tickets.creation import TicketContent, create_issue
+from integrations.tickets.extra_fields import extra_fields
+from integrations.tickets.finding import find_ticket, search_tickets
+from integrations.tickets.reading import (
+    can_browse,
+    fetch_tickets,
+    get_ticket,
+    search_marked_issues,
+)
+from integrations.tickets.site_pace import get_wait, lock_pace, reserve_send
+from integrations.tickets.targets import (
     NOTHING_ASKED,
     AskedTarget,
     GroupFacts,
     TicketTarget,
     choose_target,
     has_routes,
-)
-from integrations.tickets.creation import TicketContent, create_issue
-from integrations.tickets.finding import find_ticket, search_tickets
-from integrations.tickets.pacing import get_wait, lock_pace, reserve_send
-from integrations.tickets.reading import (
-    can_browse,
-    fetch_tickets,
-    get_ticket,
-    search_marked_issues,
 )
 from integrations.tickets.updates import (
     COMMENT,

@@ -22,11 +22,11 @@ from integrations.services import (
 )
 from issues import creation_sql
 from issues.errors import GroupNotFound, IdempotencyKeyReused, TicketExists
+from issues.group_facts import make_facts, read_facts, require_project
 from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group, repeatedly
 from issues.models import Report, TicketRequest
 from issues.outcomes import relink
-from issues.routing import make_facts, read_facts, require_project
 
 State = TicketRequest.State
 

@@ -11,8 +11,8 @@ from issues.jira_ticket import JiraTicket
 from issues.locking import atomically, lock_group
 from issues.marked_tickets import link_marked
 from issues.models import AIIssueGroup, RemoteLink, Report, TicketRequest
+from issues.outgoing_events import queue_ticket_event
 from issues.settlement import settle_with_linked_ticket
-from issues.ticket_events import queue_ticket_event
 from killthenoise.api.authentication import Caller
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.text import clean_title

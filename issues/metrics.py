@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from integrations.services import webhook_metrics
 from issues.following.metrics import ticket_metrics
 from issues.models import JobItem, RemoteLink, Sweep, TicketRequest
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 
 
 class OpenWork(Collector):

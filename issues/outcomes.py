@@ -22,7 +22,7 @@ from issues.models import (
     TicketRequest,
 )
 from issues.models.reports import LinkedTicket
-from issues.ticket_events import queue_ticket_event
+from issues.outgoing_events import queue_ticket_event
 from killthenoise.audit.events import Action, record_in_transaction
 from killthenoise.audit.models import AuditEvent
 

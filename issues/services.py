@@ -42,7 +42,7 @@ from issues.outcomes import record_created, record_error
 from issues.recovery import recover
 from killthenoise.api import log_context
 from killthenoise.api.authentication import Caller
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import TenantBusy, has_slot, outgoing_slot
 from killthenoise.audit.models import AuditEvent

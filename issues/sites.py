@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from django.db import connections
 
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.background import current_work
-from killthenoise.turns import turn
+from killthenoise.site_turns import turn
 
 MAX_SITES_AT_ONCE = 8
 """Each takes a thread and a database connection."""

@@ -4,10 +4,10 @@ from issues.following.loop import LOOP_S, follow_tickets
 from issues.following.recurrences import announce_recurrences
 from issues.following.remote_links import send_due_remote_links
 from issues.jobs.workers import run_due_jobs
+from issues.outgoing_events import announce_slow_events, deliver_webhooks
 from issues.recovery import recover_due
 from issues.rules.evaluation import run_due_rules
 from issues.sweep import sweep_due
-from issues.ticket_events import announce_slow_events, deliver_webhooks
 from killthenoise.background import repeat
 
 repeat(recover_due, every_s=30)

@@ -6,8 +6,8 @@ Each also works with a trailing slash, without a redirect.
 from django.urls import re_path
 
 from issues import views
-from issues.following import webhooks
-from issues.groups.previews import TicketPreviewView
+from issues.following import jira_webhook
+from issues.groups.ticket_preview import TicketPreviewView
 from issues.jobs.views import CreateJiraTicketsView, JobView
 
 GROUP = "ai/(?P<group_id>[^/]+)"
@@ -58,7 +58,7 @@ ai_urlpatterns = [
 jira_urlpatterns = [
     re_path(
         "^webhooks/(?P<integration_id>[^/]+)/?$",
-        webhooks.WebhookView.as_view(),
+        jira_webhook.WebhookView.as_view(),
         name="jira-webhook",
     ),
 ]

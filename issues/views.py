@@ -13,12 +13,12 @@ from integrations.errors import TicketNotInJira
 from integrations.openapi import FINDING_TICKET, JIRA_ERRORS, USING_JIRA
 from issues import linking, services
 from issues.errors import GroupNotFound, TicketNotLinked
-from issues.groups.descriptions import generate_description
-from issues.groups.filters import GroupListSerializer
 from issues.groups.import_serializers import PutGroupSerializer
 from issues.groups.importing import GroupData, put_group
+from issues.groups.list_query import GroupListSerializer
 from issues.groups.pages import read_page, show_groups
 from issues.groups.report_pages import ReportPageSerializer, read_reports
+from issues.groups.ticket_drafts import generate_description
 from issues.models import AIIssueGroup
 from issues.openapi import (
     CREATING,

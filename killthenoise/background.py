@@ -23,7 +23,7 @@ from django.db import close_old_connections
 from django.utils.module_loading import autodiscover_modules
 
 from killthenoise import missing_tables
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 
 Function = Callable[[], Counter[str] | None]
 

@@ -19,7 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from killthenoise import __version__
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.api.middleware import NO_DEVICES, NO_PAGE
 from killthenoise.api.request_id import begin_request
 

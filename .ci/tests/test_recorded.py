@@ -12,8 +12,8 @@ from development.sandbox.rest import ROUTES
 from integrations.jira import errors
 from integrations.jira.client import JiraClient, NewIssue
 from integrations.jira.http import JiraHttp
+from integrations.jira.session import make_session
 from integrations.jira.text.adf import text_to_adf
-from integrations.jira.transport import make_session
 
 SHARED = Path(__file__).parents[3] / "shared" / "jira"
 SITE = "https://example.atlassian.net"

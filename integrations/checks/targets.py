@@ -23,13 +23,13 @@ from integrations.jira.errors import (
 from integrations.jira.metadata import Field
 from integrations.jira.project_rule import project_invalid
 from integrations.models import Integration
-from integrations.settings.extra_fields import extra_fields
-from integrations.settings.routes import TicketTarget
+from integrations.tickets.extra_fields import extra_fields
 from integrations.tickets.issue_types import (
     get_issue_type,
     list_issue_types,
     read_cached,
 )
+from integrations.tickets.targets import TicketTarget
 
 
 class CheckFailed(Exception):

@@ -20,11 +20,11 @@ from integrations.errors import (
 )
 from integrations.jira.client import JiraClient
 from integrations.jira.http import JiraHttp
-from integrations.jira.network import Network
-from integrations.jira.transport import make_session
+from integrations.jira.network_guard import Network
+from integrations.jira.session import make_session
 from integrations.models import Integration
 from killthenoise.api.authentication import parse_uuid
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 
 
 def require_usable(integration: Integration) -> None:

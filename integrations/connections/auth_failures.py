@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from integrations.connections.events import queue_pause
+from integrations.connections.outgoing_events import queue_pause
 from integrations.errors import IntegrationPaused
 from integrations.jira.errors import JiraAuthFailed
 from integrations.models import Integration

@@ -24,7 +24,7 @@ from integrations.jira.issue_lookup import IssueLookup, identify
 from integrations.jira.issue_updates import IssueUpdates
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse, as_object
-from integrations.jira.transport import OutgoingRequest
+from integrations.jira.session import OutgoingRequest
 
 LINK_PERMISSION = "for the permission ‘Link issues’ (or ‘Edit issues’)"
 CORE_FIELDS = ("project", "summary", "description", "issuetype")

@@ -17,7 +17,7 @@ from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
 from integrations.jira.response import JiraResponse, is_too_complex
 from integrations.jira.secret import Secret, clear_frames_on_error
-from integrations.jira.transport import OutgoingRequest, track
+from integrations.jira.session import OutgoingRequest, track
 from integrations.jira.web_page import reject_web_page
 
 logger = logging.getLogger(__name__)

@@ -13,12 +13,12 @@ from urllib3.exceptions import HTTPError
 from integrations.errors import SecretUnreadable
 from integrations.jira.errors import JiraUnreachable
 from integrations.jira.http import USER_AGENT
-from integrations.jira.network import Network
+from integrations.jira.network_guard import Network
 from integrations.jira.secret import Secret
-from integrations.jira.transport import OutgoingRequest, make_session, track
+from integrations.jira.session import OutgoingRequest, make_session, track
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.signing import HEADER, sign
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 
 SEND_S = 10
 """Seconds for one request, from the resolution of the name to the response."""

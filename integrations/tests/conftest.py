@@ -14,8 +14,8 @@ from pytest_django.live_server_helper import LiveServer
 from development.sandbox import Sandbox
 from integrations.jira.client import JiraClient
 from integrations.jira.http import JiraHttp
-from integrations.jira.network import Network
-from integrations.jira.transport import make_session
+from integrations.jira.network_guard import Network
+from integrations.jira.session import make_session
 from integrations.tests.fake_jira import FakeDns, MakeClient, Serve
 from killthenoise.tests.api import Api
 

@@ -13,8 +13,8 @@ from requests_mock import Mocker
 from integrations.jira import errors
 from integrations.jira.client import JiraClient, NewIssue, WebLink
 from integrations.jira.http import JiraHttp
+from integrations.jira.session import make_session
 from integrations.jira.text.adf import text_to_adf
-from integrations.jira.transport import make_session
 
 SITE = "https://example.atlassian.net"
 ISSUE = NewIssue(

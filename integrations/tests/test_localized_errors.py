@@ -11,7 +11,7 @@ from integrations.jira import errors
 from integrations.jira.client import JiraClient
 from integrations.jira.http import JiraHttp
 from integrations.jira.issue_lookup import MarkedSearch
-from integrations.jira.transport import make_session
+from integrations.jira.session import make_session
 from integrations.tests.fake_jira import ISSUE, MakeClient, deadline_in
 
 SITE = "https://example.atlassian.net"

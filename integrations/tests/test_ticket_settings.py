@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from integrations.settings.extra_fields import extra_fields
 from integrations.settings.serializers import IntegrationSettingsSerializer
+from integrations.tickets.extra_fields import extra_fields
 
 GOOD: list[dict[str, Any]] = [
     {},

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from integrations.jira.errors import JiraError, JiraUnreachable
-from integrations.jira.network import Network
-from integrations.jira.transport import make_session
+from integrations.jira.network_guard import Network
+from integrations.jira.session import make_session
 from integrations.tests.fake_jira import ISSUE, FakeDns, MakeClient, deadline_in
 
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

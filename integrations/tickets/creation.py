@@ -20,14 +20,14 @@ from integrations.jira.errors import (
 from integrations.jira.text.adf import text_to_adf
 from integrations.jira.text.truncation import truncate
 from integrations.models import Integration
-from integrations.settings.extra_fields import extra_fields
-from integrations.settings.routes import TicketTarget
+from integrations.tickets.extra_fields import extra_fields
 from integrations.tickets.issue_types import (
     get_cached_type_id,
     get_issue_type,
     list_issue_types,
 )
-from integrations.tickets.pacing import slow_down
+from integrations.tickets.site_pace import slow_down
+from integrations.tickets.targets import TicketTarget
 
 MARKER = "killthenoise"
 """Key of the issue property that names the ticket request of a ticket."""

@@ -8,9 +8,9 @@ from integrations.connections.auth_failures import recording_auth_failures
 from integrations.errors import TicketNotInJira
 from integrations.jira.issue_lookup import MAX_FOUND, FoundTicket, IssueLookup
 from integrations.models import Integration
-from integrations.settings.routes import list_project_keys
 from integrations.tickets.creation import MARKER
 from integrations.tickets.references import TicketReference, parse_ticket_reference
+from integrations.tickets.targets import list_project_keys
 from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from integrations.jira.errors import CREATION_ERRORS
 from issues.admin.attention import needs_attention
 from issues.admin.search import has_id
-from issues.groups.conditions import get_condition
-from issues.groups.filters import GONE, TICKET_STATUSES
+from issues.groups.filter_conditions import get_condition
+from issues.groups.list_query import GONE, TICKET_STATUSES
 from issues.models import Ticket
 from issues.recovery import LOST
 from issues.settlement import NOT_CREATED

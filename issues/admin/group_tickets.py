@@ -15,10 +15,10 @@ from integrations.services import AskedTarget, choose_target, search_tickets
 from issues.admin import group_jobs, operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira
-from issues.groups.descriptions import generate_description
+from issues.group_facts import read_facts
+from issues.groups.ticket_drafts import generate_description
 from issues.internal_keys import internal_key
 from issues.models import MAX_TITLE, AIIssueGroup, Report
-from issues.routing import read_facts
 from issues.serializers import MAX_DESCRIPTION, CreateJiraTicketSerializer
 from killthenoise.admin.operations import Outcome, run_each
 from killthenoise.api.authentication import parse_uuid

@@ -18,8 +18,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from integrations.services import IssueState, NewEvent
-from issues.following.events import find_events, queue_for_groups
 from issues.following.history import record_status_change
+from issues.following.outgoing_events import find_events, queue_for_groups
 from issues.following.schedule import get_confirmation, get_interval
 from issues.locking import atomically, lock_group
 from issues.models import AIIssueGroup, Report, Ticket, TicketRequest

@@ -29,7 +29,7 @@ from issues.following.changes import (
     record_missing,
     rename_reports,
 )
-from issues.following.events import queue_recurrences
+from issues.following.outgoing_events import queue_recurrences
 from issues.following.schedule import (
     SITE_PAUSE_S,
     TOGETHER,

@@ -18,7 +18,7 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from issues.errors import GroupNotFound
-from issues.following.events import queue_recurrences
+from issues.following.outgoing_events import queue_recurrences
 from issues.locking import repeatedly
 from issues.models import AIIssueGroup, RemoteLink, Report, RuleRun, TicketRequest
 from issues.outcomes import relink

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from issues.groups import search
-from issues.groups.filters import Filters, Place
+from issues.groups.list_query import Filters, Place
 from issues.models import Report
 
 

@@ -11,8 +11,8 @@ from django.db.models import Count, F, Q, QuerySet
 from rest_framework.renderers import JSONRenderer
 
 from issues.groups import list_sql
-from issues.groups.conditions import derive_condition
-from issues.groups.filters import Filters, Place
+from issues.groups.filter_conditions import derive_condition
+from issues.groups.list_query import Filters, Place
 from issues.groups.search import get_bound
 from issues.models import AIIssueGroup, Report
 from issues.models.groups import SEVERITY

@@ -25,7 +25,7 @@ from integrations.jira.errors import JiraRateLimited
 from integrations.models import Integration
 from integrations.services import get_wait, lock_pace, reserve_send
 from issues.errors import GroupNotFound
-from issues.groups.drafts import draft_ticket
+from issues.groups.ticket_drafts import draft_ticket
 from issues.internal_keys import internal_key
 from issues.locking import atomically
 from issues.models import AIIssueGroup, JobItem, TicketJob
@@ -33,7 +33,7 @@ from issues.models.jobs import JobItemQuerySet
 from issues.services import CreatedTicket, create_jira_ticket
 from issues.sites import for_each_site
 from killthenoise.api.authentication import Caller, parse_uuid
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.api.slots import TenantBusy
 from killthenoise.audit.events import Action, record
 from killthenoise.errors import ServiceError

@@ -32,7 +32,7 @@ from issues.errors import (
     TicketExists,
     TicketInProgress,
 )
-from issues.groups.drafts import draft_ticket
+from issues.groups.ticket_drafts import draft_ticket
 from issues.internal_keys import internal_key
 from issues.models import AIIssueGroup, RuleRun
 from issues.rules.matching import (
@@ -47,7 +47,7 @@ from issues.rules.matching import (
 from issues.services import create_jira_ticket
 from issues.sites import for_each_site
 from killthenoise.api.authentication import Caller
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.audit.events import Action, recording
 from killthenoise.errors import ServiceError
 

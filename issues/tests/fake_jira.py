@@ -13,7 +13,7 @@ import requests
 from django.conf import settings
 from requests_mock import Mocker
 
-from integrations.jira.transport import _tracked
+from integrations.jira.session import _tracked
 from issues.tests.recovery_helpers import age_requests
 
 URL = "https://example.atlassian.net"

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.models import Integration, SitePace
-from integrations.tickets.pacing import slow_down
+from integrations.tickets.site_pace import slow_down
 from issues.jobs import workers
 from issues.jobs.services import start_job
 from issues.jobs.workers import run_due_jobs

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from issues.groups import search
-from issues.groups.filters import ORDERINGS
+from issues.groups.list_query import ORDERINGS
 from issues.models import AIIssueGroup, Report
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from issues.groups.filters import ORDERINGS, Place
+from issues.groups.list_query import ORDERINGS, Place
 from issues.groups.list_sql import read_groups
 from issues.groups.pages import read_usually
 from issues.models import AIIssueGroup

@@ -20,7 +20,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from killthenoise.admin.base import ReadOnlyAdmin, get_actor
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.audit.events import Action, record
 
 CHUNK = 2000

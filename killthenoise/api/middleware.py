@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.api.envelope import ErrorResponse
 from killthenoise.api.errors import METHOD_NOT_ALLOWED, framework_error_response
 from killthenoise.api.parsers import PayloadTooLarge

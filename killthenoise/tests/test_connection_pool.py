@@ -20,7 +20,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from development.postgres import Postgres
-from killthenoise.api.database import release_connection
+from killthenoise.api.connection_pool import release_connection
 from killthenoise.postgresql import base
 
 pytestmark = [

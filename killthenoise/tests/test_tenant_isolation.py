@@ -19,7 +19,7 @@ from development.sandbox import Sandbox
 from integrations.models import Integration
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import DeliveryFactory, IntegrationFactory
-from issues.groups.filters import GroupListSerializer
+from issues.groups.list_query import GroupListSerializer
 from issues.models import AIIssueGroup, JobItem, Report, TicketJob, TicketRequest
 from issues.tests.factories import (
     GroupFactory,
@@ -56,7 +56,7 @@ LISTS |= {"generate-jira-description"}
 MAKES_UNKNOWN = {"group"}
 """Routes that create an unknown id; another tenant's id gets the 404 of no id."""
 WITHOUT_TENANT = {"jira-webhook"}
-"""Routes that prove the tenant by a signature; test_webhooks.py has their strangers."""
+"""Routes that prove the tenant by a signature. test_jira_webhook.py tests strangers."""
 ODD = [
     "x",
     "7",

@@ -196,7 +196,7 @@ def test_token_does_not_leak_when_our_code_raises(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("integrations.jira.transport._TrackedConnection.send", broken)
+    monkeypatch.setattr("integrations.jira.session._TrackedConnection.send", broken)
     responses = [create(api, group), connect(api, tenant_id, base_url=jira.url)]
 
     assert [response.status_code for response in responses] == [500, 400]
@@ -273,7 +273,7 @@ def fail_in_every_way(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError(f"broken: https://{EMAIL}:{CANARY}@example.com")
 
-    monkeypatch.setattr("integrations.jira.transport._TrackedConnection.send", broken)
+    monkeypatch.setattr("integrations.jira.session._TrackedConnection.send", broken)
     create(api, GroupFactory.create(tenant_id=tenant_id))
 
 

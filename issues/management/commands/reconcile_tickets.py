@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from issues.following.loop import follow_due, follow_tickets
+from issues.outgoing_events import deliver_webhooks
 from issues.recovery import recover_due
 from issues.sweep import sweep_due, sweep_since
-from issues.ticket_events import deliver_webhooks
 from killthenoise.background import (
     all_work,
     in_words,

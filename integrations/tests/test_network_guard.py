@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from development.sandbox import Sandbox
 from integrations.jira.errors import JiraError, JiraUnreachable
-from integrations.jira.network import PUBLIC_ONLY, Network
-from integrations.jira.transport import make_session
+from integrations.jira.network_guard import PUBLIC_ONLY, Network
+from integrations.jira.session import make_session
 from integrations.tests.fake_jira import ISSUE, FakeDns, MakeClient, deadline_in
 
 PUBLIC = "93.184.216.34"

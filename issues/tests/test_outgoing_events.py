@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
-from integrations.connections import events as integration_events
+from integrations.connections import outgoing_events as integration_events
 from integrations.models import Integration
 from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
@@ -19,6 +19,11 @@ from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tests.factories import EndpointFactory
 from issues.following.loop import follow_due
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
+from issues.outgoing_events import (
+    announce_created_tickets,
+    announce_slow_events,
+    deliver_webhooks,
+)
 from issues.recovery import recover_due
 from issues.tests.api import Api, assert_error
 from issues.tests.factories import (
@@ -28,11 +33,6 @@ from issues.tests.factories import (
 )
 from issues.tests.following_helpers import HOUR, MINUTE, read_after
 from issues.tests.recovery_helpers import age_requests
-from issues.ticket_events import (
-    announce_created_tickets,
-    announce_slow_events,
-    deliver_webhooks,
-)
 from killthenoise.tests.background import repeating
 
 
@@ -250,7 +250,7 @@ def test_process_that_dies_before_it_has_queued_loses_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr("issues.ticket_events.queue_events", die_after)
+        dying.setattr("issues.outgoing_events.queue_events", die_after)
         with pytest.raises(KeyboardInterrupt):
             announce_created_tickets()
     assert not WebhookDelivery.objects.exists()

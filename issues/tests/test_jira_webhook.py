@@ -22,8 +22,8 @@ from pytest_django.live_server_helper import LiveServer
 from development.sandbox import Sandbox, changes
 from integrations.models import Integration, WebhookSecret
 from integrations.tests.factories import IntegrationFactory
+from issues.following.jira_webhook import hint
 from issues.following.loop import follow_due
-from issues.following.webhooks import hint
 from issues.models import AIIssueGroup, FollowedSite, Ticket
 from issues.tests.api import Api, assert_error
 from issues.tests.factories import TicketFactory

@@ -20,7 +20,7 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from integrations.jira.network import PUBLIC_ONLY, Network
+from integrations.jira.network_guard import PUBLIC_ONLY, Network
 from killthenoise.deadlines import DeadlineResponse, seconds_left
 
 MAX_HOSTS = 64

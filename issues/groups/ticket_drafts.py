@@ -1,6 +1,7 @@
-"""Generates the first description of a ticket, for a person to edit.
+"""Drafts of tickets: the first description, for a person to edit, and whole drafts.
 
-The three sections are fixed. A language model, if one is configured, only supplies the
+Background work creates whole drafts where nobody has written a text. The three sections
+of a description are fixed. A language model, if one is configured, only supplies the
 parts that fill them. Each part is reduced to one line, whatever it contains.
 """
 
@@ -9,16 +10,18 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from integrations import llm
+from issues.models import MAX_TITLE, AIIssueGroup
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.api.text import clean_title
 
 MAX_PART = 300  # characters
 MAX_PARTS = 10
 MAX_ORIGINAL = 2000  # characters
+UNTITLED = "Untitled group of reports"
 
 INSTRUCTIONS = """\
 You write Jira tickets. The user message is a JSON object with the title and summary
@@ -50,6 +53,13 @@ class Description:
     def as_data(self) -> dict[str, str]:
         """Return the `data` of the API response."""
         return asdict(self)
+
+
+class Draft(NamedTuple):
+    """A title and a description that are clean and within Jira's limits."""
+
+    title: str
+    description: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +101,19 @@ def fill_template(*, title: str, summary: str) -> Description:
     """Generate a description without the language model."""
     parts = replace(TEMPLATE, want=_to_bold(title) or TEMPLATE.want)
     return Description(_render(parts, _quote(title, summary)), "template")
+
+
+def draft_ticket(
+    group: AIIssueGroup, *, title: str = "", description: str = ""
+) -> Draft:
+    """Fill in what is missing. Raises TenantBusy."""
+    title = title or clean_title(group.title)[:MAX_TITLE].strip() or UNTITLED
+    if description:
+        return Draft(title, description)
+    generated = generate_description(
+        tenant_id=group.tenant_id, title=title, summary=group.summary
+    )
+    return Draft(title, generated.description)
 
 
 def _quote(title: str, summary: str) -> str:

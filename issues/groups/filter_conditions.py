@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from issues.groups.filters import GONE
+from issues.groups.list_query import GONE
 from issues.models import GroupSource, Report
 
 _REPORTS = Report.objects.filter(group=OuterRef("pk"))

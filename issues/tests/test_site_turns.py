@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from issues.sites import for_each_site
 from killthenoise.background import Work, do
-from killthenoise.turns import turn
+from killthenoise.site_turns import turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SITES = [f"https://{name}.atlassian.net" for name in ("slow", "quick")]

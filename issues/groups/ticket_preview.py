@@ -18,10 +18,10 @@ from integrations.services import (
     get_active_jira,
 )
 from issues.errors import GroupNotFound
-from issues.groups.descriptions import fill_template
+from issues.group_facts import read_facts, require_project
+from issues.groups.ticket_drafts import fill_template
 from issues.models import MAX_TITLE, AIIssueGroup
 from issues.openapi import GROUP, SAME_GROUP, TAG
-from issues.routing import read_facts, require_project
 from issues.views import get_tenant_group
 from killthenoise.api.envelope import success
 from killthenoise.api.openapi import envelope, operation
