@@ -1,5 +1,6 @@
 """Request bodies and responses of issue groups."""
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.serializers import ProjectAndTypeSerializer
+from integrations.services import AskedTarget
 from issues.models import MAX_TITLE, AIIssueGroup, Report, Ticket
 from killthenoise.api.fields import StrictBooleanField, TextField
 from killthenoise.api.text import clean_text, clean_title
@@ -15,7 +17,15 @@ MAX_DESCRIPTION = 32_767
 """Characters; Jira's limit."""
 
 
-class CreateJiraTicketSerializer(ProjectAndTypeSerializer):
+class AskedTargetSerializer(ProjectAndTypeSerializer):
+    """What a request names of the ticket's target. It is validated to `asked`."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        named = {one.name: attrs.pop(one.name, "") for one in fields(AskedTarget)}
+        return attrs | {"asked": AskedTarget(**named)}
+
+
+class CreateJiraTicketSerializer(AskedTargetSerializer):
     """The requested ticket. Unknown keys are ignored.
 
     `project_key` and `issue_type` override the routes and those of the integration.

@@ -27,6 +27,7 @@ from integrations.jira.errors import (
 )
 from integrations.models import Integration
 from integrations.services import (
+    NOTHING_ASKED,
     AskedTarget,
     TicketContent,
     TicketTarget,
@@ -80,17 +81,16 @@ def create_jira_ticket(
     event: AuditEvent | None = None,
     idempotency_key: str = "",
     allow_another: bool = False,
-    project_key: str = "",
-    issue_type: str = "",
+    asked: AskedTarget = NOTHING_ASKED,
     deadline: float | None = None,
 ) -> CreatedTicket:
     """Create the ticket that this request asks for, or return it if it exists.
 
     `title` and `description` are clean and within Jira's limits. `allow_another` asks
     for one more ticket where the group has one, and needs an `idempotency_key`.
-    `project_key` and `issue_type` override the routes and the integration. `deadline`
-    is in `time.monotonic()` seconds; by default, it is the request's. `event` is the
-    audit event of the request, which may be stored together with the ticket.
+    `asked` overrides the routes and the integration. `deadline` is in
+    `time.monotonic()` seconds; by default, it is the request's. `event` is the audit
+    event of the request, which may be stored together with the ticket.
 
     Raises NoActiveIntegration, NoProjectChosen, IntegrationDisconnected,
     AccountUnusable, GroupNotFound, TicketInProgress, TicketExists,
@@ -111,7 +111,7 @@ def create_jira_ticket(
         request,
         client_key=idempotency_key,
         allow_another=allow_another,
-        asked=AskedTarget(project_key=project_key, issue_type=issue_type),
+        asked=asked,
     )
     with _slot_for(request):
         deadline = deadline or request_deadline()

@@ -54,8 +54,6 @@ from killthenoise.api.slots import TenantBusy, import_slot
 from killthenoise.audit.events import Action, audited
 
 ONE_GROUP = envelope("Group", GroupSerializer())
-AUDITED = ("project_key", "issue_type")
-"""The values of a creation's body that the audit keeps."""
 QUICK_REPORTS = 100
 """Importing this many reports takes about 25 ms. A request with more needs a slot."""
 
@@ -186,14 +184,14 @@ class CreateJiraTicketView(APIView):
         """
         with audited(request, Action.TICKET_CREATE, AIIssueGroup, group_id) as event:
             key, pk = idempotency_key(request), require_uuid(group_id)
-            asked = validated(CreateJiraTicketSerializer, request, idempotency_key=key)
-            event.detail |= {k: asked[k] for k in AUDITED if k in asked}
+            ticket = validated(CreateJiraTicketSerializer, request, idempotency_key=key)
+            event.detail |= ticket["asked"].as_data()
             created = services.create_jira_ticket(
                 group_id=pk,
                 caller=get_caller(request),
                 event=event,
                 idempotency_key=key,
-                **asked,
+                **ticket,
             )
             if created.replayed:
                 event.detail["ticket_key"] = created.ticket.key

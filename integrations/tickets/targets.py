@@ -5,8 +5,8 @@ then the integration's own.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 from integrations.errors import NoProjectChosen
 from integrations.models import Integration
@@ -25,10 +25,22 @@ class GroupFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedTarget:
-    """The project and issue type that the request names, or ""."""
+    """The project and issue type that a request names; "" for what it does not name.
+
+    A value that is added goes to the end: see claims.hash_content.
+    """
 
     project_key: str = ""
     issue_type: str = ""
+
+    @classmethod
+    def of(cls, row: object) -> Self:
+        """Return what a stored row names, in columns with the same names."""
+        return cls(**{one.name: getattr(row, one.name) for one in fields(cls)})
+
+    def as_data(self) -> dict[str, str]:
+        """Return the values that the request names."""
+        return {name: value for name, value in vars(self).items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +69,18 @@ def choose_target(
     integration: Integration, asked: AskedTarget, facts: GroupFacts | None
 ) -> TicketTarget:
     """Return where the ticket goes. `facts` may be None if there are no routes."""
-    for target in list_route_targets(integration) if facts else ():
+    matching = _find_route_target(integration, facts) if facts else None
+    return replace(matching or get_own_target(integration), **asked.as_data())
+
+
+def _find_route_target(
+    integration: Integration, facts: GroupFacts
+) -> TicketTarget | None:
+    for target in list_route_targets(integration):
         when = integration.settings["routes"][target.route - 1].get("when", {})
-        if facts and is_match(when, facts):
-            return _override(target, asked)
-    return _override(get_own_target(integration), asked)
+        if is_match(when, facts):
+            return target
+    return None
 
 
 def get_own_target(integration: Integration) -> TicketTarget:
@@ -114,15 +133,6 @@ def is_match(when: Mapping[str, Any], facts: GroupFacts) -> bool:
         when[name].casefold() in (str(value).casefold() for value in values)
         for name, values in named.items()
         if name in when
-    )
-
-
-def _override(target: TicketTarget, asked: AskedTarget) -> TicketTarget:
-    return TicketTarget(
-        project_key=asked.project_key or target.project_key,
-        issue_type=asked.issue_type or target.issue_type,
-        settings=target.settings,
-        route=target.route,
     )
 
 

@@ -14,7 +14,8 @@ from issues.models import TicketRequest
 def find_asked(row: TicketRequest) -> AskedTarget | None:
     """Return what the request named, or None if its hash does not match.
 
-    This happens for rows that recovery or a sweep has recreated.
+    This happens for rows that recovery or a sweep has recreated, and for requests that
+    named anything that the row does not store.
     """
     named = product({"", row.project_key}, {"", row.issue_type})
     for project_key, issue_type in named:

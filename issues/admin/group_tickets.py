@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from integrations.models import Integration
-from integrations.services import AskedTarget, choose_target, search_tickets
+from integrations.services import NOTHING_ASKED, choose_target, search_tickets
 from issues.admin import group_jobs, operations
 from issues.admin.request_actions import OPERATE
 from issues.admin.story import render_as_jira
@@ -134,7 +134,7 @@ def _get_target(group: AIIssueGroup) -> dict[str, Any]:
     if integration is None:
         return {"integration": None}
     facts = read_facts(integration, group.pk)
-    target = choose_target(integration, AskedTarget(), facts)
+    target = choose_target(integration, NOTHING_ASKED, facts)
     problem = integration.sync_error_message if integration.is_paused else ""
     return {"integration": integration, "target": target, "problem": problem}
 

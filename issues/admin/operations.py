@@ -78,8 +78,7 @@ def create(
             description=description,
             idempotency_key=idempotency_key,
             allow_another=allow_another,
-            project_key=asked.project_key,
-            issue_type=asked.issue_type,
+            asked=asked,
         )
         if created.replayed:
             event.detail["ticket_key"] = created.ticket.key

@@ -9,7 +9,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.openapi import USING_JIRA
-from integrations.serializers import ProjectAndTypeSerializer
 from integrations.services import (
     AskedTarget,
     check_target,
@@ -22,6 +21,7 @@ from issues.group_facts import read_facts, require_project
 from issues.groups.ticket_drafts import fill_template
 from issues.models import MAX_TITLE, AIIssueGroup
 from issues.openapi import GROUP, SAME_GROUP, TAG
+from issues.serializers import AskedTargetSerializer
 from issues.views import get_tenant_group
 from killthenoise.api.envelope import success
 from killthenoise.api.openapi import envelope, operation
@@ -89,7 +89,7 @@ class TicketPreviewView(APIView):
     @operation(
         "previewTicket",
         tag=TAG,
-        parameters=[*GROUP, ProjectAndTypeSerializer],
+        parameters=[*GROUP, AskedTargetSerializer],
         response=envelope("TicketPreview", TicketPreviewSerializer()),
         raises=[GroupNotFound, *USING_JIRA],
         links={"createJiraTicket": SAME_GROUP},
@@ -102,5 +102,5 @@ class TicketPreviewView(APIView):
         it does not fill. The description is the template's.
         """
         group = get_tenant_group(request, group_id)
-        asked = AskedTarget(**validated_query(ProjectAndTypeSerializer, request))
+        asked = validated_query(AskedTargetSerializer, request)["asked"]
         return success(asdict(preview_ticket(group, asked)), "Ticket preview")

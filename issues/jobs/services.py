@@ -15,10 +15,9 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from rest_framework import serializers
 
-from integrations.serializers import ProjectAndTypeSerializer
 from issues.errors import IdempotencyKeyReused, JobNotFound
 from issues.models import MAX_TITLE, JobItem, TicketJob
-from issues.serializers import MAX_DESCRIPTION
+from issues.serializers import MAX_DESCRIPTION, AskedTargetSerializer
 from killthenoise.api.authentication import Caller, parse_uuid
 from killthenoise.api.errors import framework_error_response
 from killthenoise.api.fields import TextField
@@ -28,7 +27,7 @@ MAX_ITEMS = 100
 INVALID = "validation_error"
 
 
-class JobItemSerializer(ProjectAndTypeSerializer):
+class JobItemSerializer(AskedTargetSerializer):
     """A ticket to create. Without title or description, they are generated."""
 
     group_id = TextField(name="group's id", clean=clean_title, limit=255)
@@ -155,6 +154,7 @@ def _build_item(job: TicketJob, position: int, given: Mapping[str, Any]) -> JobI
     serializer = JobItemSerializer(data=given)
     if serializer.is_valid():
         values = serializer.validated_data
+        values |= values.pop("asked").as_data()
         return JobItem(job=job, position=position, due_at=Now(), **values)
     problem = framework_error_response(serializers.ValidationError(serializer.errors))
     return JobItem(

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from integrations.jira.errors import JiraRateLimited
 from integrations.models import Integration
-from integrations.services import get_wait, lock_pace, reserve_send
+from integrations.services import AskedTarget, get_wait, lock_pace, reserve_send
 from issues.errors import GroupNotFound
 from issues.groups.ticket_drafts import draft_ticket
 from issues.internal_keys import internal_key
@@ -188,8 +188,7 @@ def _create(item: JobItem, deadline: float | None) -> CreatedTicket:
         description=item.description,
         caller=_get_caller(item.job),
         idempotency_key=internal_key("job", item.pk),
-        project_key=item.project_key,
-        issue_type=item.issue_type,
+        asked=AskedTarget.of(item),
         deadline=deadline,
     )
 
