@@ -11,6 +11,7 @@ from requests_mock import Mocker
 from development.sandbox.rest import ROUTES
 from integrations.jira import errors
 from integrations.jira.client import JiraClient, NewIssue
+from integrations.jira.credentials import Credentials
 from integrations.jira.http import JiraHttp
 from integrations.jira.session import make_session
 from integrations.jira.text.adf import text_to_adf
@@ -91,8 +92,7 @@ def test_recorded_refusal_has_its_code_and_a_sentence_without_markup(
     client = JiraClient(
         JiraHttp(
             base_url=SITE,
-            email="jira@example.com",
-            api_token="canary-token",
+            credentials=Credentials(email="jira@example.com", api_token="canary-token"),
             session=make_session(threads=1),
             connect_timeout=1,
             read_timeout=1,

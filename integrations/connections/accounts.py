@@ -19,6 +19,7 @@ from integrations.errors import (
     SiteNotAllowed,
 )
 from integrations.jira.client import JiraClient
+from integrations.jira.credentials import Credentials
 from integrations.jira.http import JiraHttp
 from integrations.jira.network_guard import Network
 from integrations.jira.session import make_session
@@ -107,16 +108,14 @@ def get_jira_account(
 
 
 def jira_client(integration: Integration) -> JiraClient:
-    """Return a client for the integration's site and account. Raises SiteNotAllowed.
-
-    https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
-    """
+    """Return a client for the integration's site and account. Raises SiteNotAllowed."""
     require_allowed_site(integration)
     gateway = f"{settings.JIRA_GATEWAY_URL}/ex/jira/{integration.cloud_id}"
     site = JiraHttp(
         base_url=integration.base_url,
-        email=integration.email,
-        api_token=integration.api_token,
+        credentials=Credentials(
+            email=integration.email, api_token=integration.api_token
+        ),
         api_url=gateway if integration.uses_gateway else "",
         session=_session(allow_insecure=settings.JIRA_ALLOW_INSECURE),
         connect_timeout=settings.JIRA_CONNECT_TIMEOUT_S,

@@ -15,7 +15,6 @@ MAX_IDS = 100
 FIELDS = ["summary", "status", "assignee", "statuscategorychangedate"]
 CATEGORIES = ("new", "indeterminate", "done")
 """The keys of Jira's status categories. Sites name their statuses as they like."""
-PATH = "/rest/api/3/issue/bulkfetch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +55,8 @@ def bulk_fetch(http: JiraHttp, ids: Sequence[str], *, deadline: float) -> IssueS
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-bulkfetch-post
     """
     body = {"issueIdsOrKeys": list(ids), "fields": FIELDS}
-    response = http.read(PATH, "read tickets", json=body, deadline=deadline)
+    path, purpose = "/issue/bulkfetch", "read tickets"
+    response = http.read(path, purpose, json=body, deadline=deadline)
     issues = response.json.get("issues")
     if not isinstance(issues, list):
         raise JiraBadResponse(f"{http.base_url} responded without a list of tickets.")

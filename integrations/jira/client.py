@@ -25,6 +25,7 @@ from integrations.jira.issue_updates import IssueUpdates
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse, as_object
 from integrations.jira.session import OutgoingRequest
+from integrations.jira.text.adf import text_to_adf
 
 LINK_PERMISSION = "for the permission ‘Link issues’ (or ‘Edit issues’)"
 CORE_FIELDS = ("project", "summary", "description", "issuetype")
@@ -35,7 +36,7 @@ CORE_FIELDS = ("project", "summary", "description", "issuetype")
 class NewIssue:
     """A ticket to create.
 
-    `description` is an ADF document; with None, the ticket gets none. With an
+    `description` comes from `to_jira_text`; with None, the ticket gets none. With an
     `issue_type_id`, the issue type is sent by its id and not by its name. `properties`
     maps keys to values, `extra_fields` field ids to values. Extra fields never replace
     the CORE_FIELDS.
@@ -141,6 +142,10 @@ class JiraClient:
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
 
+    def to_jira_text(self, text: str) -> dict[str, Any]:
+        """Return what people typed in the form that this API takes: an ADF document."""
+        return text_to_adf(text)
+
     def create_issue(
         self,
         issue: NewIssue,
@@ -159,9 +164,8 @@ class JiraClient:
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
         """
         outgoing = OutgoingRequest(deadline, before_send)
-        path = "/rest/api/3/issue"
         try:
-            response = self._http.send(outgoing, "POST", path, json=issue.payload())
+            response = self._http.send(outgoing, "POST", "/issue", json=issue.payload())
         except NoResponse as exc:
             if outgoing.sent:
                 raise _outcome_unknown("no response") from exc
@@ -219,7 +223,7 @@ class JiraClient:
         """
         try:
             outgoing = OutgoingRequest(deadline)
-            response = self._http.send(outgoing, "GET", "/rest/api/3/myself")
+            response = self._http.send(outgoing, "GET", "/myself")
         except (NoResponse, JiraUnreachable):
             return True
         return not response.credentials_refused
@@ -244,7 +248,7 @@ class JiraClient:
 
 
 def _remote_link_path(issue_id: str) -> str:
-    return f"/rest/api/3/issue/{quote(issue_id, safe='')}/remotelink"
+    return f"/issue/{quote(issue_id, safe='')}/remotelink"
 
 
 def _parse_created(response: JiraResponse, http: JiraHttp) -> CreatedIssue:

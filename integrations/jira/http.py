@@ -2,7 +2,6 @@
 
 import logging
 import time
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from json import dumps, loads
@@ -12,6 +11,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from integrations.jira import metrics
+from integrations.jira.credentials import ANONYMOUS, Credentials
 from integrations.jira.error_mapping import map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
 from integrations.jira.failed_request import FailedRequest
@@ -26,8 +26,6 @@ USER_AGENT = "KillTheNoise/1.0"
 ENGLISH = {"Accept-Language": "en", "X-Force-Accept-Language": "true"}
 """Without the second header, Jira responds in the language of the account."""
 MAX_RESPONSE_BYTES = 1024 * 1024
-SHORTEST_SECRET = 8
-"""Characters. Anything shorter is not an Atlassian token and may be a normal word."""
 
 _RETRY = "Try again in a moment; if it happens again, check the site's address."
 
@@ -38,18 +36,18 @@ class NoResponse(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class JiraHttp:
-    """Sends requests as the account, or anonymously without an `email`.
+    """Sends requests as the account.
 
     `base_url` is the site's origin. `api_url` is set if the API is elsewhere, as for
-    scoped tokens. `session` is the process's pooled session; timeouts are in seconds.
-    `before_wait` runs before each request, to release resources while it waits. The
-    constructor sends nothing.
+    scoped tokens. `api_root` comes before the path of each request. `session` is the
+    process's pooled session; timeouts are in seconds. `before_wait` runs before each
+    request, to release resources while it waits. The constructor sends nothing.
     """
 
     base_url: str
-    email: str = ""
-    api_token: str = field(default="", repr=False)
+    credentials: Credentials = ANONYMOUS
     api_url: str = ""
+    api_root: str = "/rest/api/3"
     session: requests.Session = field(repr=False)
     connect_timeout: float
     read_timeout: float
@@ -86,7 +84,8 @@ class JiraHttp:
             logger.exception("%s %s failed in an unexpected way", method, self.base_url)
             raise NoResponse from exc
         finally:
-            metrics.observe(method, path, status, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            metrics.observe(method, self.api_root + path, status, seconds)
         return self._without_secrets(response)
 
     def read(
@@ -135,8 +134,8 @@ class JiraHttp:
         )
 
     def anonymous(self) -> "JiraHttp":
-        """Return a copy for the site itself, without credentials."""
-        return replace(self, email="", api_token="", api_url="")  # nosec B106
+        """Return a copy for paths of the site itself, without credentials."""
+        return replace(self, credentials=ANONYMOUS, api_url="", api_root="")
 
     def _send(
         self,
@@ -152,7 +151,7 @@ class JiraHttp:
             track(outgoing),
             self.session.request(
                 method,
-                (self.api_url or self.base_url) + path,
+                (self.api_url or self.base_url) + self.api_root + path,
                 json=json,
                 headers=self._headers(english),
                 timeout=(min(self.connect_timeout, left), min(self.read_timeout, left)),
@@ -170,8 +169,8 @@ class JiraHttp:
 
     def _headers(self, english: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
-        if self.email:
-            headers["Authorization"] = self._authorization
+        if authorization := self.credentials.authorization:
+            headers["Authorization"] = authorization
         return headers | ENGLISH if english else headers
 
     def _without_secrets(self, response: JiraResponse) -> JiraResponse:
@@ -179,29 +178,22 @@ class JiraHttp:
 
         Errors show only two of its headers: the trace id and the target of a redirect.
         """
+        secrets = self.credentials.secrets
         headers = {
-            name: self._hide_secrets(text.encode("latin-1", "replace")).decode(
-                "latin-1"
-            )
+            name: _hide(secrets, text.encode("latin-1", "replace")).decode("latin-1")
             for name, text in response.headers.items()
         }
         return replace(
             response,
             headers=CaseInsensitiveDict(headers),
-            body=self._hide_secrets(_normalize_json(response.body)),
+            body=_hide(secrets, _normalize_json(response.body)),
         )
 
-    def _hide_secrets(self, text: bytes) -> bytes:
-        basic = Secret(self._authorization.split()[1])
-        for secret in (Secret(self.api_token), basic, Secret(basic.rstrip("="))):
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret.encode(), b"***")
-        return text
 
-    @property
-    def _authorization(self) -> Secret:
-        pair = Secret(f"{self.email}:{self.api_token}")
-        return Secret("Basic " + b64encode(pair.encode()).decode("ascii"))
+def _hide(secrets: Sequence[Secret], text: bytes) -> bytes:
+    for secret in secrets:
+        text = text.replace(secret.encode(), b"***")
+    return text
 
 
 def _normalize_json(body: bytes) -> bytes:

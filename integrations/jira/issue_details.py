@@ -94,7 +94,7 @@ class IssueDetailsLookup:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
         """
-        path = f"/rest/api/3/issue/{quote(key, safe='')}?fields={','.join(FIELDS)}"
+        path = f"/issue/{quote(key, safe='')}?fields={','.join(FIELDS)}"
         try:
             found = self._http.read(path, "read the ticket", deadline=deadline)
         except JiraProjectInvalid:  # what Jira's 404 becomes

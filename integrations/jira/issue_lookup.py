@@ -17,7 +17,7 @@ MAX_FOUND = 20
 MAX_TEXT = 255
 """Characters of a summary; Jira's limit."""
 MAX_WORDS = 10
-SEARCH = "/rest/api/3/search/jql"
+SEARCH = "/search/jql"
 SEARCH_PAGE = 1000
 
 _issue_key = re.compile(r"[A-Z][A-Z0-9_]{0,99}-[1-9][0-9]{0,18}")
@@ -113,7 +113,7 @@ class IssueLookup:
         """
         marker = f",created&properties={quote(property_key)}" if property_key else ""
         shown = ",".join(FIELDS) + marker
-        path = f"/rest/api/3/issue/{quote(key, safe='')}?fields={shown}"
+        path = f"/issue/{quote(key, safe='')}?fields={shown}"
         try:
             found = self._http.read(path, "read the ticket", deadline=deadline)
         except JiraProjectInvalid:  # what Jira's 404 becomes

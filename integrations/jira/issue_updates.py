@@ -51,7 +51,9 @@ class IssueUpdates:
         deadline: float,
         before_send: Callable[[], None],
     ) -> None:
-        """Add a comment, an ADF document. `before_send` runs just before the request.
+        """Add a comment. `before_send` runs just before the request.
+
+        `document` comes from `JiraClient.to_jira_text`.
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments/#api-rest-api-3-issue-issueidorkey-comment-post
         """
@@ -111,7 +113,7 @@ def find_reopening(transitions: Iterable[Transition], wanted: str) -> Transition
 
 
 def _path(issue_id: str) -> str:
-    return f"/rest/api/3/issue/{quote(issue_id, safe='')}"
+    return f"/issue/{quote(issue_id, safe='')}"
 
 
 def _parse(found: Mapping[str, Any]) -> Transition:

@@ -90,8 +90,7 @@ class Metadata:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/#api-rest-api-3-myself-get
         """
-        path = "/rest/api/3/myself"
-        user = self._http.read(path, "log in", deadline=deadline).json
+        user = self._http.read("/myself", "log in", deadline=deadline).json
         if not user.get("accountId"):
             raise self._missing("an account")
         return Account(
@@ -122,7 +121,7 @@ class Metadata:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
         """
-        path, purpose = "/rest/api/3/project/search", "list the projects"
+        path, purpose = "/project/search", "list the projects"
         asked = {"query": query, "action": action, "expand": "issueTypes"}
         pages = self._read_pages(path, purpose, "values", deadline, asked)
         return [_parse_project(one) for one in pages]
@@ -137,7 +136,7 @@ class Metadata:
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/#api-rest-api-3-mypermissions-get
         """
         query = urlencode({"projectKey": project_key, "permissions": permission})
-        path = f"/rest/api/3/mypermissions?{query}"
+        path = f"/mypermissions?{query}"
         purpose = f"read its permissions in project {project_key}"
         response = self._http.read(path, purpose, deadline=deadline)
         permissions = as_object(response.json.get("permissions"))
@@ -152,7 +151,7 @@ class Metadata:
 
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get
         """
-        path = f"/rest/api/3/issue/createmeta/{quote(project_key, safe='')}/issuetypes"
+        path = f"/issue/createmeta/{quote(project_key, safe='')}/issuetypes"
         purpose = f"list the issue types of project {project_key}"
         types = self._read_pages(path, purpose, "issueTypes", deadline, english=english)
         return [_parse_type(one) for one in types]
@@ -165,7 +164,7 @@ class Metadata:
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-issuetypeid-get
         """
         path = (
-            f"/rest/api/3/issue/createmeta/{quote(project_key, safe='')}/issuetypes/"
+            f"/issue/createmeta/{quote(project_key, safe='')}/issuetypes/"
             f"{quote(issue_type_id, safe='')}"
         )
         purpose = f"read the create screen of project {project_key}"

@@ -17,8 +17,9 @@ _requests = Histogram(
 def observe(method: str, path: str, status: int, seconds: float) -> None:
     """Count a request.
 
-    Its resource is what follows `/rest/api/3/`, such as `issue`. Only the first digit
-    of the status is kept, so the number of metrics stays small.
+    `path` includes the API's root, such as `/rest/api/3`; the resource is what follows
+    it, such as `issue`. Only the first digit of the status is kept, so the number of
+    metrics stays small.
     """
     resource, *more = path.partition("?")[0].split("/")[4:] or ["other"]
     if resource == "issue":

@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from development.sandbox import Sandbox
 from integrations.jira.client import JiraClient
+from integrations.jira.credentials import Credentials
 from integrations.jira.http import JiraHttp
 from integrations.jira.network_guard import Network
 from integrations.jira.session import make_session
@@ -34,8 +35,7 @@ def make_client(jira: Sandbox) -> Iterator[MakeClient]:
         def make(**changes: Any) -> JiraClient:
             given: dict[str, Any] = {
                 "base_url": jira.url,
-                "email": jira.email,
-                "api_token": jira.api_token,
+                "credentials": Credentials(email=jira.email, api_token=jira.api_token),
                 "session": session,
                 "connect_timeout": 5,
                 "read_timeout": 5,

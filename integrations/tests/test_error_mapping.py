@@ -12,6 +12,7 @@ from requests_mock import Mocker
 
 from integrations.jira import errors
 from integrations.jira.client import JiraClient, NewIssue, WebLink
+from integrations.jira.credentials import Credentials
 from integrations.jira.http import JiraHttp
 from integrations.jira.session import make_session
 from integrations.jira.text.adf import text_to_adf
@@ -37,8 +38,7 @@ def client() -> JiraClient:
     return JiraClient(
         JiraHttp(
             base_url=SITE,
-            email="jira@example.com",
-            api_token="canary-token",
+            credentials=Credentials(email="jira@example.com", api_token="canary-token"),
             session=make_session(threads=1),
             connect_timeout=1,
             read_timeout=1,

@@ -9,6 +9,7 @@ from requests_mock import Mocker
 from development.sandbox import Sandbox
 from integrations.jira import errors
 from integrations.jira.client import JiraClient
+from integrations.jira.credentials import Credentials
 from integrations.jira.http import JiraHttp
 from integrations.jira.issue_lookup import MarkedSearch
 from integrations.jira.session import make_session
@@ -33,8 +34,7 @@ def client(requests_mock: Mocker) -> JiraClient:
     return JiraClient(
         JiraHttp(
             base_url=SITE,
-            email="jira@example.com",
-            api_token="canary-token",
+            credentials=Credentials(email="jira@example.com", api_token="canary-token"),
             session=make_session(threads=1),
             connect_timeout=1,
             read_timeout=1,

@@ -6,6 +6,7 @@ import pytest
 
 from development.sandbox import Sandbox
 from integrations.jira.client import JiraClient
+from integrations.jira.credentials import Credentials
 from integrations.jira.errors import JiraError, JiraOutcomeUnknown, JiraUnreachable
 from integrations.tests.fake_jira import ISSUE, MakeClient, Serve, deadline_in
 
@@ -113,7 +114,9 @@ def test_before_send_runs_once_per_request(make_client: MakeClient) -> None:
 
 def test_token_is_sent_as_utf_8(make_client: MakeClient, jira: Sandbox) -> None:
     jira.inject("response", status=201, body={"id": "1", "key": "SCRUM-1"})
-    make_client(api_token="tökén-Ω").create_issue(ISSUE, deadline=deadline_in())
+    credentials = Credentials(email=jira.email, api_token="tökén-Ω")
+    client = make_client(credentials=credentials)
+    client.create_issue(ISSUE, deadline=deadline_in())
 
     assert jira.requests[0].headers["Authorization"].startswith("Basic ")
 

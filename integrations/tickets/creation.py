@@ -9,7 +9,12 @@ from typing import Any
 
 from integrations.connections.accounts import jira_client
 from integrations.connections.auth_failures import recording_auth_failures
-from integrations.jira.client import CreatedIssue, NewIssue, get_parent
+from integrations.jira.client import (
+    CreatedIssue,
+    JiraClient,
+    NewIssue,
+    get_parent,
+)
 from integrations.jira.creation_rules import issue_type_invalid, parent_rejected
 from integrations.jira.errors import (
     JiraContentTooLong,
@@ -17,7 +22,6 @@ from integrations.jira.errors import (
     JiraIssueTypeInvalid,
     JiraRateLimited,
 )
-from integrations.jira.text.adf import text_to_adf
 from integrations.jira.text.truncation import truncate
 from integrations.models import Integration
 from integrations.tickets.extra_fields import extra_fields
@@ -60,8 +64,9 @@ def create_issue(
     which is then truncated; or an issue type that Jira knows by its id and not by the
     name.
     """
-    create = jira_client(integration).create_issue
-    issue = build_issue(integration, content)
+    client = jira_client(integration)
+    issue = build_issue(integration, client, content)
+    send = partial(client.create_issue, deadline=deadline, before_send=before_send)
     corrections: dict[type[JiraError], Callable[[NewIssue, Any], NewIssue]] = {
         JiraContentTooLong: truncate_description,
         JiraIssueTypeInvalid: partial(
@@ -71,10 +76,7 @@ def create_issue(
     with recording_auth_failures(integration):
         while True:
             try:
-                send = partial(
-                    create, issue, deadline=deadline, before_send=before_send
-                )
-                return _post(send, deadline, integration.base_url)
+                return _post(partial(send, issue), deadline, integration.base_url)
             except (JiraContentTooLong, JiraIssueTypeInvalid) as rejected:
                 correct = corrections.pop(type(rejected), None)
                 if correct is None:
@@ -102,17 +104,19 @@ def _post(
     return send()
 
 
-def build_issue(integration: Integration, content: TicketContent) -> NewIssue:
+def build_issue(
+    integration: Integration, client: JiraClient, content: TicketContent
+) -> NewIssue:
     """Build the ticket according to the settings of its target."""
     target, settings = content.target, content.target.settings
     project_key, issue_type = target.project_key, target.issue_type
-    with_description = settings.get("description", True)
+    text = content.description if settings.get("description", True) else None
     return NewIssue(
         project_key=project_key,
         issue_type=issue_type,
         issue_type_id=get_cached_type_id(integration, project_key, issue_type),
         summary=content.title,
-        description=text_to_adf(content.description) if with_description else None,
+        description=None if text is None else client.to_jira_text(text),
         properties={MARKER: content.marker},
         extra_fields=extra_fields(settings, severity=content.severity),
     )

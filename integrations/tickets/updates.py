@@ -11,7 +11,6 @@ from integrations.connections.auth_failures import recording_auth_failures
 from integrations.jira.client import WebLink
 from integrations.jira.errors import JiraFieldRejected
 from integrations.jira.issue_updates import find_reopening
-from integrations.jira.text.adf import text_to_adf
 from integrations.models import Integration
 
 NOTHING, COMMENT, REOPEN = "nothing", "comment", "reopen"
@@ -57,8 +56,12 @@ def add_comment(
 ) -> None:
     """Add a comment, which is markdown. `before_send` runs just before the request."""
     with recording_auth_failures(account):
-        jira_client(account).updates.add_comment(
-            issue_id, text_to_adf(text), deadline=deadline, before_send=before_send
+        client = jira_client(account)
+        client.updates.add_comment(
+            issue_id,
+            client.to_jira_text(text),
+            deadline=deadline,
+            before_send=before_send,
         )
 
 
