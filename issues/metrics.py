@@ -34,8 +34,7 @@ class OpenWork(Collector):
         found: list[Metric] = []
         try:
             found = [*_requests(), *_remote_links(), _sweeps(), *_job_items()]
-            found.append(_unannounced())
-            found += [*ticket_metrics(), *webhook_metrics()]
+            found += [_unannounced(), *ticket_metrics(), *webhook_metrics()]
         except AnyDatabaseError:
             up.add_metric([], 0)
         else:

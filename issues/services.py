@@ -130,12 +130,18 @@ def _slot_for(request: TicketRequest) -> Iterator[None]:
         try:
             stack.enter_context(outgoing_slot(request.tenant_id, request.group_id))
         except TenantBusy as busy:
-            of_tenant = TicketRequest.objects.for_tenant(request.tenant_id)
-            elsewhere = of_tenant.busy().filter(group=request.group_id)
-            if has_slot(request.tenant_id, request.group_id) or elsewhere.exists():
+            if _is_being_created(request):
                 raise TicketInProgress from busy
             raise
         yield
+
+
+def _is_being_created(request: TicketRequest) -> bool:
+    """Whether a request for the same group is at work, in this process or elsewhere."""
+    if has_slot(request.tenant_id, request.group_id):
+        return True
+    of_tenant = TicketRequest.objects.for_tenant(request.tenant_id)
+    return of_tenant.busy().filter(group=request.group_id).exists()
 
 
 def _create_or_replay(
@@ -233,9 +239,7 @@ def _settle_open_request(
         if _is_busy(open_request):
             return
         open_request.refresh_from_db()  # another recovery may have ended just now
-    except (
-        TicketRequest.DoesNotExist
-    ) as exc:  # the row was lost; its worker recreates it
+    except TicketRequest.DoesNotExist as exc:  # its worker recreates the lost row
         raise TicketInProgress from exc
     same = open_request.request_hash == request.request_hash
     if open_request.is_open:

@@ -172,17 +172,22 @@ def _describe_field(field: Field, value: Any) -> dict[str, Any]:
         "name": field.name,
         "is_required": field.required and not field.has_default,
     }
-    if not field.allowed:
-        hint = HINTS.get(field.kind, f"As JSON, of Jira's type {field.kind}.")
-        return row | {"text": _to_text(value), "hint": hint}
+    if field.allowed:
+        return row | _describe_choice(field.allowed, field.kind == LIST, value)
+    hint = HINTS.get(field.kind, f"As JSON, of Jira's type {field.kind}.")
+    return row | {"text": _to_text(value), "hint": hint}
+
+
+def _describe_choice(
+    allowed: Sequence[Mapping[str, Any]], is_list: bool, value: Any
+) -> dict[str, Any]:
     chosen = value if isinstance(value, list) else [] if value is None else [value]
     options = [
         (json.dumps(_name_option(one)), _get_label(one), _is_chosen(one, chosen))
-        for one in field.allowed
+        for one in allowed
     ]
-    is_list = field.kind == LIST
     hint = "Any number of them." if is_list else ""
-    return row | {"options": options, "is_list": is_list, "hint": hint}
+    return {"options": options, "is_list": is_list, "hint": hint}
 
 
 def _name_option(option: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,10 +124,8 @@ def is_match(when: Mapping[str, Any], facts: GroupFacts) -> bool:
         "tag": facts.tags,
         "source": facts.sources,
     }
-    severity_min = when.get("severity_min")
-    if severity_min is not None and (
-        facts.severity is None or facts.severity < severity_min
-    ):
+    least = when.get("severity_min")
+    if least is not None and (facts.severity is None or facts.severity < least):
         return False
     return all(
         when[name].casefold() in (str(value).casefold() for value in values)

@@ -57,11 +57,9 @@ def add_comment(
     """Add a comment, which is markdown. `before_send` runs just before the request."""
     with recording_auth_failures(account):
         client = jira_client(account)
+        document = client.to_jira_text(text)
         client.updates.add_comment(
-            issue_id,
-            client.to_jira_text(text),
-            deadline=deadline,
-            before_send=before_send,
+            issue_id, document, deadline=deadline, before_send=before_send
         )
 
 

@@ -1,5 +1,6 @@
 """The pages that create, link and unlink the tickets of a group."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +21,7 @@ from issues.groups.ticket_drafts import generate_description
 from issues.internal_keys import internal_key
 from issues.models import MAX_TITLE, AIIssueGroup, Report
 from issues.serializers import MAX_DESCRIPTION, CreateJiraTicketSerializer
-from killthenoise.admin.operations import Outcome, run_each
+from killthenoise.admin.operations import run_each
 from killthenoise.api.authentication import parse_uuid
 from killthenoise.api.text import clean_title
 from killthenoise.errors import ServiceError
@@ -58,11 +59,8 @@ class GroupTickets(admin.ModelAdmin):
         if request.method == "POST":
             values = request.POST.dict()
             errors = _validate(values)
-            if (
-                not errors
-                and "_preview" not in values
-                and _create(request, group, values)
-            ):
+            is_sent = not errors and "_preview" not in values
+            if is_sent and _create(request, group, values):
                 return redirect(CHANGE, pk)
         else:
             values, errors = _draft(request, group), {}
@@ -82,10 +80,7 @@ class GroupTickets(admin.ModelAdmin):
         group = self._get_group(request, pk)
         if request.method == "POST":
             key = clean_title(request.POST.get("ticket_key", ""))[:MAX_QUERY]
-
-            def link(request: HttpRequest, group: AIIssueGroup) -> Outcome:
-                return operations.link(request, group, key)
-
+            link = partial(operations.link, ticket_key=key)
             [outcome] = run_each(request, link, [group])
             if outcome.ok:
                 return redirect(CHANGE, pk)
@@ -101,11 +96,7 @@ class GroupTickets(admin.ModelAdmin):
         if request.method != "POST":
             raise PermissionDenied
         key = request.POST.get("ticket_key", "")[:MAX_QUERY]
-
-        def unlink(request: HttpRequest, group: AIIssueGroup) -> Outcome:
-            return operations.unlink_key(request, group, key)
-
-        run_each(request, unlink, [group])
+        run_each(request, partial(operations.unlink_key, ticket_key=key), [group])
         return redirect(CHANGE, pk)
 
     def _get_group(self, request: HttpRequest, pk: UUID) -> AIIssueGroup:
@@ -168,17 +159,13 @@ def _create(request: HttpRequest, group: AIIssueGroup, values: dict[str, Any]) -
     """Create the ticket and show a message. A further ticket has the form's key."""
     another = "allow_another" in values
     page = parse_uuid(values.get("key", "")) if another else None
-
-    def create(request: HttpRequest, group: AIIssueGroup) -> Outcome:
-        return operations.create(
-            request,
-            group,
-            title=values["title"],
-            description=values["description"],
-            allow_another=another,
-            idempotency_key=internal_key("admin", page) if page else "",
-        )
-
+    create = partial(
+        operations.create,
+        title=values["title"],
+        description=values["description"],
+        allow_another=another,
+        idempotency_key=internal_key("admin", page) if page else "",
+    )
     [outcome] = run_each(request, create, [group])
     return outcome.ok
 

@@ -85,13 +85,10 @@ def hint(integration: Integration, issue_id: str) -> None:
     if integration.cloud_id:
         same_site |= Q(cloud_id=integration.cloud_id)
     sites = FollowedSite.objects.filter(same_site, tenant_id=integration.tenant_id)
-    of_tenant = Ticket.objects.for_tenant(integration.tenant_id)
-    tickets = of_tenant.filter(
-        base_url__in=list(sites.values_list("base_url", flat=True)),
-        jira_issue_id=issue_id,
-        hinted_at=None,
-    )
-    tickets.update(hinted_at=Now())
+    base_urls = list(sites.values_list("base_url", flat=True))
+    tickets = Ticket.objects.for_tenant(integration.tenant_id)
+    same = tickets.filter(base_url__in=base_urls, jira_issue_id=issue_id)
+    same.filter(hinted_at=None).update(hinted_at=Now())
 
 
 def _find_issue_id(body: bytes) -> str:

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -113,7 +114,7 @@ def _run(scope: Scope, last_start: float, deadline: float | None = None) -> int:
     open_before = scope.items.open().count()
     with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
         while time.monotonic() < last_start and scope.items.open().exists():
-            if taken := _take(scope):
+            if taken := atomically(partial(_take, scope)):
                 item, wait_s = taken
                 _pause(wait_s)
                 context = contextvars.copy_context()  # the request's id, for the log
@@ -129,30 +130,27 @@ def _pause(seconds: float) -> None:
 
 
 def _take(scope: Scope) -> tuple[Any, float] | None:
-    """Take the next item and reserve its turn; return it with the seconds until then.
+    """Take the next item and reserve its turn, in a transaction.
 
-    Return None if no item is due, or if the site's limit is reached.
+    Return it with the seconds until its turn, or None if no item is due or the site's
+    limit is reached.
     """
-
-    def take() -> tuple[Any, float] | None:
-        pace = lock_pace(scope.base_url)
-        at_work = JobItem.objects.taken().filter(base_url=scope.base_url)
-        if get_wait(pace) > MAX_WAIT_S or at_work.count() >= MAX_AT_ONCE:
-            return None
-        due = scope.items.due().select_related("job")
-        item = due.select_for_update(skip_locked=True, of=("self",)).first()
-        if item is None:
-            return None
-        taken_s = settings.LEASE_S + settings.LLM_TIMEOUT_S
-        item.attempts += 1
-        JobItem.objects.filter(pk=item.pk).update(
-            base_url=scope.base_url,
-            attempts=item.attempts,
-            taken_until=Now() + timedelta(seconds=taken_s),
-        )
-        return item, reserve_send(pace)
-
-    return atomically(take)
+    pace = lock_pace(scope.base_url)
+    at_work = JobItem.objects.taken().filter(base_url=scope.base_url)
+    if get_wait(pace) > MAX_WAIT_S or at_work.count() >= MAX_AT_ONCE:
+        return None
+    due = scope.items.due().select_related("job")
+    item = due.select_for_update(skip_locked=True, of=("self",)).first()
+    if item is None:
+        return None
+    taken_s = settings.LEASE_S + settings.LLM_TIMEOUT_S
+    item.attempts += 1
+    JobItem.objects.filter(pk=item.pk).update(
+        base_url=scope.base_url,
+        attempts=item.attempts,
+        taken_until=Now() + timedelta(seconds=taken_s),
+    )
+    return item, reserve_send(pace)
 
 
 def _work_in_thread(item: JobItem, deadline: float | None) -> None:

@@ -109,12 +109,11 @@ def _without_ticket(integration: Integration) -> GroupQuerySet:
     """
     tenant_id = integration.tenant_id
     requests = TicketRequest.objects.for_tenant(tenant_id).filter(group=OuterRef("pk"))
-    failed = requests.filter(
-        state=TicketRequest.State.FAILED,
-        actor__startswith=ACTOR,
-        created_at__gt=Now() - DAY,
+    by_rules = requests.filter(
+        actor__startswith=ACTOR, created_at__gt=integration.updated_at
     )
-    failed = failed.filter(created_at__gt=integration.updated_at)
+    today = by_rules.filter(created_at__gt=Now() - DAY)
+    failed = today.filter(state=TicketRequest.State.FAILED)
     return AIIssueGroup.objects.for_tenant(tenant_id).filter(
         ~Exists(requests.live()),
         ~Exists(failed.exclude(error_code__in=TEMPORARY)),

@@ -84,11 +84,14 @@ def _get_parts(
             name = f"{datetime(2000, month, 1, tzinfo=UTC):%B}"
             yield name, chosen | {"month": month}
     else:
-        oldest = changelist.root_queryset.order_by(field).values_list(field, flat=True)
-        first = next(iter(oldest[:1]), None)
-        now = datetime.now(UTC).year
-        for year in range(first.year if first else now, now + 1):
+        for year in _get_years(changelist, field):
             yield str(year), {"year": year}
+
+
+def _get_years(changelist: Any, field: str) -> range:
+    oldest = changelist.root_queryset.order_by(field).values_list(field, flat=True)
+    first, now = next(iter(oldest[:1]), None), datetime.now(UTC).year
+    return range(first.year if first else now, now + 1)
 
 
 def _is_day(chosen: dict[str, int], day: int) -> bool:
