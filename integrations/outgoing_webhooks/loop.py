@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 from django.db import connections
@@ -35,10 +35,6 @@ class _Lane:
             due = take_due_endpoints(free, failing=self._failing) if free else []
             self._running |= {self._pool.submit(_deliver_in_thread, one) for one in due}
 
-    def wait(self) -> None:
-        """Wait for the deliveries that this lane has started."""
-        wait(self._running)
-
 
 @cache
 def _get_lanes() -> tuple[_Lane, _Lane]:
@@ -66,9 +62,3 @@ def start_deliveries() -> None:
     """
     for lane in _get_lanes():
         lane.start_due()
-
-
-def wait_for_deliveries() -> None:
-    """Wait for the deliveries that this process has started."""
-    for lane in _get_lanes():
-        lane.wait()

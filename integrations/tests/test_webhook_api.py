@@ -16,16 +16,14 @@ from pytest_django import Settings
 
 from development.sandbox import Sandbox
 from integrations.outgoing_webhooks.errors import MAX_ENDPOINTS
-from integrations.outgoing_webhooks.loop import (
-    start_deliveries,
-    wait_for_deliveries,
-)
+from integrations.outgoing_webhooks.loop import start_deliveries
 from integrations.outgoing_webhooks.models import (
     EVENTS,
     WebhookDelivery,
     WebhookEndpoint,
 )
 from integrations.outgoing_webhooks.url import normalize_webhook_url
+from integrations.tests.deliveries import wait_for_deliveries
 from integrations.tests.factories import DeliveryFactory, EndpointFactory
 from killthenoise.audit.models import AuditEvent
 from killthenoise.tests.api import Api, assert_error

@@ -18,10 +18,7 @@ from integrations.outgoing_webhooks.delivery import (
     deliver,
     take_due_endpoints,
 )
-from integrations.outgoing_webhooks.loop import (
-    start_deliveries,
-    wait_for_deliveries,
-)
+from integrations.outgoing_webhooks.loop import start_deliveries
 from integrations.outgoing_webhooks.models import (
     Event,
     WebhookDelivery,
@@ -30,6 +27,7 @@ from integrations.outgoing_webhooks.models import (
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.outgoing_webhooks.sending import build_body
 from integrations.outgoing_webhooks.signing import sign
+from integrations.tests.deliveries import wait_for_deliveries
 from integrations.tests.factories import DeliveryFactory, EndpointFactory
 from integrations.tests.fake_jira import FakeDns
 from killthenoise.audit.models import AuditEvent

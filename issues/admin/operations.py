@@ -20,6 +20,10 @@ from killthenoise.api.slots import outgoing_slot
 from killthenoise.audit.events import Action
 
 State = TicketRequest.State
+STILL_OPEN = (
+    "still open: it is in progress, Jira does not show its ticket yet, or Jira could "
+    "not be asked. Try again in a few minutes, or settle it by hand."
+)
 
 
 def recover_now(request: HttpRequest, row: TicketRequest) -> Outcome:
@@ -34,11 +38,7 @@ def recover_now(request: HttpRequest, row: TicketRequest) -> Outcome:
         return Outcome(True, f"its ticket is {row.ticket_key}.")
     if row.state == State.FAILED:
         return Outcome(True, f"it has no ticket. {row.error_message}")
-    return Outcome(
-        False,
-        "still open: it is in progress, Jira does not show its ticket yet, or Jira "
-        "could not be asked. Try again in a few minutes, or settle it by hand.",
-    )
+    return Outcome(False, STILL_OPEN)
 
 
 def retry(request: HttpRequest, row: TicketRequest) -> Outcome:

@@ -186,11 +186,10 @@ def _count_tickets(tenants: Tenants) -> dict[str, int]:
         group__reports__ticket=OuterRef("pk"), created_at__gt=OuterRef("done_at")
     )
     done = Ticket.objects.filter(pk__in=latest.values("pk"))
+    is_done, is_there = Q(status_category="done"), Q(gone_at=None)
     counts = tickets.aggregate(
-        open=Count(
-            "status_category", filter=~Q(status_category="done") & Q(gone_at=None)
-        ),
-        done=Count("status_category", filter=Q(status_category="done", gone_at=None)),
+        open=Count("status_category", filter=~is_done & is_there),
+        done=Count("status_category", filter=is_done & is_there),
         gone=Count("status_category", filter=Q(gone_at__isnull=False)),
     )
     return counts | {"recurred": done.filter(Exists(feedback)).count()}

@@ -133,23 +133,9 @@ def _get_pks(rows: QuerySet[Any]) -> list[UUID]:
 
 def _evaluate(integration_id: UUID) -> Counter[str]:
     """Evaluate the rules of one integration, unless another worker does."""
-    token = uuid4()
-    this = RuleRun.objects.filter(pk=integration_id)
+    token, this = uuid4(), RuleRun.objects.filter(pk=integration_id)
     integration = Integration.objects.defer("api_token").get(pk=integration_id)
-    if (
-        RuleRun.objects.reserved()
-        .filter(integration__tenant_id=integration.tenant_id)
-        .exists()
-    ):  # perhaps by the integration that was active before this one
-        return Counter()
-    # Later changes of the settings are evaluated in the next round.
-    reserved = this.free().update(
-        due_at=Now() + timedelta(seconds=EVERY_S),
-        evaluated_at=Now(),
-        reserved_by=token,
-        reserved_until=_reservation(),
-    )
-    if not reserved:
+    if not _reserve(integration, token):
         return Counter()
     integration.refresh_from_db()
     evaluation = _Evaluation(integration, token)
@@ -166,6 +152,25 @@ def _evaluate(integration_id: UUID) -> Counter[str]:
         created=sum(outcome.created for outcome in outcomes),
         waiting=sum(outcome.waiting for outcome in outcomes),
     )
+
+
+def _reserve(integration: Integration, token: UUID) -> bool:
+    """Reserve the rules for this worker; False if another one evaluates the tenant's.
+
+    That may be for the integration that was active before this one. Changes of the
+    settings from now on are evaluated in the next round.
+    """
+    reserved = RuleRun.objects.reserved()
+    if reserved.filter(integration__tenant_id=integration.tenant_id).exists():
+        return False
+    free = RuleRun.objects.filter(pk=integration.pk).free()
+    changed = free.update(
+        due_at=Now() + timedelta(seconds=EVERY_S),
+        evaluated_at=Now(),
+        reserved_by=token,
+        reserved_until=_reservation(),
+    )
+    return bool(changed)
 
 
 def _reservation() -> Any:

@@ -13,9 +13,9 @@ from development.sandbox import Sandbox, changes
 from development.sandbox.receiver import DEFAULT_WEBHOOK_SECRET
 from integrations.connections import outgoing_events as integration_events
 from integrations.models import Integration
-from integrations.outgoing_webhooks.loop import wait_for_deliveries
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
+from integrations.tests.deliveries import wait_for_deliveries
 from integrations.tests.factories import EndpointFactory
 from issues.following.loop import follow_due
 from issues.models import AIIssueGroup, FollowedSite, Ticket, TicketRequest
