@@ -18,6 +18,7 @@ from integrations.services import webhook_metrics
 from issues.following.metrics import ticket_metrics
 from issues.models import JobItem, RemoteLink, Sweep, TicketRequest
 from killthenoise.api.connection_pool import release_connection
+from killthenoise.api.metrics import gauge_by_state
 
 
 class OpenWork(Collector):
@@ -33,7 +34,7 @@ class OpenWork(Collector):
         )
         found: list[Metric] = []
         try:
-            found = [*_requests(), *_remote_links(), _sweeps(), *_job_items()]
+            found = [*_requests(), _remote_links(), _sweeps(), *_job_items()]
             found += [_unannounced(), *ticket_metrics(), *webhook_metrics()]
         except AnyDatabaseError:
             up.add_metric([], 0)
@@ -63,19 +64,15 @@ def _requests() -> Iterable[Metric]:
     return number, oldest
 
 
-def _remote_links() -> Iterable[Metric]:
-    seen = {
-        "waiting": RemoteLink.objects.due().count(),
-        "given_up": RemoteLink.objects.given_up().count(),
-    }
-    number = GaugeMetricFamily(
+def _remote_links() -> Metric:
+    return gauge_by_state(
         "killthenoise_remote_links",
         "Links to compare with Jira now, and links that failed too often.",
-        labels=["state"],
+        {
+            "waiting": RemoteLink.objects.due().count(),
+            "given_up": RemoteLink.objects.given_up().count(),
+        },
     )
-    for state, count in seen.items():
-        number.add_metric([state], count)
-    return [number]
 
 
 def _sweeps() -> Metric:
@@ -83,13 +80,12 @@ def _sweeps() -> Metric:
     active = Sweep.objects.filter(integration__is_active=True)
     since = Coalesce("swept_until", "integration__created_at")
     seen = active.aggregate(age=Max(Now() - since))
-    oldest = GaugeMetricFamily(
+    return GaugeMetricFamily(
         "killthenoise_oldest_sweep_seconds",
         "Seconds since the last sweep of the active integration that was swept "
         "longest ago.",
+        value=_seconds(seen["age"]),
     )
-    oldest.add_metric([], _seconds(seen["age"]))
-    return oldest
 
 
 def _job_items() -> Iterable[Metric]:

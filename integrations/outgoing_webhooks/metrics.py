@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from integrations.outgoing_webhooks.models import WebhookDelivery, WebhookEndpoint
+from killthenoise.api.metrics import gauge_by_state
 
 
 def webhook_metrics() -> Iterable[Metric]:
@@ -15,32 +16,23 @@ def webhook_metrics() -> Iterable[Metric]:
 
     Failing endpoints are left out of the lateness: it measures the delivery loop.
     """
-    of_state = {
-        "waiting": Q(state=WebhookDelivery.State.PENDING, endpoint__is_active=True),
-        "failed": Q(state=WebhookDelivery.State.FAILED),
-    }
-    deliveries = GaugeMetricFamily(
+    deliveries, state = WebhookDelivery.objects, WebhookDelivery.State
+    waiting = deliveries.filter(state=state.PENDING, endpoint__is_active=True)
+    failed = deliveries.filter(state=state.FAILED)
+    yield gauge_by_state(
         "killthenoise_webhook_deliveries",
         "Webhooks to deliver, and webhooks of the last 30 days that were given up.",
-        labels=["state"],
+        {"waiting": waiting.count(), "failed": failed.count()},
     )
-    for state, condition in of_state.items():
-        number = WebhookDelivery.objects.filter(condition).count()
-        deliveries.add_metric([state], number)
-    yield deliveries
-    seen = WebhookEndpoint.objects.aggregate(
-        failing=Count("pk", filter=Q(failures__gt=0, is_active=True)),
-        given_up=Count("pk", filter=Q(given_up_at__isnull=False)),
-    )
-    endpoints = GaugeMetricFamily(
+    yield gauge_by_state(
         "killthenoise_webhook_endpoints",
         "Endpoints whose last delivery failed, and endpoints switched off because "
         "of it.",
-        labels=["state"],
+        WebhookEndpoint.objects.aggregate(
+            failing=Count("pk", filter=Q(failures__gt=0, is_active=True)),
+            given_up=Count("pk", filter=Q(given_up_at__isnull=False)),
+        ),
     )
-    for state, number in seen.items():
-        endpoints.add_metric([state], number)
-    yield endpoints
     yield GaugeMetricFamily(
         "killthenoise_oldest_webhook_delivery_seconds",
         "Age of the oldest waiting event, without endpoints that fail.",

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from issues.models import FollowedSite, Ticket
+from killthenoise.api.metrics import gauge_by_state
 
 COUNTED = 10_000
 """Up to this number, tickets are counted; above it, PostgreSQL's estimate is used."""
@@ -21,26 +22,19 @@ def ticket_metrics() -> Iterable[Metric]:
     A site that fails, or whose account cannot be used, counts as failing. Its tickets
     are left out of the lateness, which measures the loop.
     """
-    tickets = GaugeMetricFamily(
+    yield gauge_by_state(
         "killthenoise_tickets",
         "Followed tickets, and how many of them are gone from Jira.",
-        labels=["state"],
+        {"followed": _get_number(), "gone": Ticket.objects.gone().count()},
     )
-    tickets.add_metric(["followed"], _get_number())
-    tickets.add_metric(["gone"], Ticket.objects.gone().count())
-    yield tickets
     failing = ~Q(error_message="")
-    seen = FollowedSite.objects.aggregate(
-        ok=Count("pk", filter=~failing), failing=Count("pk", filter=failing)
-    )
-    sites = GaugeMetricFamily(
+    yield gauge_by_state(
         "killthenoise_followed_sites",
         "Sites whose tickets are read, by the outcome of the last reading.",
-        labels=["state"],
+        FollowedSite.objects.aggregate(
+            ok=Count("pk", filter=~failing), failing=Count("pk", filter=failing)
+        ),
     )
-    for state, number in seen.items():
-        sites.add_metric([state], number)
-    yield sites
     yield GaugeMetricFamily(
         "killthenoise_oldest_ticket_due_seconds",
         "How late the most overdue ticket is, on sites that do not fail.",

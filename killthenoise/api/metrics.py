@@ -5,11 +5,11 @@ of them can serve the numbers of all. `killthenoise.gunicorn` sets that variable
 """
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -49,6 +49,14 @@ _collectors: list[Collector] = []
 class _OfThisProcess(Collector):
     def collect(self) -> Iterable[Metric]:
         return REGISTRY.collect()
+
+
+def gauge_by_state(name: str, text: str, values: Mapping[str, float]) -> Metric:
+    """Return a gauge for a collector, with a value for each state."""
+    gauge = GaugeMetricFamily(name, text, labels=["state"])
+    for state, value in values.items():
+        gauge.add_metric([state], value)
+    return gauge
 
 
 def add_collector(collector: Collector) -> None:
