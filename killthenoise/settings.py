@@ -279,7 +279,7 @@ if DEBUG:
 MIDDLEWARE = [
     "killthenoise.api.middleware.ReleaseConnectionMiddleware",
     "killthenoise.api.middleware.RequestIdMiddleware",
-    "killthenoise.api.access.AccessMiddleware",
+    "killthenoise.api.access_log.AccessMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "csp.middleware.CSPMiddleware",

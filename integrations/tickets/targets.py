@@ -38,7 +38,7 @@ class AskedTarget:
         """Return what a stored row names, in columns with the same names."""
         return cls(**{one.name: getattr(row, one.name) for one in fields(cls)})
 
-    def as_data(self) -> dict[str, str]:
+    def as_data(self) -> dict[str, Any]:
         """Return the values that the request names."""
         return {name: value for name, value in vars(self).items() if value}
 
