@@ -1,1 +1,1 @@
-"""The settings of an integration: what tickets get, and where they go."""
+"""Validates the settings of an integration: what tickets get, and where they go."""

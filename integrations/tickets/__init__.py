@@ -1,1 +1,1 @@
-"""Tickets in a tenant's Jira: create, find, list, update."""
+"""Tickets in a tenant's Jira: where they go, create, find, list, update."""

@@ -27,7 +27,7 @@ class GroupFacts:
 class AskedTarget:
     """The project and issue type that a request names; "" for what it does not name.
 
-    A value that is added goes to the end: see claims.hash_content.
+    A new value goes to the end, because the hash of a request depends on the order.
     """
 
     project_key: str = ""
