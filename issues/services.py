@@ -156,13 +156,21 @@ def _create_or_replay(
         before_send = _start_lease(request)
         claimed = claim_it()
         if claimed.ticket:
-            return CreatedTicket(claimed.ticket, replayed=True)
+            return _replay(claimed.ticket, event)
         if claimed.integration and claimed.target:
             ours = claimed.integration, claimed.target, claimed.severity
             ticket = _create(request, *ours, event, before_send, deadline)
             return CreatedTicket(ticket, replayed=False)
         if claimed.open_request:
             _settle_open_request(claimed.open_request, request, wait_until, deadline)
+
+
+def _replay(ticket: JiraTicket, event: AuditEvent | None) -> CreatedTicket:
+    """Return the ticket of an earlier request; the audit event says so."""
+    if event:
+        event.detail["ticket_key"] = ticket.key
+        event.outcome = event.REPLAYED
+    return CreatedTicket(ticket, replayed=True)
 
 
 def _start_lease(request: TicketRequest) -> Callable[[], None]:

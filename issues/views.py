@@ -193,9 +193,6 @@ class CreateJiraTicketView(APIView):
                 idempotency_key=key,
                 **ticket,
             )
-            if created.replayed:
-                event.detail["ticket_key"] = created.ticket.key
-                event.outcome = event.REPLAYED
         return success(
             created.ticket.as_data(),
             "Jira ticket created successfully",

@@ -80,9 +80,6 @@ def create(
             allow_another=allow_another,
             asked=asked,
         )
-        if created.replayed:
-            event.detail["ticket_key"] = created.ticket.key
-            event.outcome = event.REPLAYED
     word = "existed already" if created.replayed else "is created"
     return Outcome(True, f"the ticket {created.ticket.key} {word}.")
 

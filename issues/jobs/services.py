@@ -77,7 +77,8 @@ def start_job(
     request = json.dumps(content, sort_keys=True)
     request_hash = hashlib.sha256(request.encode()).hexdigest()
     key = idempotency_key or _derive_key(caller.tenant_id, request_hash)
-    job = _find(caller.tenant_id, key) or _insert(
+    jobs = TicketJob.objects.for_tenant(caller.tenant_id)
+    job = jobs.filter(idempotency_key=key).first() or _insert(
         TicketJob(
             tenant_id=caller.tenant_id,
             idempotency_key=key,
@@ -128,10 +129,6 @@ def _derive_key(tenant_id: UUID, request_hash: str) -> str:
     same = TicketJob.objects.for_tenant(tenant_id).filter(request_hash=request_hash)
     complete = same.exclude(items__ok=False).count()
     return f"{request_hash}:{complete}"
-
-
-def _find(tenant_id: UUID, key: str) -> TicketJob | None:
-    return TicketJob.objects.for_tenant(tenant_id).filter(idempotency_key=key).first()
 
 
 def _insert(job: TicketJob, items: Sequence[Mapping[str, Any]]) -> TicketJob:
