@@ -14,16 +14,23 @@ def clean_key(text: str) -> str:
     return clean_title(text).upper()
 
 
+class ProjectKeyField(TextField):
+    """The key of a project."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            name="project key",
+            clean=clean_key,
+            limit=100,
+            validators=[validate_project_key],
+            **options,
+        )
+
+
 class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
     """The project and issue type of new tickets. Both are optional."""
 
-    project_key = TextField(
-        name="project key",
-        clean=clean_key,
-        limit=100,
-        required=False,
-        validators=[validate_project_key],
-    )
+    project_key = ProjectKeyField(required=False)
     issue_type = TextField(
         name="issue type", clean=clean_title, limit=100, required=False
     )

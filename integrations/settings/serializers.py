@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from integrations.models import validate_project_key
+from integrations.serializers import ProjectKeyField
 from integrations.settings.ticket_fields import (
     FieldsField,
     LabelsField,
@@ -102,13 +102,7 @@ class RouteSerializer(KnownKeysSerializer):
     noun = "a key of a route"
 
     when = ConditionsSerializer(error_messages=WHEN)
-    project_key = TextField(
-        name="project key",
-        clean=lambda text: clean_title(text).upper(),
-        limit=100,
-        required=False,
-        validators=[validate_project_key],
-    )
+    project_key = ProjectKeyField(required=False)
     issue_type = short_text("issue type", required=False)
     labels = LabelsField(required=False)
     fields = FieldsField(required=False)  # type: ignore[assignment]

@@ -4,9 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from integrations.models import validate_project_key
-from integrations.serializers import clean_key
-from killthenoise.api.fields import TextField, must_be
+from integrations.serializers import ProjectKeyField
+from killthenoise.api.fields import LimitField, TextField
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
 
@@ -63,20 +62,8 @@ class IssueQuerySerializer(serializers.Serializer[dict[str, Any]]):
         allow_blank=True,
         default="",
     )
-    project = TextField(
-        name="project key",
-        clean=clean_key,
-        limit=100,
-        allow_blank=True,
-        default="",
-        validators=[validate_project_key],
-    )
-    limit = serializers.IntegerField(
-        default=20,
-        min_value=1,
-        max_value=100,
-        error_messages=must_be("The limit must be a whole number from 1 to 100."),
-    )
+    project = ProjectKeyField(allow_blank=True, default="")
+    limit = LimitField(default=20)
 
     default_error_messages = {
         "unknown": "There is no parameter {name}. Use status, assignee, project or "

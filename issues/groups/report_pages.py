@@ -12,7 +12,7 @@ from rest_framework import serializers
 from issues.groups import report_list_sql
 from issues.models import Report
 from issues.serializers import ReportSerializer
-from killthenoise.api.fields import must_be
+from killthenoise.api.fields import LimitField
 from killthenoise.api.pagination import INVALID_CURSOR, Cursor
 
 MAX_REPORTS = 1000
@@ -68,12 +68,9 @@ class ReportCursorField(serializers.Field[ReportCursor | None, str, str, Any]):
 class ReportPageSerializer(serializers.Serializer[dict[str, Any]]):
     """`?limit=20&cursor=…`. Without a limit, a page has up to 1,000 reports."""
 
-    limit = serializers.IntegerField(
+    limit = LimitField(
         required=False,
-        min_value=1,
-        max_value=100,
         help_text=f"Without it, up to {MAX_REPORTS:,} reports are returned.",
-        error_messages=must_be("The limit must be a whole number from 1 to 100."),
     )
     cursor = ReportCursorField(default=None)
 

@@ -98,6 +98,14 @@ class IdField(serializers.UUIDField):
         return found
 
 
+class LimitField(serializers.IntegerField):
+    """The most rows of a page."""
+
+    def __init__(self, **options: Any) -> None:
+        wrong = must_be("The limit must be a whole number from 1 to 100.")
+        super().__init__(min_value=1, max_value=100, error_messages=wrong, **options)
+
+
 class NumberField(serializers.FloatField):
     """Accepts JSON numbers only, not the string "nan"."""
 

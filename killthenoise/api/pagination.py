@@ -17,7 +17,7 @@ from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from killthenoise.api.fields import must_be
+from killthenoise.api.fields import LimitField
 
 T = TypeVar("T", bound=models.Model)
 
@@ -85,12 +85,7 @@ class CursorField(serializers.Field[Cursor | None, str, str, Any]):
 class PageSerializer(serializers.Serializer[dict[str, Any]]):
     """`?limit=20&cursor=…`."""
 
-    limit = serializers.IntegerField(
-        default=20,
-        min_value=1,
-        max_value=100,
-        error_messages=must_be("The limit must be a whole number from 1 to 100."),
-    )
+    limit = LimitField(default=20)
     cursor = CursorField(default=None)
 
 
