@@ -8,11 +8,9 @@ from rest_framework import serializers
 from integrations.serializers import ProjectKeyField
 from integrations.settings.ticket_fields import (
     FieldsField,
+    KnownKeysSerializer,
     LabelsField,
     SettingsSerializer,
-    reject_unknown_keys,
-    validate_fields,
-    validate_labels,
 )
 from integrations.tickets.updates import COMMENT, NOTHING, REOPEN
 from killthenoise.api.fields import (
@@ -46,19 +44,6 @@ def whole_number(name: str, low: int, high: int, **options: Any) -> Any:
 def short_text(name: str, limit: int = 100, **options: Any) -> TextField:
     """Return a field for one line."""
     return TextField(name=name, clean=clean_title, limit=limit, **options)
-
-
-class KnownKeysSerializer(serializers.Serializer[dict[str, Any]]):
-    """Rejects unknown keys, because a misspelled condition would match everything."""
-
-    noun = ""
-
-    default_error_messages = must_be("Must be a JSON object.")
-
-    def to_internal_value(self, data: Any) -> Any:
-        values = super().to_internal_value(data)
-        reject_unknown_keys(data, list(self._declared_fields), noun=self.noun)
-        return values
 
 
 class ConditionsSerializer(KnownKeysSerializer):
@@ -110,12 +95,6 @@ class RouteSerializer(KnownKeysSerializer):
     default_error_messages = {
         "useless": "A route names a project_key, an issue_type, labels or fields."
     }
-
-    def validate_labels(self, labels: Any) -> list[str]:
-        return validate_labels(labels)
-
-    def validate_fields(self, fields: Any) -> dict[str, Any]:
-        return validate_fields(fields)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.keys() == {"when"}:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import starmap
 from typing import Any
 
@@ -49,7 +49,11 @@ class JsonField(serializers.JSONField):
             self.fail("invalid")
         if size > MAX_JSON_BYTES:
             self.fail("max_length")
+        self.check(data)
         return data
+
+    def check(self, value: Any) -> None:
+        """Raise ValidationError unless the value is what the setting needs."""
 
 
 @extend_schema_field(
@@ -62,6 +66,11 @@ class JsonField(serializers.JSONField):
 class LabelsField(JsonField):
     """`["noise"]`."""
 
+    def check(self, value: Any) -> None:
+        if not isinstance(value, list):
+            raise serializers.ValidationError("The labels must be a list of strings.")
+        _reject(map(_find_label_problem, value))
+
 
 @extend_schema_field(
     {
@@ -73,6 +82,13 @@ class LabelsField(JsonField):
 )
 class PrioritiesField(JsonField):
     """`{"5": "Highest"}`."""
+
+    def check(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise serializers.ValidationError(
+                'Map severities to priorities, for example {"5": "Highest"}.'
+            )
+        _reject(starmap(_find_priority_problem, value.items()))
 
 
 @extend_schema_field(
@@ -87,8 +103,34 @@ class PrioritiesField(JsonField):
 class FieldsField(JsonField):
     """`{"components": ["Backend"]}`."""
 
+    def check(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise serializers.ValidationError(
+                "Map the ids of Jira's fields to their values, for example "
+                '{"customfield_10010": {"value": "Europe"}}.'
+            )
+        _reject(starmap(_find_field_problem, value.items()))
 
-class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
+
+class KnownKeysSerializer(serializers.Serializer[dict[str, Any]]):
+    """Rejects unknown keys, because a misspelled condition would match everything."""
+
+    noun = ""
+
+    default_error_messages = must_be("Must be a JSON object.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        values, known = super().to_internal_value(data), list(self._declared_fields)
+        names = sorted(set(data) - set(known))[: MAX_SENTENCES + 1]
+        if names:
+            why = f"is not {self.noun}. Known are {', '.join(known)}."
+            raise serializers.ValidationError(
+                {name: [f"“{name[:MAX_QUOTED]}” {why}"] for name in names}
+            )
+        return values
+
+
+class SettingsSerializer(KnownKeysSerializer):
     """The fields that tickets get besides the CORE_FIELDS.
 
     Every key is optional. `"description": false` is for a create screen without a
@@ -98,6 +140,8 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     {"components": ["Backend"], "assignee": "<account id>", "parent": "SCRUM-7",
     "customfield_10010": <any JSON that Jira accepts for it>}}`
     """
+
+    noun = "a setting"
 
     labels = LabelsField(required=False)
     priority_by_severity = PrioritiesField(required=False)
@@ -110,54 +154,6 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     )
 
     default_error_messages = must_be("The settings must be a JSON object.")
-
-    def validate_labels(self, labels: Any) -> list[str]:
-        return validate_labels(labels)
-
-    def validate_priority_by_severity(self, priorities: Any) -> dict[str, str]:
-        if not isinstance(priorities, dict):
-            raise serializers.ValidationError(
-                'Map severities to priorities, for example {"5": "Highest"}.'
-            )
-        _reject(starmap(_find_priority_problem, priorities.items()))
-        return priorities
-
-    def validate_fields(self, fields: Any) -> dict[str, Any]:
-        return validate_fields(fields)
-
-    def to_internal_value(self, data: Any) -> Any:
-        settings = super().to_internal_value(data)
-        reject_unknown_keys(data, list(self._declared_fields), noun="a setting")
-        return settings
-
-
-def reject_unknown_keys(data: Any, known: Sequence[str], *, noun: str) -> None:
-    """Raise ValidationError with a sentence for each unknown key of the object."""
-    names = sorted(set(data) - set(known))[: MAX_SENTENCES + 1]
-    if names:
-        choice = f"Known are {', '.join(known)}."
-        raise serializers.ValidationError(
-            {name: [f"“{name[:MAX_QUOTED]}” is not {noun}. {choice}"] for name in names}
-        )
-
-
-def validate_labels(labels: Any) -> list[str]:
-    """Return the labels. Raises ValidationError."""
-    if not isinstance(labels, list):
-        raise serializers.ValidationError("The labels must be a list of strings.")
-    _reject(map(_find_label_problem, labels))
-    return labels
-
-
-def validate_fields(fields: Any) -> dict[str, Any]:
-    """Return the fields by id. Raises ValidationError."""
-    if not isinstance(fields, dict):
-        raise serializers.ValidationError(
-            "Map the ids of Jira's fields to their values, for example "
-            '{"customfield_10010": {"value": "Europe"}}.'
-        )
-    _reject(starmap(_find_field_problem, fields.items()))
-    return fields
 
 
 def _reject(problems: Iterable[str]) -> None:
