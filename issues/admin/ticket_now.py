@@ -69,12 +69,12 @@ def read_ticket(row: TicketRequest) -> TicketNow | None:
     of_site = {"tenant_id": row.tenant_id, "base_url": ticket.base_url}
     count, first = _find_new_reports(row, ticket)
     accounts = Integration.objects.jira().filter(**of_site).newest_first()
-    told = ticket.recurrences.filter(done_at=ticket.done_at)
+    told = ticket.recurrences.filter(done_at=ticket.done_at) if ticket.done_at else None
     return TicketNow(
         ticket=ticket,
         new_reports=count,
         recurred_at=first,
-        told=told.first() if ticket.done_at else None,
+        told=told.first() if told is not None else None,
         site=FollowedSite.objects.filter(**of_site).first(),
         account_id=accounts.values_list("pk", flat=True).first(),
     )
