@@ -13,9 +13,10 @@ https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEM
 Tables are quoted as the ORM quotes them, so that logs and tools find all statements.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -113,10 +114,14 @@ def look(request: TicketRequest) -> Any:
     It has the columns of the group that routes look at, and what there is of a live
     request with the same key.
     """
-    columns = [f'account."{one.column}"' for one in Integration._meta.concrete_fields]
-    sql = prepare(LOOK.format(account=", ".join(columns)))
     params = [request.idempotency_key, request.group_id, request.tenant_id]
-    return next(iter(Integration.objects.raw(sql, params)), None)
+    return next(iter(Integration.objects.raw(prepare(_look_sql()), params)), None)
+
+
+@cache
+def _look_sql() -> str:
+    columns = [f'account."{one.column}"' for one in Integration._meta.concrete_fields]
+    return LOOK.format(account=", ".join(columns))
 
 
 def insert_claim(request: TicketRequest, account: Integration) -> bool:
@@ -124,11 +129,11 @@ def insert_claim(request: TicketRequest, account: Integration) -> bool:
 
     False if it has, if the group is gone, or if the account has changed.
     """
-    columns, places, values = _columns(request, but={"created_at", "lease_until"})
     group = [request.group_id, request.tenant_id]
+    values = _request_columns().values_of(request)
     lease = timedelta(seconds=settings.LEASE_S)
     inserted = _execute(
-        CLAIM.format(columns=columns, values=places),
+        _claim_sql(),
         [*group, *values, lease, account.pk, account.updated_at, *group],
     )
     if inserted:
@@ -147,45 +152,70 @@ def record_created(
     The audit event is stored with them. False if the request is settled or gone, or if
     the group is, or if the group has a ticket already; then nothing is stored.
     """
-    columns, places, values = _columns(report, but={"created_at"})
     group = [request.group_id, request.tenant_id]
-    changes = ", ".join(f'"{name}" = %s' for name in outcome)
-    audit, audit_values = _audit(event) if event else ("", [])
-    sql = RECORD.format(
-        columns=columns,
-        values=places,
-        changes=changes,
-        max_duration=MAX_DURATION_MS,
-        audit=audit,
-    )
+    values = _report_columns().values_of(report)
     params = [*group, *values, request.pk, *group, *outcome.values(), request.pk]
-    params += [bool(settings.FRONTEND_URL), *audit_values]
-    recorded = bool(_execute(sql, params))
+    params += [bool(settings.FRONTEND_URL)]
+    params += _columns(AuditEvent).values_of(event) if event else []
+    recorded = bool(_execute(_record_sql(tuple(outcome), bool(event)), params))
     if event and recorded:
         event._state.adding = False
     return recorded
 
 
-def _audit(event: AuditEvent) -> tuple[str, list[Any]]:
-    """Return the part of the statement that inserts the event, and its values."""
-    columns, places, values = _columns(event)
-    return AUDIT.format(columns=columns, values=places), values
+class Columns(NamedTuple):
+    """The columns of a new row, and their placeholders."""
+
+    fields: Sequence[Any]
+    names: str
+    places: str
+
+    def values_of(self, row: Model) -> list[Any]:
+        """Return the values that the ORM would send."""
+        return [
+            field.get_db_prep_save(field.pre_save(row, add=True), connection)
+            for field in self.fields
+        ]
 
 
-def _columns(row: Model, but: Collection[str] = ()) -> tuple[str, str, list[Any]]:
-    """Return the columns of a new row, their placeholders, and their values.
+@cache
+def _columns(model: type[Model], *but: str) -> Columns:
+    """Return the columns without those that the statement sets itself.
 
-    The values are those that the ORM would send. A cast to a type with a length would
-    cut them, so the length is left to the column.
+    A cast to a type with a length would cut the values, so the length is left to the
+    column.
     """
-    fields = [field for field in row._meta.concrete_fields if field.name not in but]
-    values = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for field in fields
-    ]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
+    fields = [field for field in model._meta.concrete_fields if field.name not in but]
     types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
-    return columns, ", ".join(f"%s::{name}" for name in types), values
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    return Columns(fields, names, ", ".join(f"%s::{name}" for name in types))
+
+
+def _request_columns() -> Columns:
+    return _columns(TicketRequest, "created_at", "lease_until")
+
+
+def _report_columns() -> Columns:
+    return _columns(Report, "created_at")
+
+
+@cache
+def _claim_sql() -> str:
+    row = _request_columns()
+    return CLAIM.format(columns=row.names, values=row.places)
+
+
+@cache
+def _record_sql(outcome: tuple[str, ...], with_event: bool) -> str:
+    report, event = _report_columns(), _columns(AuditEvent)
+    audit = AUDIT.format(columns=event.names, values=event.places)
+    return RECORD.format(
+        columns=report.names,
+        values=report.places,
+        changes=", ".join(f'"{name}" = %s' for name in outcome),
+        max_duration=MAX_DURATION_MS,
+        audit=audit if with_event else "",
+    )
 
 
 @retry_outdated
