@@ -40,7 +40,8 @@ class IssueState:
 class IssueStates:
     """The tickets that Jira shows, and the ids of those that it does not show.
 
-    An id for which Jira returned a temporary error or nonsense is in neither.
+    An id for which Jira returned a temporary error or nonsense is in neither. If a
+    response names anything but the requested ids, it proves no ticket missing.
     """
 
     found: Mapping[str, IssueState] = field(default_factory=dict)
@@ -64,9 +65,10 @@ def bulk_fetch(http: JiraHttp, ids: Sequence[str], *, deadline: float) -> IssueS
     named = [*issues, *(errors if isinstance(errors, list) else [])]
     known = {str(as_object(one).get("id")) for one in named}
     states = (_parse(as_object(issue), http) for issue in issues)
+    wanted = frozenset(ids)
     return IssueStates(
-        found={state.id: state for state in states if state},
-        missing=frozenset(ids) - known,
+        found={state.id: state for state in states if state and state.id in wanted},
+        missing=wanted - known if known <= wanted else frozenset(),
     )
 
 

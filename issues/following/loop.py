@@ -159,7 +159,7 @@ def _read_batch(site: FollowedSite) -> int:
     deadline, now = time.monotonic() + VISIT_S, batch[0].now
     by_id = {one.jira_issue_id: one for one in batch}
     states = fetch_tickets(account, list(by_id), deadline=deadline)
-    found = [(by_id[pk], state) for pk, state in states.found.items() if pk in by_id]
+    found = [(by_id[pk], state) for pk, state in states.found.items()]
     changed = record_found(found, now)
     rename_reports(ticket for ticket, _ in found)
     if done := [one for one in batch if one.done_at]:
