@@ -98,13 +98,18 @@ def _find_changes(ticket: Ticket, state: IssueState, now: datetime) -> dict[str,
 
 
 def _find_done_at(ticket: Ticket, state: IssueState, now: datetime) -> datetime | None:
-    """Return when the ticket was done, by Jira's clock if that is plausible."""
+    """Return when the ticket was done, by Jira's clock if that is plausible.
+
+    It may have been reopened and done again since the last reading.
+    """
     if state.status_category != Ticket.Category.DONE:
         return None
-    if ticket.done_at:
-        return ticket.done_at
-    since = state.category_since
-    return min(since, now) if since and since < now + MAX_CLOCK_DIFFERENCE else now
+    since, done_at = state.category_since, ticket.done_at
+    if not since or since >= now + MAX_CLOCK_DIFFERENCE:
+        return done_at or now
+    if done_at and since < done_at + MAX_CLOCK_DIFFERENCE:
+        return done_at
+    return min(since, now)
 
 
 def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> None:
