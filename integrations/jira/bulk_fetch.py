@@ -39,7 +39,8 @@ class IssueState:
 class IssueStates:
     """The tickets that Jira shows, and the ids of those that it does not show.
 
-    An id for which Jira returned a temporary error or nonsense is in neither.
+    An id for which Jira returned a temporary error or nonsense is in neither. If a
+    response names anything but the requested ids, it proves no ticket missing.
     """
 
     found: Mapping[str, IssueState] = field(default_factory=dict)
@@ -64,18 +65,19 @@ def bulk_fetch(http: JiraHttp, ids: Sequence[str], *, deadline: float) -> IssueS
     named = [*issues, *(errors if isinstance(errors, list) else [])]
     known = {str(as_object(one).get("id")) for one in named}
     states = (_parse(as_object(issue), http) for issue in issues)
+    wanted = frozenset(ids)
     return IssueStates(
-        found={state.id: state for state in states if state},
-        missing=frozenset(ids) - known,
+        found={state.id: state for state in states if state and state.id in wanted},
+        missing=wanted - known if known <= wanted else frozenset(),
     )
 
 
 def _parse(issue: Mapping[str, Any], http: JiraHttp) -> IssueState | None:
-    """Parse an issue leniently: only its id and its key are required."""
+    """Parse an issue leniently: only its id, key and status are required."""
     fields, ticket = as_object(issue.get("fields")), identify(issue, http)
-    if not ticket:
-        return None
     status = as_object(fields.get("status"))
+    if not (ticket and status.get("name")):
+        return None
     category = as_object(status.get("statusCategory")).get("key")
     return IssueState(
         **ticket,

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from integrations.services import IssueState, NewEvent
@@ -37,7 +37,7 @@ def record_found(tickets: Iterable[tuple[Ticket, IssueState]], now: datetime) ->
         changes = _find_changes(ticket, state, now)
         if changes:
             changed += 1
-            _record_changes(ticket, changes | {"checked_at": now}, now)
+            _record_reading(ticket, changes | {"checked_at": now}, now)
         else:
             unchanged[get_interval(ticket, now)].append(ticket.pk)
     for interval, pks in unchanged.items():
@@ -58,7 +58,7 @@ def record_missing(ticket: Ticket, now: datetime) -> bool:
     if is_gone:
         changes |= {"gone_at": now, "changed_at": now}
         logger.warning("%s of %s is gone from Jira", ticket.key, ticket.base_url)
-    _record_changes(ticket, changes, now)
+    _record_reading(ticket, changes, now)
     return is_gone
 
 
@@ -68,7 +68,7 @@ def record_shown(*, tenant_id: UUID, base_url: str, issue_id: str) -> None:
     same: Any = tickets.filter(base_url=base_url, jira_issue_id=issue_id)
     for ticket in same.filter(missing_since__isnull=False):
         back = {"missing_since": None, "gone_at": None, "changed_at": ticket.now}
-        _record_changes(ticket, back, ticket.now)
+        _record_changes(same.filter(pk=ticket.pk), ticket, back, ticket.now)
 
 
 def postpone(tickets: Iterable[Ticket], interval: timedelta) -> None:
@@ -98,17 +98,34 @@ def _find_changes(ticket: Ticket, state: IssueState, now: datetime) -> dict[str,
 
 
 def _find_done_at(ticket: Ticket, state: IssueState, now: datetime) -> datetime | None:
-    """Return when the ticket was done, by Jira's clock if that is plausible."""
+    """Return when the ticket was done, by Jira's clock if that is plausible.
+
+    It may have been reopened and done again since the last reading.
+    """
     if state.status_category != Ticket.Category.DONE:
         return None
-    if ticket.done_at:
-        return ticket.done_at
-    since = state.category_since
-    return min(since, now) if since and since < now + MAX_CLOCK_DIFFERENCE else now
+    since, done_at = state.category_since, ticket.done_at
+    if not since or since >= now + MAX_CLOCK_DIFFERENCE:
+        return done_at or now
+    if done_at and since < done_at + MAX_CLOCK_DIFFERENCE:
+        return done_at
+    return min(since, now)
 
 
-def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> None:
-    """Write the changes and queue their events.
+def _record_reading(ticket: Ticket, changes: dict[str, Any], now: datetime) -> None:
+    """Write the changes, unless another reading or a link has changed the row since.
+
+    A process may stand still after Jira has responded.
+    """
+    known = {"checked_at": ticket.checked_at, "missing_since": ticket.missing_since}
+    rows = Ticket.objects.filter(pk=ticket.pk, **known)
+    _record_changes(rows, ticket, changes, now)
+
+
+def _record_changes(
+    rows: QuerySet[Ticket], ticket: Ticket, changes: dict[str, Any], now: datetime
+) -> None:
+    """Write the changes of `rows`, which has this ticket or none, and their events.
 
     A ticket must not become gone while a claim decides.
     """
@@ -118,30 +135,33 @@ def _record_changes(ticket: Ticket, changes: dict[str, Any], now: datetime) -> N
     changes["due_at"] = Now() + get_interval(ticket, now)
     events = find_events(before, ticket)
     if events or "gone_at" in changes:
-        atomically(lambda: _record_with_events(before, ticket, changes, events))
+        atomically(lambda: _record_with_events(rows, before, ticket, changes, events))
     else:
-        Ticket.objects.filter(pk=ticket.pk).update(**changes)
+        rows.update(**changes)
 
 
 def _record_with_events(
-    before: Ticket, ticket: Ticket, changes: dict[str, Any], events: list[NewEvent]
+    rows: QuerySet[Ticket],
+    before: Ticket,
+    ticket: Ticket,
+    changes: dict[str, Any],
+    events: list[NewEvent],
 ) -> None:
     if "gone_at" in changes:
-        _record_gone_or_back(ticket, changes)
-    else:
-        Ticket.objects.filter(pk=ticket.pk).update(**changes)
+        _lock_groups(ticket)
+    if not rows.update(**changes):
+        return
+    if changes.get("gone_at"):
+        _release_requests(ticket)
     record_status_change(before, ticket)
     if events:
         queue_for_groups(ticket, events)
 
 
-def _record_gone_or_back(ticket: Ticket, changes: dict[str, Any]) -> None:
+def _lock_groups(ticket: Ticket) -> None:
     group_ids = ticket.reports.values_list("group_id", flat=True)
     groups = AIIssueGroup.objects.filter(pk__in=list(group_ids)).order_by("pk")
     list(groups.select_for_update(no_key=True).values_list("pk"))
-    Ticket.objects.filter(pk=ticket.pk).update(**changes)
-    if ticket.gone_at:
-        _release_requests(ticket)
 
 
 def _release_requests(ticket: Ticket) -> None:

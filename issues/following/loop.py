@@ -38,7 +38,11 @@ from issues.following.schedule import (
     get_interval,
     get_retry,
 )
-from issues.following.tickets import drop_unlinked, follow_new_tickets
+from issues.following.tickets import (
+    drop_unlinked,
+    follow_new_batch,
+    follow_new_tickets,
+)
 from issues.models import FollowedSite, Report, Ticket
 from issues.sites import for_each_site
 from killthenoise.background import stopping
@@ -86,8 +90,8 @@ def follow_tickets() -> None:
     while not stopping.wait(pause) and time.monotonic() < ends:
         running = {visit for visit in running if not visit.done()}
         try:
+            pause = 0 if follow_new_batch() else TICK_S
             running |= _start_visits(pool, THREADS - len(running))
-            pause = TICK_S
         except Exception as exc:
             expected = isinstance(exc, AnyDatabaseError)
             logger.warning("following waits: %s", exc, exc_info=not expected)
@@ -99,7 +103,6 @@ def follow_tickets() -> None:
 
 def _start_visits(pool: ThreadPoolExecutor, free: int) -> set[Future[int]]:
     """Start to read due sites, up to the number of free threads."""
-    follow_new_tickets()
     ready = [site for site in _due_sites()[:free] if _reserve(site)]
     return {pool.submit(_visit_in_thread, site) for site in ready}
 
@@ -159,7 +162,7 @@ def _read_batch(site: FollowedSite) -> int:
     deadline, now = time.monotonic() + VISIT_S, batch[0].now
     by_id = {one.jira_issue_id: one for one in batch}
     states = fetch_tickets(account, list(by_id), deadline=deadline)
-    found = [(by_id[pk], state) for pk, state in states.found.items() if pk in by_id]
+    found = [(by_id[pk], state) for pk, state in states.found.items()]
     changed = record_found(found, now)
     rename_reports(ticket for ticket, _ in found)
     if done := [one for one in batch if one.done_at]:

@@ -40,7 +40,7 @@ def _find_changes(
     if before.checked_at and before.status != after.status:
         was = {"status": before.status, "status_category": before.status_category}
         yield Event.TICKET_STATUS_CHANGED, {"from": was}
-    if after.done_at and not before.done_at:
+    if after.done_at and after.done_at != before.done_at:
         yield Event.TICKET_DONE, {"done_at": after.done_at.isoformat()}
     if after.gone_at and not before.gone_at:
         yield Event.TICKET_GONE, {}

@@ -13,16 +13,19 @@ from issues.models import FollowedSite, Report, Ticket, TicketRequest
 BATCH = 100
 
 
-def follow_new_tickets() -> int:
-    """Start to follow new tickets, and return how many reports link them.
+def follow_new_tickets() -> None:
+    """Start to follow all new tickets."""
+    while follow_new_batch():
+        pass
+
+
+def follow_new_batch() -> bool:
+    """Start to follow some new tickets, and return whether there may be more.
 
     Many may run at the same time: they take different reports. If there is no new
     ticket, this reads one index entry.
     """
-    total = 0
-    while count := atomically(_follow_batch):
-        total += count
-    return total
+    return atomically(_follow_batch) == BATCH
 
 
 def _follow_batch() -> int:

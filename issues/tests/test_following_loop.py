@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -14,8 +15,8 @@ from integrations.tests.factories import IntegrationFactory
 from issues.following.loop import follow_tickets
 from issues.models import AIIssueGroup, FollowedSite, Ticket
 from issues.tests.api import Api
-from issues.tests.factories import GroupFactory
-from issues.tests.following_helpers import BULK, shown
+from issues.tests.factories import GroupFactory, ReportFactory
+from issues.tests.following_helpers import BULK, MINUTE, pass_time, shown
 from killthenoise.tests.background import repeating
 
 pytestmark = pytest.mark.skipif(
@@ -72,3 +73,28 @@ def test_site_that_never_responds_delays_no_other(
             wait_until(lambda: FollowedSite.objects.filter(failures=1).exists())
 
     assert Ticket.objects.filter(checked_at=None).count() == 1
+
+
+def test_many_new_tickets_do_not_delay_the_readings(
+    group: AIIssueGroup, ticket: Ticket, jira: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come with an import of old groups, or when following is new."""
+    monkeypatch.setattr("issues.following.tickets.BATCH", 1)
+    ids = range(1, 101)
+    for number in ids:
+        ReportFactory.create(
+            group=group, source="jira", base_url=jira.url, jira_issue_id=str(number)
+        )
+    pass_time(MINUTE)
+    handle, followed = jira.handle, []
+
+    def count_meanwhile(*args: Any) -> Any:
+        followed.append(Ticket.objects.count())
+        connection.close()  # of the sandbox's thread
+        return handle(*args)
+
+    monkeypatch.setattr(jira, "handle", count_meanwhile)
+    with repeating(follow_tickets):
+        wait_until(lambda: Ticket.objects.count() > len(ids))
+
+    assert followed[0] <= len(ids)

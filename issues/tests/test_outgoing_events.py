@@ -307,6 +307,21 @@ def test_ticket_that_is_gone_is_announced(
     assert names(jira) == ["ticket.created", "ticket.gone"]
 
 
+def test_ticket_that_is_done_again_between_two_readings_is_announced_again(
+    api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox
+) -> None:
+    changes.set_status(jira.state, "SCRUM-1", "Done")
+    read_after(MINUTE)
+    for status in ("To Do", "Done"):
+        changes.set_status(jira.state, "SCRUM-1", status)
+    read_after(HOUR)
+    read_after(MINUTE)
+
+    run()
+
+    assert names(jira).count("ticket.done") == 2
+
+
 @pytest.mark.parametrize("noticed", ["at once", "at the next reading"])
 def test_new_reports_on_a_done_ticket_are_announced_once(
     api: Api, group: AIIssueGroup, ticket: Ticket, jira: Sandbox, noticed: str
