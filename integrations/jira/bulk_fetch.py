@@ -73,11 +73,11 @@ def bulk_fetch(http: JiraHttp, ids: Sequence[str], *, deadline: float) -> IssueS
 
 
 def _parse(issue: Mapping[str, Any], http: JiraHttp) -> IssueState | None:
-    """Parse an issue leniently: only its id and its key are required."""
+    """Parse an issue leniently: only its id, key and status are required."""
     fields, ticket = as_object(issue.get("fields")), identify(issue, http)
-    if not ticket:
-        return None
     status = as_object(fields.get("status"))
+    if not (ticket and status.get("name")):
+        return None
     category = as_object(status.get("statusCategory")).get("key")
     return IssueState(
         **ticket,

@@ -24,6 +24,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "response", "body": {"issues": [], "issueErrors": [{"id": "10000"}]}},
     {"kind": "response", "body": {"issues": [{"id": "10000", "key": "?"}]}},
     {"kind": "response", "body": {"issues": [{"key": "SCRUM-1"}]}},
+    {"kind": "response", "body": {"issues": [{"id": "10000", "key": "SCRUM-1"}]}},
     {"kind": "response", "body": {"issues": [{"id": "424242", "key": "SCRUM-2"}]}},
     {"kind": "response", "body": {"issues": [], "issueErrors": [{"errorMessage": ""}]}},
 ]
