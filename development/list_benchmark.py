@@ -1,21 +1,17 @@
 """Measures the list of groups: `python -m development.list_benchmark`.
 
 DATABASE_URL names a database that `manage.py seed_groups` filled. For each filter and
-each ordering it prints the median time of the first page, of a page in the middle of
-the list, and of the first page over HTTP, beside those of the plain list.
+each ordering it prints the shortest time of the first page, of a page in the middle of
+the list and of the last page, and how many times that of the plain list it is. The
+plain list is read in turns with each of them, because machines are noisy.
 """
 
 import os
-import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
-from contextlib import ExitStack
-from http.client import HTTPConnection
-from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import django
 
@@ -25,8 +21,12 @@ django.setup()
 from tqdm import tqdm  # noqa: E402
 
 from development.management.commands.seed_groups import TENANT_ID  # noqa: E402
-from development.processes import Processes, free_port  # noqa: E402
-from issues.groups.list_query import ORDERINGS, GroupListSerializer  # noqa: E402
+from issues.groups.list_query import (  # noqa: E402
+    ORDERINGS,
+    GroupListSerializer,
+    Place,
+)
+from issues.groups.list_sql import read_groups  # noqa: E402
 from issues.groups.pages import read_page  # noqa: E402
 
 FILTERS = [
@@ -62,7 +62,14 @@ FILTERS = [
     {"q": "zx"},
     {"q": "unheard of"},
     {"status": "open", "type": "bug", "severity_min": "4"},
+    {"status": "open", "has_ticket": "false"},
+    {"status": "open", "has_ticket": "false", "severity_min": "4"},
     {"status": "open", "has_ticket": "false", "q": "export"},
+    {"team_id": "team-0", "status": "open", "type": "bug"},
+    {"ticket_status": "done", "recurred": "true"},
+    {"source": "slack", "has_ticket": "true", "status": "open"},
+    {"source": "slack", "status": "open"},
+    {"source": "fax", "status": "open"},
 ]
 ALSO = [
     {"ordering": ordering, **filters}
@@ -85,8 +92,9 @@ ALSO = [
         {"q": "timeout"},
     )
 ]
-MIDDLE = 50
-"""The page of 100 that ends in the middle, or at the end of a shorter list."""
+LIMIT = 20
+NAMES = ("first page", "middle page", "last page")
+Query = dict[str, str]
 
 
 def main() -> None:
@@ -97,88 +105,67 @@ def main() -> None:
     options = parser.parse_args()
     orderings = [{"ordering": ordering} for ordering in ORDERINGS[1:]]
     queries = [query for query in [*FILTERS, *orderings, *ALSO] if query]
-    with ExitStack() as running:
-        api = Api(running)
-        chosen = [{}, *(one for one in queries if options.only in urlencode(one))]
-        rows = [measure(api, query, options.times) for query in tqdm(chosen)]
-    print("| query | first page, ms | later page, ms | over HTTP, ms |")
+    chosen = [one for one in queries if options.only in urlencode(one)]
+    plain = find_pages({})
+    rows = [measure(plain, query, options.times) for query in tqdm(chosen)]
+    print(f"| query | {', ms | '.join(NAMES)}, ms |")
     print("|---|---|---|---|")
     for row in rows:
-        cells = zip(row.times, rows[0].times, strict=True)
-        print(f"| {row.name} |", *(show(ms, plain) for ms, plain in cells))
+        print(f"| {' | '.join(row)} |")
 
 
-def show(ms: float, plain: float) -> str:
-    """Return the cell for a time, and how many times that of the plain list it is."""
-    return f"{ms:.1f} ({ms / plain:.1f} ×) |" if ms else "– |"
+def measure(plain: list[Place | None], query: Query, times: int) -> list[str]:
+    """Return the cells of a row. A list of one page has neither middle nor last."""
+    pages = zip(plain, find_pages(query), strict=False)
+    cells = [compare(*both, query, times) for both in pages]
+    missing = ["–"] * (len(NAMES) - len(cells))
+    return [urlencode(query), *cells, *missing]
 
 
-class Api:
-    """The list of groups of the large tenant, over HTTP."""
-
-    def __init__(self, running: ExitStack) -> None:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        url = f"http://127.0.0.1:{free_port(8000)}"
-        processes = Processes(running, folder, {"LOG_LEVEL": "WARNING"})
-        processes.start_server(url, "--workers=1")
-        self.connection = HTTPConnection(url.removeprefix("http://"))
-
-    def read(self, query: dict[str, str]) -> None:
-        """Read the first page."""
-        path = f"/api/issues/ai?{urlencode(query)}"
-        headers = {"X-Tenant-ID": str(TENANT_ID)}
-        self.connection.request("GET", path, headers=headers)
-        response = self.connection.getresponse()
-        body = response.read()
-        if response.status != 200:
-            raise SystemExit(f"{path}: {body.decode()}")
+def find_pages(query: Query) -> list[Place | None]:
+    """Return the places after which the first, the middle and the last page start."""
+    bound = validate(query)
+    ordering = bound["ordering"]
+    is_descending = ordering.startswith("-")
+    back = ordering.removeprefix("-") if is_descending else f"-{ordering}"
+    read = {"limit": LIMIT + 1, "filters": bound["filters"], "after": None}
+    first = read_groups(TENANT_ID, **read, ordering=ordering)
+    if len(first) <= LIMIT:
+        return [None]
+    last = read_groups(TENANT_ID, **read, ordering=back)
+    start: Any = first[0][0].value
+    end: Any = last[-1][0]
+    middle = start + (end.value - start) / 2
+    middle = round(middle) if isinstance(start, int) else middle
+    return [None, Place(middle, UUID(int=2**127)), end]
 
 
-class Row(NamedTuple):
-    """The ms of a page at the start of a list, in its middle, and over HTTP."""
-
-    name: str
-    times: tuple[float, float, float]
-
-
-def measure(api: Api, query: dict[str, str], times: int) -> Row:
-    """Measure one list. A list of one page has 0 for its middle."""
-    name = "&".join(f"{key}={value}" for key, value in query.items()) or "plain"
-    first = timed(lambda: read(query), times)
-    cursor = None
-    for _ in range(MIDDLE):
-        _, next_cursor = read({**query, "limit": "100"} | of(cursor))
-        if next_cursor is None:
+def compare(
+    plain_after: Place | None, after: Place | None, query: Query, times: int
+) -> str:
+    """Return the ms of a page, and how many times those of the plain list they are."""
+    plain, filtered = [], []
+    for _ in range(times):
+        plain.append(read({}, plain_after))
+        filtered.append(read(query, after))
+        if sum(filtered) > 3000:  # ms
             break
-        cursor = next_cursor
-    later = timed(lambda: read(query | of(cursor)), times) if cursor else 0
-    api.connection.close()  # the server has closed it while it was not used
-    return Row(name, (first, later, timed(lambda: api.read(query), times)))
+    ms = min(filtered)
+    return f"{ms:.1f} ({ms / min(plain):.1f} ×)"
 
 
-def of(cursor: str | None) -> dict[str, str]:
-    """Return the parameter of the query, if there is a cursor."""
-    return {"cursor": cursor} if cursor else {}
+def read(query: Query, after: Place | None) -> float:
+    """Read a page of the large tenant, and return the ms."""
+    started = time.perf_counter()
+    read_page(TENANT_ID, **validate(query) | {"after": after})
+    return (time.perf_counter() - started) * 1000
 
 
-def read(query: dict[str, str]) -> tuple[Any, str | None]:
-    """Return a page of the large tenant and its cursor."""
+def validate(query: Query) -> dict[str, Any]:
+    """Return the arguments of read_page for a query string."""
     bound = GroupListSerializer(data=query)
     bound.is_valid(raise_exception=True)
-    return read_page(TENANT_ID, **bound.validated_data)
-
-
-def timed(work: Callable[[], Any], times: int) -> float:
-    """Return the median in ms."""
-    durations = []
-    work()
-    for _ in range(times):
-        started = time.perf_counter()
-        work()
-        durations.append(time.perf_counter() - started)
-        if sum(durations) > 3:  # seconds
-            break
-    return median(durations) * 1000
+    return dict(bound.validated_data)
 
 
 if __name__ == "__main__":

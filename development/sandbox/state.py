@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from development.sandbox.statuses import status_as_json
 from development.sandbox.webhooks import Webhooks
 
 DEFAULT_EMAIL = "demo@killthenoise.example"
@@ -209,7 +210,7 @@ class State:
                     id=str(self.next_id + offset),
                     key=self._next_key(project_key),
                     project_key=project_key,
-                    fields=fields,
+                    fields={"status": status_as_json("To Do"), **fields},
                     properties=properties,
                     created=created,
                     creator=creator or self.account,

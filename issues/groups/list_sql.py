@@ -103,12 +103,14 @@ def _choose_table(ordering: str, filters: Filters) -> str:
     """Return the table to order by: the one whose index has the filter, too."""
     if ordering == "frequency":
         return STATISTICS
-    if filters.get("source", Report.JIRA) != Report.JIRA:
-        return SOURCE
-    with_ticket = {"source", "ticket_status"} & filters.keys()
+    with_ticket = {"ticket_status"} & filters.keys()
     with_ticket |= {name for name in ("has_ticket", "recurred") if filters.get(name)}
+    if with_ticket or filters.get("source") == Report.JIRA:
+        return STATISTICS
+    if "source" in filters and "status" not in filters:
+        return SOURCE
     without = ordering == "updated_at" and "has_ticket" in filters
-    return STATISTICS if with_ticket or without else GROUP
+    return STATISTICS if without else GROUP
 
 
 def _get_column(table: str, name: str) -> str:
@@ -133,6 +135,8 @@ def _get_condition(
             return SOURCE, "group_source.source = %(source)s"
         case "has_ticket" | "recurred" | "ticket_status" | "source":
             return STATISTICS, f"statistics.{_get_flag(name, value)}"
+        case "status" if ordered == STATISTICS and ordering != "frequency":
+            return STATISTICS, "statistics.status = %(status)s"
     condition = f"issue_group.{name} = %({name})s"
     if ordering == "frequency" and name != "type":
         # Its index has the column, too. The coalesce hides this from the planner, which

@@ -71,10 +71,14 @@ class AIIssueGroup(models.Model):
             ),
             *(
                 models.Index(
-                    fields=["tenant_id", field, "-updated_at", "-id"],
-                    name=f"aiissuegroup_{field}",
+                    fields=["tenant_id", field, "-updated_at", "-id", *others],
+                    name=f"aiissuegroup_of_{field}",
                 )
-                for field in ("status", "type", "team_id")
+                for field, *others in (
+                    ("status", "type", "team_id", "severity"),
+                    ("type", "status", "team_id", "severity"),
+                    ("team_id", "status", "type", "severity"),
+                )
             ),
             # The newest groups of all tenants, in the admin.
             models.Index(fields=["-updated_at", "-id"], name="aiissuegroup_updated"),

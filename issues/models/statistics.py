@@ -7,9 +7,10 @@ from django.db.models.functions import Now
 from issues.models.groups import LOWEST_SEVERITY, AIIssueGroup
 
 FLAGS = ("new", "indeterminate", "done", "gone", "recurred")
+HAS_FLAGS = [f"has_{flag}" for flag in FLAGS]
 WITH_TICKET = Q(has_ticket=True)
-for flag in FLAGS:
-    WITH_TICKET |= Q((f"has_{flag}", True))
+for column in HAS_FLAGS:
+    WITH_TICKET |= Q((column, True))
 """The same as `has_ticket`. PostgreSQL knows that each flag implies it."""
 
 
@@ -59,6 +60,11 @@ class GroupStatistics(models.Model):
                 fields=["tenant_id", "has_ticket", "-updated_at", "-group"],
                 name="groupstatistics_has_ticket",
             ),
+            # Groups of a status that have no ticket yet, or have one.
+            models.Index(
+                fields=["tenant_id", "status", "has_ticket", "-updated_at", "-group"],
+                name="groupstatistics_status",
+            ),
             *(
                 models.Index(
                     fields=["tenant_id", "-updated_at", "-group"],
@@ -67,12 +73,12 @@ class GroupStatistics(models.Model):
                 )
                 for flag in FLAGS
             ),
-            # The groups with tickets in the other orderings.
+            # The groups with tickets in the other orderings, found without the rows.
             *(
                 models.Index(
-                    fields=["tenant_id", f"-{name}", "-group"],
+                    fields=["tenant_id", f"-{name}", "-group", "status", *HAS_FLAGS],
                     condition=WITH_TICKET,
-                    name=f"with_ticket_by_{name}",
+                    name=f"ticket_by_{name}",
                 )
                 for name in ("created_at", "severity", "frequency")
             ),
