@@ -1,5 +1,6 @@
 """The configuration of gunicorn: what it refuses, and what clients cannot change."""
 
+import gc
 import http.client
 import json
 import os
@@ -189,3 +190,12 @@ def test_production_logs_json_only_and_each_request_once(
     assert {line["level"] for line in lines} == {"INFO"}
     assert [line["path"] for line in lines if "path" in line] == ["/favicon.ico"]
     assert sum("Starting gunicorn" in line["message"] for line in lines) == 1
+
+
+def test_collector_ignores_what_a_worker_loaded_at_the_start() -> None:
+    try:
+        gunicorn.post_worker_init(worker=None)
+
+        assert gc.get_freeze_count() > len(sys.modules)
+    finally:
+        gc.unfreeze()
