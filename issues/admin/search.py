@@ -58,14 +58,15 @@ def search_groups(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     if found := parse_uuid(text):
         exact = rows.filter(pk=found)
         return exact if exact.exists() else rows.filter(tenant_id=found)
-    if groups := _groups_of_report(text):
+    if groups := _groups_of_report(rows, text):
         return rows.filter(pk__in=groups)
     return rows.filter(_has_words(GROUPS, text))
 
 
-def _groups_of_report(text: str) -> list[UUID]:
-    """Return the groups with a report of this external id; a ticket has its key."""
-    same = _with_external_id(Report.objects.all(), text)
+def _groups_of_report(rows: QuerySet[Any], text: str) -> list[UUID]:
+    """Return the rows with a report of this external id; a ticket has its key."""
+    reports = Report.objects.filter(group__in=rows.order_by().values("pk"))
+    same = _with_external_id(reports, text)
     return list(same.values_list("group_id", flat=True)[:MAX_GROUPS])
 
 
