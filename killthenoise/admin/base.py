@@ -197,7 +197,11 @@ def _event(
 
 
 def _changed_fields(message: Any) -> list[str]:
-    """Return the labels of the fields that Django's message says were changed."""
+    """Return what Django's message says was changed: fields, and whole inline rows."""
     parts = message if isinstance(message, list) else []
-    changes = [part.get("changed", {}) for part in parts]
-    return [str(name) for change in changes for name in change.get("fields", [])]
+    names: list[str] = []
+    for verb, facts in (pair for part in parts for pair in part.items()):
+        names += map(str, facts.get("fields", []))
+        if verb != "changed" and "name" in facts:
+            names.append(f"{facts['name']} {verb}")
+    return names
