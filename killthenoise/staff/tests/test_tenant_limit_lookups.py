@@ -10,11 +10,7 @@ from integrations.models import Integration
 from issues.models import TicketRequest
 from issues.tests.factories import GroupFactory, ReportFactory, TicketRequestFactory
 from killthenoise.audit.models import AuditEvent
-from killthenoise.staff.tests.test_tenant_limits import (  # noqa: F401 (fixtures)
-    FOREIGN,
-    foreign,
-    limited,
-)
+from killthenoise.staff.tests.conftest import FOREIGN
 
 GROUPS = reverse("admin:issues_aiissuegroup_changelist")
 REQUESTS = reverse("admin:issues_ticketrequest_changelist")
