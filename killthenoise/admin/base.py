@@ -136,6 +136,14 @@ class AuditedAdmin(ScopedAdmin):
         for event in events:
             transaction.on_commit(event)
 
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> Any:
+        """Label the two inputs of each time."""
+        field = super().formfield_for_dbfield(*args, **kwargs)
+        if isinstance(field, forms.SplitDateTimeField):
+            for name, part in zip(("Date", "Time"), field.widget.widgets, strict=True):
+                part.attrs["aria-label"] = f"{name}, {field.label}"
+        return field
+
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows which tenants the user may see."""
         form = super().get_form(request, *args, **kwargs)
@@ -146,15 +154,6 @@ class TenantForm(forms.ModelForm):
     """A form for a row of a tenant that the user may see."""
 
     tenants: ClassVar[Any] = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Label the two inputs of each time."""
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            if isinstance(field, forms.SplitDateTimeField):
-                date, time = field.widget.widgets
-                date.attrs["aria-label"] = f"Date, {field.label}"
-                time.attrs["aria-label"] = f"Time, {field.label}"
 
     def clean_tenant_id(self) -> UUID:
         tenant_id: UUID = self.cleaned_data["tenant_id"]
