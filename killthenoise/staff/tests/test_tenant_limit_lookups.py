@@ -115,7 +115,7 @@ def test_export_has_own_rows_alone_whatever_is_asked(
         "": limited.post(f"{REQUESTS}export/jsonl/"),
     }
 
-    texts = {one: b"".join(got).decode() for one, got in exports.items()}  # type: ignore[arg-type]
+    texts = {one: b"".join(got).decode() for one, got in exports.items()}
 
     assert texts[query] == ""
     assert [str(own.pk) in texts[""], FOREIGN in texts[""]] == [True, False]
