@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -37,15 +38,20 @@ class HealthFilter(admin.SimpleListFilter):
     parameter_name = "health"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        names = ("works", "failing", "not checked", "off")
+        names = ("works", "failing", "paused", "not checked", "off")
         return [(name, name.capitalize()) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         if self.value() == "off":
             return queryset.filter(is_active=False)
+        paused = Q(auth_failures__gte=settings.JIRA_AUTH_FAILURES_MAX)
+        if self.value() == "paused":
+            return queryset.filter(paused, is_active=True)
         status = {"works": "success", "failing": "error", "not checked": ""}
         if (value := self.value()) in status:
-            return queryset.filter(is_active=True, last_sync_status=status[value])
+            return queryset.filter(
+                ~paused, is_active=True, last_sync_status=status[value]
+            )
         return queryset
 
 

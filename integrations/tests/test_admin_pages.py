@@ -25,18 +25,18 @@ def page_of(integration: Integration, name: str) -> str:
     return reverse(f"admin:integrations_integration_{name}", args=[integration.pk])
 
 
-@pytest.mark.parametrize(
-    ("facts", "word"),
-    [
-        ({"last_sync_status": "success"}, "works"),
-        ({"last_sync_status": "error"}, "failing"),
-        ({"last_sync_status": "error", "auth_failures": 99}, "paused"),
-        ({}, "not checked"),
-        ({"is_active": False}, "off"),
-    ],
-)
+HEALTH: dict[str, dict[str, Any]] = {
+    "works": {"last_sync_status": "success"},
+    "failing": {"last_sync_status": "error"},
+    "paused": {"last_sync_status": "error", "auth_failures": 99},
+    "not checked": {},
+    "off": {"is_active": False},
+}
+
+
+@pytest.mark.parametrize(("word", "facts"), HEALTH.items())
 def test_badge_shows_the_health(
-    admin_client: Client, facts: dict[str, Any], word: str
+    admin_client: Client, word: str, facts: dict[str, Any]
 ) -> None:
     IntegrationFactory.create(sync_error_message="Make a new API token.", **facts)
 
@@ -44,6 +44,17 @@ def test_badge_shows_the_health(
 
     assert re.search(f'class="badge badge-[a-z]+">{word}<', listed)
     assert "Make a new API token." in listed
+
+
+@pytest.mark.parametrize("word", HEALTH)
+def test_health_filter_finds_the_integrations_with_that_badge(
+    admin_client: Client, word: str
+) -> None:
+    rows = {name: IntegrationFactory.create(**HEALTH[name]) for name in HEALTH}
+
+    page = admin_client.get(reverse(LIST), {"health": word})
+
+    assert list(page.context["cl"].queryset) == [rows[word]]
 
 
 def test_integrations_are_filtered_by_health_and_found_by_ids(

@@ -1,5 +1,6 @@
 """The actions of operators on ticket requests, in the list and on a page."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from django.utils.http import urlencode
 from integrations.admin.checks import check
 from integrations.models import Integration
 from issues.admin import operations
+from issues.models import TicketRequest
 from killthenoise.admin.operations import run_each
 
 OPERATE = "issues.change_ticketrequest"
@@ -45,9 +47,7 @@ class RequestActions(admin.ModelAdmin):
 
     @admin.action(description="Check their integrations", permissions=["operate"])
     def check_selected(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        used = set(rows.order_by().values_list("integration_id", flat=True))
-        integrations = Integration.objects.filter(pk__in=used).newest_first()
-        run_each(request, check, integrations)
+        run_each(request, check, _get_integrations(rows))
 
     @admin.action(description="Settle by hand …", permissions=["operate"])
     def settle_selected(
@@ -66,10 +66,17 @@ class RequestActions(admin.ModelAdmin):
             raise PermissionDenied
         row = get_object_or_404(self.get_queryset(request), pk=pk)
         if name == "check":
-            wanted = Integration.objects.filter(pk=row.integration_id)
-            run_each(request, check, wanted.newest_first())
+            run_each(request, check, _get_integrations([row]))
         elif name in ON_PAGE:
             run_each(request, ON_PAGE[name], [row])
         else:
             raise Http404
         return redirect("admin:issues_ticketrequest_change", pk)
+
+
+def _get_integrations(rows: Iterable[TicketRequest]) -> QuerySet[Integration]:
+    """Return the integrations of the requests, but for one of another tenant now."""
+    used = {(row.integration_id, row.tenant_id) for row in rows}
+    pks, tenants = {pk for pk, _ in used}, {tenant for _, tenant in used}
+    found = Integration.objects.filter(pk__in=pks, tenant_id__in=tenants)
+    return found.newest_first()

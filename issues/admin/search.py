@@ -13,8 +13,8 @@ from issues.models import Report
 from killthenoise.api.authentication import parse_uuid
 
 TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
-MAX_GROUPS = 1000
-"""The most groups with an external id that a search shows."""
+MAX_GROUPS = 10_000
+"""The most groups, of all tenants, whose external id is compared with a search."""
 
 
 def search_requests(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -58,13 +58,18 @@ def search_groups(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     if found := parse_uuid(text):
         exact = rows.filter(pk=found)
         return exact if exact.exists() else rows.filter(tenant_id=found)
-    if groups := _groups_of_report(text):
-        return rows.filter(pk__in=groups)
+    of_reports = rows.filter(pk__in=_groups_of_report(text))
+    if of_reports.exists():
+        return of_reports
     return rows.filter(_has_words(GROUPS, text))
 
 
 def _groups_of_report(text: str) -> list[UUID]:
-    """Return the groups with a report of this external id; a ticket has its key."""
+    """Return the groups with a report of this external id; a ticket has its key.
+
+    These are of all tenants: joined with one tenant's groups, PostgreSQL reads all of
+    that tenant's reports.
+    """
     same = _with_external_id(Report.objects.all(), text)
     return list(same.values_list("group_id", flat=True)[:MAX_GROUPS])
 

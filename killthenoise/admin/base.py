@@ -136,6 +136,14 @@ class AuditedAdmin(ScopedAdmin):
         for event in events:
             transaction.on_commit(event)
 
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> Any:
+        """Label the two inputs of each time."""
+        field = super().formfield_for_dbfield(*args, **kwargs)
+        if isinstance(field, forms.SplitDateTimeField):
+            for name, part in zip(("Date", "Time"), field.widget.widgets, strict=True):
+                part.attrs["aria-label"] = f"{name}, {field.label}"
+        return field
+
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows which tenants the user may see."""
         form = super().get_form(request, *args, **kwargs)
@@ -146,15 +154,6 @@ class TenantForm(forms.ModelForm):
     """A form for a row of a tenant that the user may see."""
 
     tenants: ClassVar[Any] = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Label the two inputs of each time."""
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            if isinstance(field, forms.SplitDateTimeField):
-                date, time = field.widget.widgets
-                date.attrs["aria-label"] = f"Date, {field.label}"
-                time.attrs["aria-label"] = f"Time, {field.label}"
 
     def clean_tenant_id(self) -> UUID:
         tenant_id: UUID = self.cleaned_data["tenant_id"]
@@ -197,7 +196,11 @@ def _event(
 
 
 def _changed_fields(message: Any) -> list[str]:
-    """Return the labels of the fields that Django's message says were changed."""
+    """Return what Django's message says was changed: fields, and whole inline rows."""
     parts = message if isinstance(message, list) else []
-    changes = [part.get("changed", {}) for part in parts]
-    return [str(name) for change in changes for name in change.get("fields", [])]
+    names: list[str] = []
+    for verb, facts in (pair for part in parts for pair in part.items()):
+        names += map(str, facts.get("fields", []))
+        if verb != "changed" and "name" in facts:
+            names.append(f"{facts['name']} {verb}")
+    return names

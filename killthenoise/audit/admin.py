@@ -104,7 +104,7 @@ class AuditEventAdmin(ExportAdmin):
 
     @admin.display(description="Details")
     def facts(self, event: AuditEvent) -> str:
-        return _describe(event.detail)
+        return _describe(event.detail) or NONE
 
     @admin.display(description="Request ID")
     def of_request(self, event: AuditEvent) -> str:

@@ -68,8 +68,7 @@ class TenantLimitInline(admin.StackedInline):
     model = TenantLimit
     form = TenantLimitForm
     extra = 0
-    verbose_name = "limit to some tenants"
-    verbose_name_plural = "limit to some tenants (without it, the user sees all)"
+    verbose_name = "limit to some tenants (without it, the user sees all)"
 
 
 @admin.register(User)

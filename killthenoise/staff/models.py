@@ -34,7 +34,7 @@ class TenantLimit(models.Model):
     )
 
     def __str__(self) -> str:
-        return f"{self.user}: {len(self.tenant_ids)} tenants"
+        return f"limit to {', '.join(self.tenant_ids) or 'no tenant'}"
 
 
 class Role(Group):

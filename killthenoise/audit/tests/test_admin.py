@@ -1,6 +1,7 @@
 """The admin records its changes as events, and shows events read-only."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
@@ -153,3 +154,24 @@ def test_staff_cannot_change_the_password_of_another_user(client: Client) -> Non
     path = reverse("admin:auth_user_password_change", args=[staff.pk])
 
     assert client.post(path, {"password1": PASSWORD}).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_limit_of_a_user_that_is_added_or_removed_is_recorded(
+    admin_client: Client, tenant_id: UUID
+) -> None:
+    user = User.objects.create_user("jane", is_staff=True)
+    path = reverse("admin:auth_user_change", args=[user.pk])
+    form = {"username": "jane", "is_active": "on", "is_staff": "on"}
+    form |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    part = "tenant_limit"
+    limit = {f"{part}-TOTAL_FORMS": "1", f"{part}-0-tenant_ids": str(tenant_id)}
+    stored = limit | {f"{part}-INITIAL_FORMS": "1", f"{part}-0-user": str(user.pk)}
+
+    admin_client.post(path, form | limit | {f"{part}-INITIAL_FORMS": "0"})
+    admin_client.post(path, form | stored | {f"{part}-0-DELETE": "on"})
+
+    events = AuditEvent.objects.filter(action="admin.change").order_by("created_at")
+    changes = [event.detail["fields"] for event in events]
+    assert "tenant limit added" in changes[0]
+    assert "tenant limit deleted" in changes[1]

@@ -8,7 +8,10 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
+from integrations.tests.factories import IntegrationFactory
+from issues.models import TicketJob
 from issues.tests.factories import GroupFactory, TicketRequestFactory
+from killthenoise.audit.models import AuditEvent
 from killthenoise.staff.roles import ROLES, create_roles
 
 LISTS = {
@@ -72,6 +75,53 @@ def test_auditor_can_do_nothing(client: Client) -> None:
     assert {client.post(page, {"title": "x"}).status_code for page in pages} == {403}
     assert "/act/" not in story
     assert "/settle/" not in story
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("issues_ticketrequest", "recover_selected"),
+        ("issues_ticketrequest", "retry_selected"),
+        ("issues_ticketrequest", "check_selected"),
+        ("issues_ticketrequest", "settle_selected"),
+        ("issues_ticketrequest", "unlink_selected"),
+        ("issues_ticketrequest", "delete_selected"),
+        ("issues_aiissuegroup", "create_tickets"),
+        ("issues_aiissuegroup", "delete_selected"),
+        ("audit_auditevent", "delete_selected"),
+    ],
+)
+def test_auditor_starts_no_action_of_a_list(
+    client: Client, name: str, action: str
+) -> None:
+    log_in(client, "auditor")
+    request = TicketRequestFactory.create(unknown=True)
+    event = AuditEvent.objects.create(action="ticket.link", actor="jane")
+    rows = {"issues_ticketrequest": request, "issues_aiissuegroup": request.group}
+    form = {"action": action, "index": 0, "post": "yes"}
+    form |= {"_selected_action": [rows.get(name, event).pk]}
+
+    client.post(reverse(f"admin:{name}_changelist"), form)
+
+    request.refresh_from_db()
+    assert (request.state, request.group.pk) == ("unknown", request.group_id)
+    assert list(AuditEvent.objects.all()) == [event]
+    assert not TicketJob.objects.exists()
+
+
+@pytest.mark.django_db
+def test_history_is_offered_to_those_who_may_see_the_audit(client: Client) -> None:
+    log_in(client, "integrator")
+    integration = IntegrationFactory.create()
+    path = reverse("admin:integrations_integration_change", args=[integration.pk])
+    auditor = Group.objects.get(name="auditor")
+
+    without = client.get(path).content.decode()
+    User.objects.get(username="integrator").groups.add(auditor)
+    with_audit = client.get(path).content.decode()
+
+    assert ["historylink" in page for page in (without, with_audit)] == [False, True]
 
 
 @pytest.mark.django_db

@@ -73,6 +73,12 @@ function submitOnce(form) {
   addEventListener("pageshow", () => { sent = false; });
 }
 
+// Django's lists to choose from have icons with a label, but without a role.
+addEventListener("load", () => {
+  for (const icon of document.querySelectorAll(".selector .help-tooltip"))
+    icon.setAttribute("role", "img");
+});
+
 document.querySelectorAll("#result_list, .as-cards").forEach(makeCards);
 markTimes(document);
 localize(document);
