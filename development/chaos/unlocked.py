@@ -13,7 +13,7 @@ from killthenoise.gunicorn import *  # noqa: F403
 PAUSE_S = 0.05
 
 
-def post_worker_init(worker: Any) -> None:
+def post_worker_init(worker: Any) -> None:  # type: ignore[no-redef]
     """Replace the lock of the claim, after the worker has loaded the product."""
     from issues import claims
 
