@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 
 from integrations.models import Integration
@@ -172,8 +172,9 @@ class Columns(NamedTuple):
 
     def values_of(self, row: Model) -> list[Any]:
         """Return the values that the ORM would send."""
+        database = connections[DEFAULT_DB_ALIAS]  # `connection` looks it up each time
         return [
-            field.get_db_prep_save(field.pre_save(row, add=True), connection)
+            field.get_db_prep_save(field.pre_save(row, add=True), database)
             for field in self.fields
         ]
 

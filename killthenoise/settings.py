@@ -282,7 +282,7 @@ MIDDLEWARE = [
     "killthenoise.api.access_log.AccessMiddleware",
     "killthenoise.api.middleware.ClientAddressMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "killthenoise.api.middleware.PagePolicyMiddleware",
     "killthenoise.api.middleware.ResponseHeadersMiddleware",
     "killthenoise.api.middleware.JsonErrorsMiddleware",
     "killthenoise.api.middleware.BodySizeMiddleware",

@@ -99,6 +99,12 @@ class Target:
             "doubled": sum(len(one["doubled"]) for one in found),
         }
 
+    def analyze(self) -> None:
+        """Collect the statistics of all tables, as autovacuum does."""
+        with closing(psycopg2.connect(self.database)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute("ANALYZE")
+
     def _count(self, *states: str) -> int:
         query = f"SELECT count(*) FROM {self.table} WHERE state IN %s"  # noqa: S608
         with closing(psycopg2.connect(self.database)) as connection:

@@ -23,6 +23,11 @@ from integrations.jira.web_page import reject_web_page
 logger = logging.getLogger(__name__)
 
 USER_AGENT = "KillTheNoise/1.0"
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": USER_AGENT,
+}
 ENGLISH = {"Accept-Language": "en", "X-Force-Accept-Language": "true"}
 """Without the second header, Jira responds in the language of the account."""
 MAX_RESPONSE_BYTES = 1024 * 1024
@@ -145,15 +150,15 @@ class JiraHttp:
         json: object,
         english: bool,
     ) -> JiraResponse:
+        url = (self.api_url or self.base_url) + self.api_root + path
+        headers = self._headers(english)
+        request = requests.Request(method, url, json=json, headers=headers).prepare()
         left = outgoing.remaining()
         outgoing.sent = True
         with (
             track(outgoing),
-            self.session.request(
-                method,
-                (self.api_url or self.base_url) + self.api_root + path,
-                json=json,
-                headers=self._headers(english),
+            self.session.send(
+                request,
                 timeout=(min(self.connect_timeout, left), min(self.read_timeout, left)),
                 allow_redirects=False,
                 stream=True,
@@ -168,10 +173,10 @@ class JiraHttp:
             )
 
     def _headers(self, english: bool) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        headers = HEADERS | (ENGLISH if english else {})
         if authorization := self.credentials.authorization:
             headers["Authorization"] = authorization
-        return headers | ENGLISH if english else headers
+        return headers
 
     def _without_secrets(self, response: JiraResponse) -> JiraResponse:
         """Remove our credentials from a response that echoes the request.

@@ -12,6 +12,8 @@ from django.db import connection
 from issues.groups import search
 from issues.groups.list_query import Filters, Place
 from issues.models import Report
+from killthenoise.api.fields import DEFAULT_LIMIT
+from killthenoise.postgresql.prepared import prepare, retry_outdated
 
 
 def show_time(column: str) -> str:
@@ -64,6 +66,7 @@ WHERE report.source = 'jira' AND upper(report.external_id) = upper(%(key)s)
 """
 
 
+@retry_outdated
 def read_groups(
     tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
 ) -> list[tuple[Place, str]]:
@@ -73,8 +76,11 @@ def read_groups(
         params |= {"value": after.value, "pk": after.pk}
     if q := filters.get("q"):
         params |= {"q": search.to_pattern(q), "key": q, "bound": search.get_bound(q)}
+    sql = _build(ordering, filters, after)
+    if not filters and limit == DEFAULT_LIMIT + 1:  # the pages that are read most
+        sql = prepare(sql.replace("%(limit)s", str(limit)))
     with connection.cursor() as cursor:
-        cursor.execute(_build(ordering, filters, after), params)
+        cursor.execute(sql, params)
         return [(Place(value, pk), text) for pk, value, text in cursor.fetchall()]
 
 

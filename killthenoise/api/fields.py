@@ -98,6 +98,9 @@ class IdField(serializers.UUIDField):
         return found
 
 
+DEFAULT_LIMIT = 20
+
+
 class LimitField(serializers.IntegerField):
     """The most rows of a page."""
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_address
 
+from csp.constants import HEADER as SECURITY_POLICY
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -123,8 +125,23 @@ class ResponseHeadersMiddleware:
         if request.path.startswith("/api/"):
             response.headers.setdefault("Cache-Control", "no-store")
             if not response.headers.get("Content-Type", "").startswith("text/html"):
-                response.headers["Content-Security-Policy"] = NO_PAGE
+                response.headers[SECURITY_POLICY] = NO_PAGE
         return response
+
+
+class PagePolicyMiddleware(CSPMiddleware):
+    """Adds the policy for pages to a response without one.
+
+    The base class would build a policy first, even if it does not use it.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Return the response with a policy."""
+        if SECURITY_POLICY in response:
+            return response
+        return super().process_response(request, response)
 
 
 class JsonErrorsMiddleware:
