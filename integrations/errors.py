@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from integrations.jira.access_rules import TOKENS
+from integrations.jira.error_mapping.account import TOKENS
 from integrations.jira.errors import READ_ERRORS, JiraIssueTypeInvalid
 from killthenoise.errors import ServiceError
 

@@ -25,8 +25,16 @@ from integrations.outgoing_webhooks.metrics import webhook_metrics
 from integrations.outgoing_webhooks.models import Event
 from integrations.outgoing_webhooks.outbox import NewEvent, queue_events
 from integrations.tickets.creation import TicketContent, create_issue
-from integrations.tickets.extra_fields import extra_fields
 from integrations.tickets.finding import find_ticket, search_tickets
+from integrations.tickets.issue_fields import (
+    NOTHING_ASKED,
+    AskedTarget,
+    GroupFacts,
+    TicketTarget,
+    choose_target,
+    extra_fields,
+    has_routes,
+)
 from integrations.tickets.reading import (
     can_browse,
     fetch_tickets,
@@ -34,14 +42,6 @@ from integrations.tickets.reading import (
     search_marked_issues,
 )
 from integrations.tickets.site_pace import get_wait, lock_pace, reserve_send
-from integrations.tickets.targets import (
-    NOTHING_ASKED,
-    AskedTarget,
-    GroupFacts,
-    TicketTarget,
-    choose_target,
-    has_routes,
-)
 from integrations.tickets.updates import (
     COMMENT,
     NOTHING,

@@ -14,7 +14,7 @@ from integrations.errors import NoProjectChosen
 from integrations.models import Integration
 from integrations.services import create_issue, record_integration_works
 from integrations.tickets.creation import TicketContent
-from integrations.tickets.targets import get_own_target
+from integrations.tickets.issue_fields import get_own_target
 from killthenoise.admin.base import get_event_fields
 from killthenoise.admin.formats import external_link
 from killthenoise.admin.operations import recording_row

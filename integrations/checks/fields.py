@@ -7,7 +7,7 @@ from typing import Any
 
 from integrations.jira.client import CORE_FIELDS
 from integrations.jira.metadata import Field
-from integrations.tickets.extra_fields import extra_fields
+from integrations.tickets.issue_fields import extra_fields
 
 MAX_PROBLEMS = 20
 """Sentences about the fields in the settings."""

@@ -24,7 +24,7 @@ from integrations.errors import SiteNotAllowed
 from integrations.jira.errors import JiraAuthFailed, JiraError, JiraProjectInvalid
 from integrations.jira.metadata import Account
 from integrations.models import Integration
-from integrations.tickets.targets import get_own_target, list_route_targets
+from integrations.tickets.issue_fields import get_own_target, list_route_targets
 from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 from killthenoise.errors import ServiceError

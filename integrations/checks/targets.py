@@ -11,7 +11,8 @@ from integrations.checks.fields import find_unfilled_fields, find_unusable_field
 from integrations.connections.accounts import jira_client
 from integrations.connections.auth_failures import record_auth_failure
 from integrations.jira.client import get_parent
-from integrations.jira.creation_rules import MAX_NAMED
+from integrations.jira.error_mapping.creation import MAX_NAMED
+from integrations.jira.error_mapping.project import project_invalid
 from integrations.jira.errors import (
     JiraAuthFailed,
     JiraError,
@@ -21,15 +22,13 @@ from integrations.jira.errors import (
     JiraProjectInvalid,
 )
 from integrations.jira.metadata import Field
-from integrations.jira.project_rule import project_invalid
 from integrations.models import Integration
-from integrations.tickets.extra_fields import extra_fields
+from integrations.tickets.issue_fields import TicketTarget, extra_fields
 from integrations.tickets.issue_types import (
     get_issue_type,
     list_issue_types,
     read_cached,
 )
-from integrations.tickets.targets import TicketTarget
 
 
 class CheckFailed(Exception):

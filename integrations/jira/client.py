@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 from integrations.jira.bulk_fetch import IssueStates, bulk_fetch
-from integrations.jira.error_mapping import map_error
+from integrations.jira.error_mapping.failed_request import FailedRequest
+from integrations.jira.error_mapping.rules import map_error
 from integrations.jira.errors import (
     JiraError,
     JiraOutcomeUnknown,
     JiraProjectInvalid,
     JiraUnreachable,
 )
-from integrations.jira.failed_request import FailedRequest
 from integrations.jira.http import JiraHttp, NoResponse
 from integrations.jira.issue_details import IssueDetailsLookup
 from integrations.jira.issue_lookup import IssueLookup, identify

@@ -12,9 +12,9 @@ from urllib3.exceptions import HTTPError
 
 from integrations.jira import metrics
 from integrations.jira.credentials import ANONYMOUS, Credentials
-from integrations.jira.error_mapping import map_error
+from integrations.jira.error_mapping.failed_request import FailedRequest
+from integrations.jira.error_mapping.rules import map_error
 from integrations.jira.errors import JiraError, JiraUnreachable
-from integrations.jira.failed_request import FailedRequest
 from integrations.jira.response import JiraResponse, is_too_complex
 from integrations.jira.secret import Secret, clear_frames_on_error
 from integrations.jira.session import OutgoingRequest, track

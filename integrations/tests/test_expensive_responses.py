@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from integrations.checks.fields import find_unusable_fields
 from integrations.jira.client import JiraClient
-from integrations.jira.creation_rules import MAX_NAMED, issue_type_invalid
+from integrations.jira.error_mapping.creation import MAX_NAMED, issue_type_invalid
 from integrations.jira.errors import JiraBadResponse, JiraError
 from integrations.jira.http import MAX_RESPONSE_BYTES
 from integrations.jira.issue_lookup import MAX_FOUND

@@ -45,6 +45,7 @@ def test_paths_follow_the_root_of_the_api(
 
     [sent] = requests_mock.request_history
     assert sent.headers["Authorization"] == f"Basic {BASIC}"
+    assert sent.headers["Accept-Encoding"] == "gzip, deflate"
 
 
 def test_site_itself_is_asked_without_credentials(requests_mock: Mocker) -> None:

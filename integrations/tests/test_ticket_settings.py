@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integrations.settings.serializers import IntegrationSettingsSerializer
-from integrations.tickets.extra_fields import extra_fields
+from integrations.tickets.issue_fields import extra_fields
 
 GOOD: list[dict[str, Any]] = [
     {},

@@ -15,7 +15,7 @@ from integrations.jira.client import (
     NewIssue,
     get_parent,
 )
-from integrations.jira.creation_rules import issue_type_invalid, parent_rejected
+from integrations.jira.error_mapping.creation import issue_type_invalid, parent_rejected
 from integrations.jira.errors import (
     JiraContentTooLong,
     JiraError,
@@ -24,14 +24,13 @@ from integrations.jira.errors import (
 )
 from integrations.jira.text.truncation import truncate
 from integrations.models import Integration
-from integrations.tickets.extra_fields import extra_fields
+from integrations.tickets.issue_fields import TicketTarget, extra_fields
 from integrations.tickets.issue_types import (
     get_cached_type_id,
     get_issue_type,
     list_issue_types,
 )
 from integrations.tickets.site_pace import slow_down
-from integrations.tickets.targets import TicketTarget
 
 MARKER = "killthenoise"
 """Key of the issue property that names the ticket request of a ticket."""

@@ -9,8 +9,8 @@ from integrations.errors import TicketNotInJira
 from integrations.jira.issue_lookup import MAX_FOUND, FoundTicket, IssueLookup
 from integrations.models import Integration
 from integrations.tickets.creation import MARKER
+from integrations.tickets.issue_fields import list_project_keys
 from integrations.tickets.references import TicketReference, parse_ticket_reference
-from integrations.tickets.targets import list_project_keys
 from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.slots import outgoing_slot
 

@@ -2,11 +2,13 @@
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from issues.groups.list_query import ORDERINGS, Place
@@ -14,6 +16,7 @@ from issues.groups.list_sql import _build, read_groups
 from issues.groups.pages import read_usually
 from issues.models import AIIssueGroup
 from issues.tests.factories import GroupFactory, ReportFactory, TicketFactory
+from killthenoise.api.fields import DEFAULT_LIMIT
 
 pytestmark = [
     pytest.mark.skipif(
@@ -21,6 +24,7 @@ pytestmark = [
     ),
     pytest.mark.django_db,
 ]
+PREPARED = DEFAULT_LIMIT + 1
 NOW = timezone.now().replace(microsecond=0)
 FILTERS: list[dict[str, Any]] = [
     {},
@@ -85,17 +89,18 @@ def groups(tenant_id: UUID) -> None:
 
 @pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("ordering", ORDERINGS)
+@pytest.mark.parametrize("limit", [5, PREPARED])
 def test_page_of_groups_is_that_of_the_usual_way(
-    tenant_id: UUID, ordering: str
+    tenant_id: UUID, ordering: str, limit: int
 ) -> None:
     for filters in FILTERS:
         after: Place | None = None
         while True:
-            query = {"limit": 5, "ordering": ordering, "filters": filters}
+            query = {"limit": limit, "ordering": ordering, "filters": filters}
             quick = read_groups(tenant_id, after=after, **query)  # type: ignore[arg-type]
             usual = read_usually(tenant_id, after=after, **query)  # type: ignore[arg-type]
             assert parse(quick) == parse(usual), filters
-            if len(quick) < 5:
+            if len(quick) < limit:
                 break
             after = quick[-1][0]
 
@@ -106,6 +111,48 @@ def test_the_tests_of_each_filter_find_groups(tenant_id: UUID) -> None:
         query: Any = {"limit": 99, "ordering": "severity", "filters": filters}
         found = len(read_groups(tenant_id, after=None, **query))
         assert 0 < found < AIIssueGroup.objects.count(), filters
+
+
+@pytest.mark.skipif(
+    settings.DATABASE_POOLER == "transaction", reason="nothing is prepared"
+)
+@pytest.mark.parametrize(
+    ("limit", "filters", "is_prepared"),
+    [(PREPARED, {}, True), (50, {}, False), (PREPARED, {"source": "slack"}, False)],
+)
+def test_only_the_usual_pages_are_prepared(
+    tenant_id: UUID, limit: int, filters: dict[str, Any], is_prepared: bool
+) -> None:
+    """A plan for any value of a filter would suit some values badly."""
+    query: Any = {"limit": limit, "ordering": "-updated_at", "filters": filters}
+    read_groups(tenant_id, after=None, **query)
+
+    with CaptureQueriesContext(connection) as queries:
+        read_groups(tenant_id, after=None, **query)
+
+    [sent] = queries
+    assert ("EXECUTE" in sent["sql"]) == is_prepared
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_is_read_after_a_column_has_changed(tenant_id: UUID) -> None:
+    query: Any = {"limit": PREPARED, "ordering": "-updated_at", "filters": {}}
+    group = GroupFactory.create(tenant_id=tenant_id)
+    read_groups(tenant_id, after=None, **query)
+    change_column("timestamptz(3)")
+    try:
+        [(_, text)] = read_groups(tenant_id, after=None, **query)
+    finally:
+        change_column("timestamptz")
+        connection.close()
+        cast(Any, connection).close_pool()
+    assert json.loads(text)["id"] == str(group.pk)
+
+
+def change_column(kind: str) -> None:
+    """Change the type of the place in the list, which the statement returns."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE issues_aiissuegroup ALTER updated_at TYPE " + kind)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
-"""The rules for responses about the account: credentials, permission, rate limit."""
+"""The rules for responses about the account: its credentials and its permission."""
 
+from integrations.jira.error_mapping.failed_request import FailedRequest
 from integrations.jira.errors import (
     JiraAuthFailed,
     JiraError,
     JiraPermissionDenied,
-    JiraRateLimited,
     JiraScopesMissing,
 )
-from integrations.jira.failed_request import FailedRequest
 
 TOKENS = "https://id.atlassian.com/manage-profile/security/api-tokens"
 _RENEW = f"Make a new API token at {TOKENS} and reconnect Jira with it."
@@ -65,20 +64,7 @@ def _rejected_credentials(failed: FailedRequest) -> JiraError | None:
     return None
 
 
-def _rate_limit(failed: FailedRequest) -> JiraError | None:
-    if failed.response.status != 429:
-        return None
-    seconds = failed.response.retry_after
-    unit = "second" if seconds == 1 else "seconds"
-    wait = f"{seconds} {unit}" if seconds else "a moment"
-    return JiraRateLimited(
-        f"Jira is receiving too many requests and {failed.result}. Try again in "
-        f"{wait}.",
-        retry_after=seconds,
-    )
-
-
-def _missing_permission(failed: FailedRequest) -> JiraError | None:
+def missing_permission(failed: FailedRequest) -> JiraError | None:
     cannot_create = ("permission to create", "cannot create issues")
     if failed.response.status != 403 and not _mentions_account(failed, cannot_create):
         return None
@@ -111,10 +97,4 @@ def _mentions_account(failed: FailedRequest, phrases: tuple[str, ...]) -> bool:
     return any(phrase in text.lower() for phrase in phrases for text in texts)
 
 
-ACCESS_RULES = (
-    _captcha,
-    _unusable_token,
-    _rejected_credentials,
-    _rate_limit,
-    _missing_permission,
-)
+LOGIN_RULES = (_captcha, _unusable_token, _rejected_credentials)

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from integrations.jira.access_rules import auth_failed
+from integrations.jira.error_mapping.account import auth_failed
+from integrations.jira.error_mapping.failed_request import FailedRequest, join_sentences
+from integrations.jira.error_mapping.project import unknown_project
 from integrations.jira.errors import (
     JiraContentTooLong,
     JiraError,
     JiraFieldRejected,
     JiraIssueTypeInvalid,
 )
-from integrations.jira.failed_request import FailedRequest, join_sentences
-from integrations.jira.project_rule import unknown_project
 
 OUR_FIELDS = {"summary": "title", "description": "description"}
 PARENT_FIELDS = {"parent", "parentId", "pid"}

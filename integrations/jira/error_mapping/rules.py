@@ -8,16 +8,17 @@ and the keys of `errors` where they are enough.
 
 import re
 
-from integrations.jira.access_rules import ACCESS_RULES
-from integrations.jira.creation_rules import CREATION_RULES
+from integrations.jira.error_mapping.account import LOGIN_RULES, missing_permission
+from integrations.jira.error_mapping.creation import CREATION_RULES
+from integrations.jira.error_mapping.failed_request import FailedRequest
+from integrations.jira.error_mapping.project import project_invalid, unknown_project
+from integrations.jira.error_mapping.rate_limit import rate_limit
 from integrations.jira.errors import (
     JiraBadResponse,
     JiraError,
     JiraFieldRejected,
     JiraProjectInvalid,
 )
-from integrations.jira.failed_request import FailedRequest
-from integrations.jira.project_rule import project_invalid, unknown_project
 from integrations.jira.web_page import redirect_error
 
 _REPORT = "Please tell us the request id."
@@ -26,7 +27,8 @@ _REPORT = "Please tell us the request id."
 def map_error(failed: FailedRequest) -> JiraError:
     """Return the error of the first rule that recognizes the response."""
     rules = CREATION_RULES if failed.project_key else READ_RULES
-    errors = (rule(failed) for rule in (*ACCESS_RULES, *rules))
+    all_rules = (*LOGIN_RULES, rate_limit, missing_permission, *rules)
+    errors = (rule(failed) for rule in all_rules)
     error = next(filter(None, errors), None) or _unexpected_response(failed)
     error.jira_status = failed.response.status
     error.trace_id = failed.response.trace_id

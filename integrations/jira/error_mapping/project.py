@@ -1,8 +1,8 @@
 """The rule for a project that does not exist, used for reads and for new tickets."""
 
-from integrations.jira.access_rules import auth_failed
+from integrations.jira.error_mapping.account import auth_failed
+from integrations.jira.error_mapping.failed_request import FailedRequest
 from integrations.jira.errors import JiraError, JiraProjectInvalid
-from integrations.jira.failed_request import FailedRequest
 
 
 def unknown_project(failed: FailedRequest) -> JiraError | None:
