@@ -54,6 +54,16 @@ KEYS = {
     STATISTICS: "statistics.group_id",
     SOURCE: "group_source.group_id",
 }
+INDEXED = {
+    "status",
+    "type",
+    "team_id",
+    "source",
+    "has_ticket",
+    "ticket_status",
+    "recurred",
+}
+"""Filters with an index that has their column first, and then `updated_at`."""
 RECENT_GROUPS = f"""
 (SELECT * FROM {TABLES[GROUP]} WHERE tenant_id = %(tenant_id)s
   ORDER BY updated_at DESC, id DESC LIMIT %(bound)s)
@@ -77,11 +87,22 @@ def read_groups(
     if q := filters.get("q"):
         params |= {"q": search.to_pattern(q), "key": q, "bound": search.get_bound(q)}
     sql = _build(ordering, filters, after)
-    if not filters and limit == DEFAULT_LIMIT + 1:  # the pages that are read most
+    if limit == DEFAULT_LIMIT + 1 and _suits_any_value(ordering, filters):
         sql = prepare(sql.replace("%(limit)s", str(limit)))
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return [(Place(value, pk), text) for pk, value, text in cursor.fetchall()]
+
+
+def _suits_any_value(ordering: str, filters: Filters) -> bool:
+    """Whether the best plan is the same for rare and for common values.
+
+    It is if there is one filter at most, and an index with its column and the ordering.
+    """
+    if not filters:
+        return True
+    by_time = ordering.removeprefix("-") == "updated_at"
+    return by_time and len(filters) == 1 and filters.keys() <= INDEXED
 
 
 def _build(ordering: str, filters: Filters, after: Place | None) -> str:
@@ -140,7 +161,7 @@ def _get_condition(
         case "source" if value != Report.JIRA:
             return SOURCE, "group_source.source = %(source)s"
         case "has_ticket" | "recurred" | "ticket_status" | "source":
-            return STATISTICS, f"statistics.{_get_flag(name, value)}"
+            return STATISTICS, _get_flag(name, value)
         case "status" if ordered == STATISTICS and ordering != "frequency":
             return STATISTICS, "statistics.status = %(status)s"
     condition = f"issue_group.{name} = %({name})s"
@@ -152,15 +173,20 @@ def _get_condition(
 
 
 def _get_flag(name: str, value: Any) -> str:
-    """Return the condition on a flag of GroupStatistics."""
+    """Return the condition on a flag of GroupStatistics.
+
+    The value is in the text, because the indexes of the flags are partial.
+    """
     match name:
         case "source":  # of Jira
-            return "has_ticket"
+            return "statistics.has_ticket"
         case "ticket_status":  # one of four known values
-            return f"has_{value}"
+            return f"statistics.has_{value}"
         case "recurred":
-            return "has_recurred = %(recurred)s"
-    return "has_ticket = %(has_ticket)s"
+            flag = "statistics.has_recurred"
+        case _:
+            flag = "statistics.has_ticket"
+    return flag if value else f"NOT {flag}"
 
 
 def _join(tables: list[str], *, is_bounded: bool) -> str:
