@@ -25,7 +25,8 @@ from integrations.jira.issue_updates import IssueUpdates
 from integrations.jira.metadata import Metadata
 from integrations.jira.response import JiraResponse, as_object
 from integrations.jira.session import OutgoingRequest
-from integrations.jira.text.adf import text_to_adf
+from integrations.jira.text.adf import Node, text_to_adf
+from integrations.jira.text.truncation import truncate
 
 LINK_PERMISSION = "for the permission ‘Link issues’ (or ‘Edit issues’)"
 CORE_FIELDS = ("project", "summary", "description", "issuetype")
@@ -46,7 +47,7 @@ class NewIssue:
     issue_type: str
     issue_type_id: str = ""
     summary: str
-    description: dict[str, Any] | None
+    description: Node | None
     properties: dict[str, Any]
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -142,9 +143,13 @@ class JiraClient:
     def __repr__(self) -> str:
         return f"<JiraClient {self.base_url}>"
 
-    def to_jira_text(self, text: str) -> dict[str, Any]:
+    def to_jira_text(self, text: str) -> Node:
         """Return what people typed in the form that this API takes: an ADF document."""
         return text_to_adf(text)
+
+    def truncate(self, text: Node) -> Node:
+        """Return the beginning of such a text, for a Jira that finds it too long."""
+        return truncate(text)
 
     def create_issue(
         self,

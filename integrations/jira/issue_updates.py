@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from integrations.jira.http import JiraHttp
 from integrations.jira.response import as_object
+from integrations.jira.text.adf import Node
 
 MAX_COMMENTS = 100
 """How many of the newest comments are searched for our own comment."""
@@ -46,7 +47,7 @@ class IssueUpdates:
     def add_comment(
         self,
         issue_id: str,
-        document: dict[str, Any],
+        document: Node,
         *,
         deadline: float,
         before_send: Callable[[], None],

@@ -22,7 +22,6 @@ from integrations.jira.errors import (
     JiraIssueTypeInvalid,
     JiraRateLimited,
 )
-from integrations.jira.text.truncation import truncate
 from integrations.models import Integration
 from integrations.tickets.issue_fields import TicketTarget, extra_fields
 from integrations.tickets.issue_types import (
@@ -67,7 +66,7 @@ def create_issue(
     issue = build_issue(integration, client, content)
     send = partial(client.create_issue, deadline=deadline, before_send=before_send)
     corrections: dict[type[JiraError], Callable[[NewIssue, Any], NewIssue]] = {
-        JiraContentTooLong: truncate_description,
+        JiraContentTooLong: partial(truncate_description, client=client),
         JiraIssueTypeInvalid: partial(
             name_type_by_id, integration=integration, deadline=deadline
         ),
@@ -121,11 +120,13 @@ def build_issue(
     )
 
 
-def truncate_description(issue: NewIssue, rejected: JiraContentTooLong) -> NewIssue:
+def truncate_description(
+    issue: NewIssue, rejected: JiraContentTooLong, client: JiraClient
+) -> NewIssue:
     """Return the ticket with a shorter description; raise if it has none."""
     if issue.description is None:
         raise rejected
-    return replace(issue, description=truncate(issue.description))
+    return replace(issue, description=client.truncate(issue.description))
 
 
 def name_type_by_id(
