@@ -134,7 +134,8 @@ def _choose_table(ordering: str, filters: Filters) -> str:
     with_ticket |= {name for name in ("has_ticket", "recurred") if filters.get(name)}
     if with_ticket or filters.get("source") == Report.JIRA:
         return STATISTICS
-    if "source" in filters and "status" not in filters:
+    only_status = ordering == "updated_at" and filters.keys() == {"source", "status"}
+    if "source" in filters and ("status" not in filters or only_status):
         return SOURCE
     without = ordering == "updated_at" and "has_ticket" in filters
     return STATISTICS if without else GROUP
@@ -162,8 +163,8 @@ def _get_condition(
             return SOURCE, "group_source.source = %(source)s"
         case "has_ticket" | "recurred" | "ticket_status" | "source":
             return STATISTICS, _get_flag(name, value)
-        case "status" if ordered == STATISTICS and ordering != "frequency":
-            return STATISTICS, "statistics.status = %(status)s"
+        case "status" if ordered != GROUP and ordering != "frequency":
+            return ordered, f"{ordered}.status = %(status)s"
     condition = f"issue_group.{name} = %({name})s"
     if ordering == "frequency" and name != "type":
         # Its index has the column, too. The coalesce hides this from the planner, which

@@ -1,6 +1,6 @@
 """Compares the stored statistics of groups with the right ones, and repairs them.
 
-Migrations 0013 and 0021 create the database objects that this module uses.
+Migrations 0013, 0021 and 0025 create the database objects that this module uses.
 `issues_groupcounts` is a view with the right values, derived from reports and tickets.
 `issues_count_groups` copies them to the models GroupStatistics and GroupSource.
 Triggers call it, so every write of a group, a report or a ticket updates the
@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef
 
 from issues.models import AIIssueGroup, GroupSource, GroupStatistics
 
-OF_SOURCE = "group_id, source, tenant_id, updated_at, created_at, severity"
+OF_SOURCE = "group_id, source, tenant_id, updated_at, created_at, severity, status"
 SOURCES = f"""(
   SELECT {OF_SOURCE} FROM issues_groupstatistics,
     jsonb_to_recordset(sources) AS counts (source varchar))"""  # noqa: S608

@@ -120,12 +120,18 @@ class GroupSource(models.Model):
     updated_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
     severity = models.IntegerField(db_default=LOWEST_SEVERITY)
+    status = models.CharField(max_length=50, db_default="")
 
     class Meta:
         indexes = [
             models.Index(
                 fields=["tenant_id", "source", "-updated_at", "-group"],
                 name="groupsource_newest",
+            ),
+            models.Index(
+                fields=["tenant_id", "source", "status", "-updated_at", "-group"],
+                condition=~Q(source="jira"),
+                name="groupsource_status",
             ),
             # GroupStatistics has those of Jira.
             *(

@@ -167,5 +167,12 @@ def test_status_is_read_where_tickets_are(filters: dict[str, Any]) -> None:
     assert "issue_group" not in query
 
 
+def test_status_and_source_are_read_in_one_index() -> None:
+    """With two, either a rare status or a rare source would be looked up for long."""
+    query = _build("-updated_at", {"status": "open", "source": "fax"}, None)
+
+    assert "issue_group" not in query
+
+
 def parse(rows: list[tuple[Place, str]]) -> Any:
     return [(place, json.loads(text)) for place, text in rows]
