@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from integrations.serializers import ProjectKeyField
-from killthenoise.api.fields import DEFAULT_LIMIT, LimitField, TextField
+from killthenoise.api.fields import LimitField, TextField
 from killthenoise.api.openapi import TrueField
 from killthenoise.api.text import clean_title
 
@@ -63,7 +63,7 @@ class IssueQuerySerializer(serializers.Serializer[dict[str, Any]]):
         default="",
     )
     project = ProjectKeyField(allow_blank=True, default="")
-    limit = LimitField(default=DEFAULT_LIMIT)
+    limit = LimitField(default=20)
 
     default_error_messages = {
         "unknown": "There is no parameter {name}. Use status, assignee, project or "

@@ -15,7 +15,7 @@ from rest_framework import serializers
 from issues.groups.import_serializers import clean_source
 from issues.models import AIIssueGroup, Ticket
 from issues.models.groups import MAX_INTEGER
-from killthenoise.api.fields import DEFAULT_LIMIT, LimitField, TextField, must_be
+from killthenoise.api.fields import LimitField, TextField, must_be
 from killthenoise.api.pagination import (
     INVALID_CURSOR,
     decode_place,
@@ -101,7 +101,7 @@ def text(
 class GroupListSerializer(serializers.Serializer[dict[str, Any]]):
     """`?limit=20&cursor=…`, an ordering, and filters, all of which must match."""
 
-    limit = LimitField(default=DEFAULT_LIMIT)
+    limit = LimitField(default=20)
     cursor = serializers.CharField(
         required=False,
         help_text="`next_cursor` of the page before, with the same filters and "

@@ -12,8 +12,6 @@ from django.db import connection
 from issues.groups import search
 from issues.groups.list_query import Filters, Place
 from issues.models import Report
-from killthenoise.api.fields import DEFAULT_LIMIT
-from killthenoise.postgresql.prepared import prepare, retry_outdated
 
 
 def show_time(column: str) -> str:
@@ -54,16 +52,6 @@ KEYS = {
     STATISTICS: "statistics.group_id",
     SOURCE: "group_source.group_id",
 }
-INDEXED = {
-    "status",
-    "type",
-    "team_id",
-    "source",
-    "has_ticket",
-    "ticket_status",
-    "recurred",
-}
-"""Filters with an index that has their column first, and then `updated_at`."""
 RECENT_GROUPS = f"""
 (SELECT * FROM {TABLES[GROUP]} WHERE tenant_id = %(tenant_id)s
   ORDER BY updated_at DESC, id DESC LIMIT %(bound)s)
@@ -76,7 +64,6 @@ WHERE report.source = 'jira' AND upper(report.external_id) = upper(%(key)s)
 """
 
 
-@retry_outdated
 def read_groups(
     tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
 ) -> list[tuple[Place, str]]:
@@ -86,23 +73,9 @@ def read_groups(
         params |= {"value": after.value, "pk": after.pk}
     if q := filters.get("q"):
         params |= {"q": search.to_pattern(q), "key": q, "bound": search.get_bound(q)}
-    sql = _build(ordering, filters, after)
-    if limit == DEFAULT_LIMIT + 1 and _suits_any_value(ordering, filters):
-        sql = prepare(sql.replace("%(limit)s", str(limit)))
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(_build(ordering, filters, after), params)
         return [(Place(value, pk), text) for pk, value, text in cursor.fetchall()]
-
-
-def _suits_any_value(ordering: str, filters: Filters) -> bool:
-    """Whether the best plan is the same for rare and for common values.
-
-    It is if there is one filter at most, and an index with its column and the ordering.
-    """
-    if not filters:
-        return True
-    by_time = ordering.removeprefix("-") == "updated_at"
-    return by_time and len(filters) == 1 and filters.keys() <= INDEXED
 
 
 def _build(ordering: str, filters: Filters, after: Place | None) -> str:
@@ -162,7 +135,7 @@ def _get_condition(
         case "source" if value != Report.JIRA:
             return SOURCE, "group_source.source = %(source)s"
         case "has_ticket" | "recurred" | "ticket_status" | "source":
-            return STATISTICS, _get_flag(name, value)
+            return STATISTICS, f"statistics.{_get_flag(name, value)}"
         case "status" if ordered != GROUP and ordering != "frequency":
             return ordered, f"{ordered}.status = %(status)s"
     condition = f"issue_group.{name} = %({name})s"
@@ -174,20 +147,15 @@ def _get_condition(
 
 
 def _get_flag(name: str, value: Any) -> str:
-    """Return the condition on a flag of GroupStatistics.
-
-    The value is in the text, because the indexes of the flags are partial.
-    """
+    """Return the condition on a flag of GroupStatistics."""
     match name:
         case "source":  # of Jira
-            return "statistics.has_ticket"
+            return "has_ticket"
         case "ticket_status":  # one of four known values
-            return f"statistics.has_{value}"
+            return f"has_{value}"
         case "recurred":
-            flag = "statistics.has_recurred"
-        case _:
-            flag = "statistics.has_ticket"
-    return flag if value else f"NOT {flag}"
+            return "has_recurred = %(recurred)s"
+    return "has_ticket = %(has_ticket)s"
 
 
 def _join(tables: list[str], *, is_bounded: bool) -> str:

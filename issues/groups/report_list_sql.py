@@ -9,8 +9,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from killthenoise.postgresql.prepared import prepare, retry_outdated
-
 REPORTS = """
 SELECT report.id::text, group_id::text, source, report.title, url, external_id,
   report.created_at
@@ -19,7 +17,7 @@ JOIN "issues_aiissuegroup" issue_group ON issue_group.id = group_id
 WHERE group_id = %s AND tenant_id = %s
 ORDER BY CASE WHEN source = 'jira' THEN 0 ELSE 1 END, report.created_at DESC,
   report.id DESC
-LIMIT {limit}
+LIMIT %s
 """
 
 
@@ -28,10 +26,9 @@ def is_usable() -> bool:
     return connection.vendor == "postgresql"
 
 
-@retry_outdated
 def read_reports(tenant_id: UUID, group_id: UUID, limit: int) -> list[dict[str, Any]]:
     """Return the first reports of the tenant's group, as the API shows them."""
     with connection.cursor() as cursor:
-        cursor.execute(prepare(REPORTS.format(limit=limit)), [group_id, tenant_id])
+        cursor.execute(REPORTS, [group_id, tenant_id, limit])
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -98,9 +98,6 @@ class IdField(serializers.UUIDField):
         return found
 
 
-DEFAULT_LIMIT = 20
-
-
 class LimitField(serializers.IntegerField):
     """The most rows of a page."""
 

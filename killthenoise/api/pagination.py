@@ -17,7 +17,7 @@ from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from killthenoise.api.fields import DEFAULT_LIMIT, LimitField
+from killthenoise.api.fields import LimitField
 
 T = TypeVar("T", bound=models.Model)
 
@@ -85,7 +85,7 @@ class CursorField(serializers.Field[Cursor | None, str, str, Any]):
 class PageSerializer(serializers.Serializer[dict[str, Any]]):
     """`?limit=20&cursor=…`."""
 
-    limit = LimitField(default=DEFAULT_LIMIT)
+    limit = LimitField(default=20)
     cursor = CursorField(default=None)
 
 

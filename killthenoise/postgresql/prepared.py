@@ -5,7 +5,6 @@ prepares nothing, so this does it in SQL.
 https://www.postgresql.org/docs/18/sql-prepare.html
 """
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -18,7 +17,6 @@ from psycopg2 import errors
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_PLACEHOLDER = re.compile(r"%(?:\(\w+\))?s")
 OUTDATED = (
     errors.FeatureNotSupported,  # a migration changed the type of a result
     errors.InvalidSqlStatementName,  # somebody sent DEALLOCATE or DISCARD
@@ -28,11 +26,10 @@ OUTDATED = (
 def prepare(sql: str) -> str:
     """Return a statement with the same placeholders, which runs the prepared `sql`.
 
-    They are all `%s`, or all like `%(name)s`. The type of each parameter must be clear
-    from `sql`, and there must be an index for each table: a plan that was made while a
-    table was empty is still used when it is large, so it must not read the whole table.
-    A LIMIT must be a number, because the plan depends on it. The comment has the text,
-    so that logs, traces and tests find what it runs.
+    The type of each parameter must be clear from `sql`, and there must be an index for
+    each table: a plan that was made while a table was empty is still used when it is
+    large, so it must not read the whole table. The comment has the text, so that logs,
+    traces and tests find what it runs.
 
     Returns `sql` itself if PgBouncer may give the next transaction another connection.
     """
@@ -46,12 +43,8 @@ def prepare(sql: str) -> str:
 
 
 def _prepare(sql: str) -> str:
-    places = _PLACEHOLDER.findall(sql)
-    if "%s" not in places:
-        places = list(dict.fromkeys(places))
-    text = sql
-    for number, place in enumerate(places, start=1):
-        text = text.replace(place, f"${number}", 1 if place == "%s" else -1)
+    places = sql.count("%s")
+    text = sql % tuple(f"${number + 1}" for number in range(places))
     name = f"killthenoise_{sha256(text.encode()).hexdigest()[:16]}"
     with (
         connection.wrap_database_errors,
@@ -60,7 +53,7 @@ def _prepare(sql: str) -> str:
         suppress(errors.DuplicatePreparedStatement),
     ):
         cursor.execute(f"PREPARE {name} AS {text}")
-    arguments = ", ".join(places)
+    arguments = ", ".join(["%s"] * places)
     execute = f"EXECUTE {name}({arguments}) /* {text} */"
     return f"SET LOCAL enable_seqscan = off; {execute}"
 
