@@ -26,7 +26,7 @@ from issues.groups.list_query import (  # noqa: E402
     GroupListSerializer,
     Place,
 )
-from issues.groups.list_sql import read_groups  # noqa: E402
+from issues.groups.list_sql import find_groups  # noqa: E402
 from issues.groups.pages import read_page  # noqa: E402
 
 FILTERS = [
@@ -129,15 +129,21 @@ def find_pages(query: Query) -> list[Place | None]:
     is_descending = ordering.startswith("-")
     back = ordering.removeprefix("-") if is_descending else f"-{ordering}"
     read = {"limit": LIMIT + 1, "filters": bound["filters"], "after": None}
-    first = read_groups(TENANT_ID, **read, ordering=ordering)
+    first = find_groups(TENANT_ID, **read, ordering=ordering)
     if len(first) <= LIMIT:
         return [None]
-    last = read_groups(TENANT_ID, **read, ordering=back)
-    start: Any = first[0][0].value
-    end: Any = last[-1][0]
+    last = find_groups(TENANT_ID, **read, ordering=back)
+    start: Any = to_place(first[0], ordering).value
+    end: Any = to_place(last[-1], ordering)
     middle = start + (end.value - start) / 2
     middle = round(middle) if isinstance(start, int) else middle
     return [None, Place(middle, UUID(int=2**127)), end]
+
+
+def to_place(found: tuple[str, Any], ordering: str) -> Place:
+    """Return the place of a group that was found."""
+    pk, value = found
+    return Place.parse(value, pk, ordering)
 
 
 def compare(

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from issues.groups import search
-from issues.groups.list_sql import read_groups
+from issues.groups.list_sql import find_groups
 from issues.tests.factories import GroupFactory
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def explain(tenant_id: UUID, q: str) -> tuple[int, str]:
     """Search; return the number of groups found, and how PostgreSQL found them."""
     query = {"limit": 20, "ordering": "-updated_at", "filters": {"q": q}}
     with CaptureQueriesContext(connection) as queries:
-        found = read_groups(tenant_id, after=None, **query)  # type: ignore[arg-type]
+        found = find_groups(tenant_id, after=None, **query)  # type: ignore[arg-type]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {queries[-1]['sql']}")
         return len(found), "\n".join(line for (line,) in cursor.fetchall())

@@ -1,6 +1,5 @@
 """The conditions of the admin's search boxes."""
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +8,10 @@ from django.db.models.functions import Upper
 
 from issues.admin import search_sql
 from issues.admin.search_sql import GROUPS, REQUESTS, Matches, query_id, query_words
+from issues.groups.search import TICKET_KEY
 from issues.models import Report
 from killthenoise.api.authentication import parse_uuid
 
-TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
 MAX_GROUPS = 10_000
 """The most groups, of all tenants, whose external id is compared with a search."""
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from issues.groups.list_query import GONE
+from issues.groups.search import TICKET_KEY
 from issues.models import GroupSource, Report
 
 _REPORTS = Report.objects.filter(group=OuterRef("pk"))
@@ -41,7 +42,8 @@ def derive_condition(name: str, value: Any) -> Any:
     match name:
         case "q":
             text = Q(title__icontains=value) | Q(summary__icontains=value)
-            return text | Exists(tickets.filter(external_id__iexact=value))
+            of_key = Exists(tickets.filter(external_id__iexact=value))
+            return text | of_key if TICKET_KEY.fullmatch(value) else text
         case "severity_min":
             return Q(severity__gte=value)
         case "source":

@@ -1,17 +1,19 @@
-"""A page of groups in one statement, on PostgreSQL.
+"""A page of groups in two statements, on PostgreSQL.
 
-On SQLite, `pages` reads the same with the ORM. test_group_list_sql.py compares
-both.
+PostgreSQL plans FIND for the filters of the page, and SHOW once in each connection.
+On SQLite, `pages` reads the same with the ORM. test_group_list_sql.py compares both.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from issues.groups import search
-from issues.groups.list_query import Filters, Place
+from issues.groups.list_query import TIMES, Filters, Place
 from issues.models import Report
+from killthenoise.postgresql.prepared import prepare, retry_outdated
 
 
 def show_time(column: str) -> str:
@@ -21,25 +23,43 @@ def show_time(column: str) -> str:
     return f"replace({text}, '.000000Z', 'Z')"
 
 
-# The ids of the page are found first, most of them in an index alone.
-# Migration 0013 creates issues_jira_tickets, which returns the tickets of a group.
-# PostgreSQL plans a function once in each connection. Planning it as a part of PAGE
-# takes a third of the time of a page.
-PAGE = f"""
-SELECT page.id, place, (SELECT row_to_json(shown)::text FROM (SELECT
-  page.id, shown_group.tenant_id, title, summary, shown_group.severity,
-  shown_group.status, type, ai_type_confidence, ai_type_reasoning, tags, frequency,
-  sources, shown_group.team_id,
-  CASE WHEN has_ticket THEN issues_jira_tickets(page.id) ELSE '[]' END AS jira_tickets,
-  {show_time("shown_group.created_at")} AS created_at,
-  {show_time("shown_group.updated_at")} AS updated_at) shown)
-FROM (
-  SELECT {{pk}} AS id, {{place}} AS place FROM {{tables}} WHERE {{conditions}}
-  ORDER BY {{place}} {{direction}}, {{pk}} {{direction}} LIMIT %(limit)s
-) page
-JOIN "issues_aiissuegroup" shown_group ON shown_group.id = page.id
-JOIN "issues_groupstatistics" counted ON counted.group_id = page.id
-ORDER BY place {{direction}}, page.id {{direction}}
+# The ids of most pages are found in an index alone.
+FIND = """
+SELECT {pk}::text, {shown_place} FROM {tables} WHERE {conditions}
+ORDER BY {place} {direction}, {pk} {direction} LIMIT %(limit)s
+"""
+TICKETS = f"""
+SELECT coalesce(json_agg(json_build_object(
+  'key', coalesce(ticket.key, report.external_id),
+  'url', coalesce(ticket.url, report.url),
+  'title', coalesce(ticket.title, report.title),
+  'status', nullif(ticket.status, ''),
+  'status_category', coalesce(ticket.status_category, ''),
+  'assignee', nullif(ticket.assignee, ''),
+  'checked_at', {show_time("ticket.checked_at")},
+  'gone', ticket.gone_at IS NOT NULL,
+  'recurred', ticket.done_at IS NOT NULL AND EXISTS (
+    SELECT FROM "issues_report" other WHERE other.group_id = page.id
+    AND CASE WHEN other.source = 'jira' THEN 0 ELSE 1 END = 1
+    AND other.created_at > ticket.done_at)
+) ORDER BY report.created_at DESC), '[]')
+FROM "issues_report" report
+LEFT JOIN "issues_ticket" ticket ON ticket.id = report.ticket_id
+WHERE report.group_id = page.id
+  AND CASE WHEN report.source = 'jira' THEN 0 ELSE 1 END = 0
+"""  # noqa: S608
+SHOW = f"""
+SELECT (SELECT row_to_json(shown)::text FROM (SELECT
+  page.id, issue_group.tenant_id, title, summary, issue_group.severity,
+  issue_group.status, type, ai_type_confidence, ai_type_reasoning, tags, frequency,
+  sources, issue_group.team_id,
+  CASE WHEN has_ticket THEN ({TICKETS}) ELSE '[]' END AS jira_tickets,
+  {show_time("issue_group.created_at")} AS created_at,
+  {show_time("issue_group.updated_at")} AS updated_at) shown)
+FROM unnest(%s::uuid[]) WITH ORDINALITY page(id, number)
+JOIN "issues_aiissuegroup" issue_group ON issue_group.id = page.id
+JOIN "issues_groupstatistics" statistics ON statistics.group_id = page.id
+ORDER BY number
 """  # noqa: S608
 GROUP, STATISTICS, SOURCE = "issue_group", "statistics", "group_source"
 TABLES = {
@@ -66,8 +86,27 @@ WHERE report.source = 'jira' AND upper(report.external_id) = upper(%(key)s)
 
 def read_groups(
     tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
-) -> list[tuple[Place, str]]:
-    """Return the groups after a place, each with its own place and as JSON."""
+) -> tuple[list[str], Place | None]:
+    """Return the groups after a place as JSON, and the place of the last one if more
+    follow.
+    """
+    found = find_groups(
+        tenant_id, limit=limit + 1, ordering=ordering, filters=filters, after=after
+    )
+    shown = show_groups(pk for pk, _ in found[:limit])
+    if len(found) <= limit:
+        return shown, None
+    pk, value = found[limit - 1]
+    return shown, Place.parse(value, pk, ordering)
+
+
+def find_groups(
+    tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
+) -> list[tuple[str, Any]]:
+    """Return the ids of the groups after a place, and the values they are ordered by.
+
+    `Place.parse` takes both.
+    """
     params = {"tenant_id": tenant_id, "limit": limit, **filters}
     if after:
         params |= {"value": after.value, "pk": after.pk}
@@ -75,7 +114,16 @@ def read_groups(
         params |= {"q": search.to_pattern(q), "key": q, "bound": search.get_bound(q)}
     with connection.cursor() as cursor:
         cursor.execute(_build(ordering, filters, after), params)
-        return [(Place(value, pk), text) for pk, value, text in cursor.fetchall()]
+        found: list[tuple[str, Any]] = cursor.fetchall()
+        return found
+
+
+@retry_outdated
+def show_groups(pks: Iterable[str]) -> list[str]:
+    """Return the groups that exist as JSON, in the order of their ids."""
+    with connection.cursor() as cursor:
+        cursor.execute(prepare(SHOW), [f"{{{','.join(pks)}}}"])
+        return [text for (text,) in cursor.fetchall()]
 
 
 def _build(ordering: str, filters: Filters, after: Place | None) -> str:
@@ -83,16 +131,17 @@ def _build(ordering: str, filters: Filters, after: Place | None) -> str:
     name, is_descending = ordering.removeprefix("-"), ordering.startswith("-")
     table = _choose_table(name, filters)
     place, pk = _get_column(table, name), KEYS[table]
-    found = [_get_condition(*item, name, table) for item in filters.items()]
+    found = [_get_condition(one, filters, name, table) for one in filters]
     tables = list(dict.fromkeys([table, *(one for one, _ in found)]))
     conditions = [f"{one}.tenant_id = %(tenant_id)s" for one in tables]
     conditions += [condition for _, condition in found]
     if after:
         sign = "<" if is_descending else ">"
         conditions.append(f"({place}, {pk}) {sign} (%(value)s, %(pk)s)")
-    return PAGE.format(
+    return FIND.format(
         pk=pk,
         place=place,
+        shown_place=f"{place}::text" if name in TIMES else place,
         tables=_join(tables, is_bounded=bool(search.get_bound(filters.get("q")))),
         conditions=" AND ".join(conditions),
         direction="DESC" if is_descending else "ASC",
@@ -122,40 +171,48 @@ def _get_column(table: str, name: str) -> str:
 
 
 def _get_condition(
-    name: str, value: Any, ordering: str, ordered: str
+    name: str, filters: Filters, ordering: str, ordered: str
 ) -> tuple[str, str]:
-    """Return a table and the condition on it that stands for a filter."""
+    """Return a table and the condition on it that stands for a filter.
+
+    A coalesce hides a condition from the planner, which would take two of them for
+    independent, and so for met by very few groups.
+    """
+    value = filters[name]
     match name:
         case "q":
-            of_key = f"issue_group.id = ANY (ARRAY({OF_TICKET_KEY}))"
-            return GROUP, f"({search.get_condition(value)} OR {of_key})"
+            condition = search.get_condition(value)
+            if search.TICKET_KEY.fullmatch(value):
+                of_key = f"issue_group.id = ANY (ARRAY({OF_TICKET_KEY}))"
+                condition = f"({condition} OR {of_key})"
+            return GROUP, condition
         case "severity_min":
             table = ordered if ordering == "severity" else GROUP
             return table, f"{_get_column(table, 'severity')} >= %(severity_min)s"
         case "source" if value != Report.JIRA:
             return SOURCE, "group_source.source = %(source)s"
         case "has_ticket" | "recurred" | "ticket_status" | "source":
-            return STATISTICS, f"statistics.{_get_flag(name, value)}"
+            return STATISTICS, _get_flag(name, filters)
         case "status" if ordered != GROUP and ordering != "frequency":
             return ordered, f"{ordered}.status = %(status)s"
     condition = f"issue_group.{name} = %({name})s"
     if ordering == "frequency" and name != "type":
-        # Its index has the column, too. The coalesce hides this from the planner, which
-        # would take the two conditions for independent.
+        # Its index has the column, too.
         condition += f" AND coalesce(statistics.{name} = %({name})s, false)"
     return GROUP, condition
 
 
-def _get_flag(name: str, value: Any) -> str:
+def _get_flag(name: str, filters: Filters) -> str:
     """Return the condition on a flag of GroupStatistics."""
     match name:
         case "source":  # of Jira
-            return "has_ticket"
+            return "statistics.has_ticket"
         case "ticket_status":  # one of four known values
-            return f"has_{value}"
+            flag = f"statistics.has_{filters[name]}"
+            return f"coalesce({flag}, false)" if filters.get("recurred") else flag
         case "recurred":
-            return "has_recurred = %(recurred)s"
-    return "has_ticket = %(has_ticket)s"
+            return "statistics.has_recurred = %(recurred)s"
+    return "statistics.has_ticket = %(has_ticket)s"
 
 
 def _join(tables: list[str], *, is_bounded: bool) -> str:

@@ -37,19 +37,15 @@ def read_page(
     """
     is_postgresql = connection.vendor == "postgresql"
     read = list_sql.read_groups if is_postgresql else read_usually
-    found = read(
-        tenant_id, limit=limit + 1, ordering=ordering, filters=filters, after=after
+    page, last = read(
+        tenant_id, limit=limit, ordering=ordering, filters=filters, after=after
     )
-    page = [text for _, text in found[:limit]]
-    if len(found) <= limit:
-        return page, None
-    last, _ = found[limit - 1]
-    return page, last.as_cursor(ordering, filters)
+    return page, last and last.as_cursor(ordering, filters)
 
 
 def read_usually(
     tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
-) -> list[tuple[Place, str]]:
+) -> tuple[list[str], Place | None]:
     """Return what list_sql.read_groups does, with the ORM."""
     groups: Any = filter_groups(AIIssueGroup.objects.for_tenant(tenant_id), filters)
     groups = groups.annotate(place=_PLACES[ordering.removeprefix("-")])
@@ -58,12 +54,11 @@ def read_usually(
         later = Q((f"place__{sign}", after.value)) | Q((f"pk__{sign}", after.pk))
         groups = groups.filter(later, **{f"place__{sign}e": after.value})
     minus = "-" if ordering.startswith("-") else ""
-    page: list[Any] = list(groups.order_by(f"{minus}place", f"{minus}pk")[:limit])
-    texts = [JSONRenderer().render(row).decode() for row in show_groups(page)]
-    return [
-        (Place(group.place, group.pk), text)
-        for group, text in zip(page, texts, strict=True)
-    ]
+    found: list[Any] = list(groups.order_by(f"{minus}place", f"{minus}pk")[: limit + 1])
+    page = found[:limit]
+    shown = [JSONRenderer().render(row).decode() for row in show_groups(page)]
+    has_more = len(found) > limit
+    return shown, Place(page[-1].place, page[-1].pk) if has_more else None
 
 
 _PLACES: dict[str, Any] = {

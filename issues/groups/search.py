@@ -20,6 +20,7 @@ RECENT_FOR_SHORT = 1_000
 """The number of groups that are searched for a text that is too short for the index."""
 TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 """Letters or digits, or the end or the start of a word, by which the index finds."""
+TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
 SPECIAL = re.compile(r"[\\%_]")
 INDEX = "aiissuegroup_text"
 """Migration 0013 creates it if it can."""
