@@ -76,3 +76,14 @@ def test_document_and_static_files_may_be_cached(client: Client, path: str) -> N
     assert "no-store" not in response["Cache-Control"]
     assert "max-age" in response["Cache-Control"]
     response.close()
+
+
+def test_only_pages_have_a_session(admin_client: Client, tenant_id: UUID) -> None:
+    headers = {"X-Tenant-ID": str(tenant_id)}
+
+    api = admin_client.get("/api/issues/ai", headers=headers).wsgi_request
+    page = admin_client.get("/admin/").wsgi_request
+
+    assert not hasattr(api, "session")
+    assert page.user.is_authenticated
+    assert not page.session.is_empty()
