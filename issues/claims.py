@@ -73,9 +73,11 @@ def _claim_quickly(request: TicketRequest, asked: AskedTarget) -> Claim | None:
     Returns None in all other cases; then `_claim` decides.
     """
     account = creation_sql.look(request)
-    if account is None or not is_ready(account):
+    if account is None:
         return None
     if account.live_id is None:
+        if not is_ready(account):
+            return None
         target = choose_target(account, asked, make_facts(account, request.group_id))
         if not target.project_key:
             return None

@@ -16,16 +16,16 @@ Tables are quoted as the ORM quotes them, so that logs and tools find all statem
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import Model
+from django.db import connection
 
 from integrations.models import Integration
 from issues.models import MAX_DURATION_MS, Report, TicketRequest
 from killthenoise.audit.models import AuditEvent
 from killthenoise.postgresql.prepared import prepare, retry_outdated
+from killthenoise.rows import Columns, columns_of, to_instance
 
 LOOK = """
 SELECT {account}, issue_group.severity AS group_severity,
@@ -114,8 +114,12 @@ def look(request: TicketRequest) -> Any:
     It has the columns of the group that routes look at, and what there is of a live
     request with the same key.
     """
-    params = [request.idempotency_key, request.group_id, request.tenant_id]
-    return next(iter(Integration.objects.raw(prepare(_look_sql()), params)), None)
+    params: list[Any] = [request.idempotency_key, request.group_id, request.tenant_id]
+    with connection.cursor() as cursor:
+        cursor.execute(prepare(_look_sql()), params)
+        names = [column.name for column in cursor.description]
+        row = cursor.fetchone()
+    return to_instance(Integration, names, row) if row else None
 
 
 @cache
@@ -156,48 +160,19 @@ def record_created(
     values = _report_columns().values_of(report)
     params = [*group, *values, request.pk, *group, *outcome.values(), request.pk]
     params += [bool(settings.FRONTEND_URL)]
-    params += _columns(AuditEvent).values_of(event) if event else []
+    params += columns_of(AuditEvent).values_of(event) if event else []
     recorded = bool(_execute(_record_sql(tuple(outcome), bool(event)), params))
     if event and recorded:
         event._state.adding = False
     return recorded
 
 
-class Columns(NamedTuple):
-    """The columns of a new row, and their placeholders."""
-
-    fields: Sequence[Any]
-    names: str
-    places: str
-
-    def values_of(self, row: Model) -> list[Any]:
-        """Return the values that the ORM would send."""
-        database = connections[DEFAULT_DB_ALIAS]  # `connection` looks it up each time
-        return [
-            field.get_db_prep_save(field.pre_save(row, add=True), database)
-            for field in self.fields
-        ]
-
-
-@cache
-def _columns(model: type[Model], *but: str) -> Columns:
-    """Return the columns without those that the statement sets itself.
-
-    A cast to a type with a length would cut the values, so the length is left to the
-    column.
-    """
-    fields = [field for field in model._meta.concrete_fields if field.name not in but]
-    types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
-    names = ", ".join(f'"{field.column}"' for field in fields)
-    return Columns(fields, names, ", ".join(f"%s::{name}" for name in types))
-
-
 def _request_columns() -> Columns:
-    return _columns(TicketRequest, "created_at", "lease_until")
+    return columns_of(TicketRequest, "created_at", "lease_until")
 
 
 def _report_columns() -> Columns:
-    return _columns(Report, "created_at")
+    return columns_of(Report, "created_at")
 
 
 @cache
@@ -208,7 +183,7 @@ def _claim_sql() -> str:
 
 @cache
 def _record_sql(outcome: tuple[str, ...], with_event: bool) -> str:
-    report, event = _report_columns(), _columns(AuditEvent)
+    report, event = _report_columns(), columns_of(AuditEvent)
     audit = AUDIT.format(columns=event.names, values=event.places)
     return RECORD.format(
         columns=report.names,

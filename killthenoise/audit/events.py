@@ -27,6 +27,7 @@ from killthenoise.api.request_data import get_caller
 from killthenoise.api.request_id import current_request_id
 from killthenoise.api.text import clean_title
 from killthenoise.audit.models import AuditEvent
+from killthenoise.rows import insert
 
 Action = AuditEvent.Action
 MAX_TEXT = 255  # characters
@@ -49,7 +50,7 @@ def record_in_transaction(action: Action, *, actor: str, **facts: Any) -> None:
     """Record an event in the current transaction: both are kept, or neither."""
     request_id = current_request_id()
     event = AuditEvent(action=action, actor=actor, request_id=request_id, **facts)
-    event.save(force_insert=True)
+    insert(event)
     transaction.on_commit(lambda: _log(event))
 
 
@@ -112,7 +113,7 @@ def _keep(event: AuditEvent) -> None:
     try:
         _log(event)
         if event._state.adding:
-            event.save(force_insert=True)
+            insert(event)
     except Exception as exc:  # the action is done, so the caller must get its response
         if not (isinstance(exc, IntegrityError) and _is_stored(event)):
             logger.critical("audit event %s is not stored", event.pk, exc_info=True)
