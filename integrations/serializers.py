@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from rest_framework import serializers
-
 from integrations.models import validate_project_key
 from killthenoise.api.fields import TextField
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.text import clean_title
 
 
@@ -27,7 +26,7 @@ class ProjectKeyField(TextField):
         )
 
 
-class ProjectAndTypeSerializer(serializers.Serializer[dict[str, Any]]):
+class ProjectAndTypeSerializer(InputSerializer):
     """The project and issue type of new tickets. Both are optional."""
 
     project_key = ProjectKeyField(required=False)

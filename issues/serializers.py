@@ -11,6 +11,7 @@ from integrations.serializers import ProjectAndTypeSerializer
 from integrations.services import AskedTarget
 from issues.models import MAX_TITLE, AIIssueGroup, Report, Ticket
 from killthenoise.api.fields import StrictBooleanField, TextField
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.text import clean_text, clean_title
 
 MAX_DESCRIPTION = 32_767
@@ -47,7 +48,7 @@ class CreateJiraTicketSerializer(AskedTargetSerializer):
         return allow_another
 
 
-class GenerateDescriptionSerializer(serializers.Serializer[dict[str, Any]]):
+class GenerateDescriptionSerializer(InputSerializer):
     """`{"title", "summary"}`; other keys are ignored."""
 
     title = TextField(name="title", clean=clean_title, limit=MAX_TITLE)
@@ -71,7 +72,7 @@ class DescriptionSerializer(serializers.Serializer[Any]):
     generated_by = serializers.ChoiceField(choices=["template", "llm"])
 
 
-class LinkJiraTicketSerializer(serializers.Serializer[dict[str, Any]]):
+class LinkJiraTicketSerializer(InputSerializer):
     """`{"ticket_key"}`; other keys are ignored."""
 
     ticket_key = TextField(name="ticket key", clean=clean_title, limit=255)

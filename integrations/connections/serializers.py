@@ -14,6 +14,7 @@ from integrations.models import Integration
 from integrations.serializers import ProjectAndTypeSerializer
 from integrations.settings.serializers import IntegrationSettingsSerializer
 from killthenoise.api.fields import StrictBooleanField, TextField, must_be
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.text import clean_title
 
 MAX_TOKEN = 2000
@@ -114,7 +115,7 @@ class FlagField(serializers.BooleanField):
         super().fail(key, name=self.field_name, **details)
 
 
-class CheckSerializer(serializers.Serializer[dict[str, Any]]):
+class CheckSerializer(InputSerializer):
     """`?check=1`: check with Jira now."""
 
     check = FlagField(default=False)

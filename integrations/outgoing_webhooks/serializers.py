@@ -18,6 +18,7 @@ from killthenoise.api.fields import (
     must_be,
 )
 from killthenoise.api.pagination import PageSerializer
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.text import clean_title
 
 CHOOSE_EVENTS = f"Choose at least one of these events: {', '.join(EVENTS)}."
@@ -51,7 +52,7 @@ class EndpointUrlField(TextField):
         )
 
 
-class CreateWebhookSerializer(serializers.Serializer[dict[str, Any]]):
+class CreateWebhookSerializer(InputSerializer):
     """An address, and the events to subscribe to (by default, all)."""
 
     url = EndpointUrlField()
@@ -64,7 +65,7 @@ class CreateWebhookSerializer(serializers.Serializer[dict[str, Any]]):
         return {"events": EVENTS, **attrs}
 
 
-class UpdateWebhookSerializer(serializers.Serializer[dict[str, Any]]):
+class UpdateWebhookSerializer(InputSerializer):
     """Any of url, events, is_active. Others are ignored."""
 
     url = EndpointUrlField(required=False)

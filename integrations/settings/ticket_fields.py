@@ -12,6 +12,7 @@ from rest_framework import serializers
 from integrations.jira.client import CORE_FIELDS
 from killthenoise.api.errors import MAX_SENTENCES
 from killthenoise.api.fields import StrictBooleanField, must_be
+from killthenoise.api.serializers import InputSerializer
 
 MAX_LABEL = 255
 """Characters: Jira's limit for a label."""
@@ -112,7 +113,7 @@ class FieldsField(JsonField):
         _reject(starmap(_find_field_problem, value.items()))
 
 
-class KnownKeysSerializer(serializers.Serializer[dict[str, Any]]):
+class KnownKeysSerializer(InputSerializer):
     """Rejects unknown keys, because a misspelled condition would match everything."""
 
     noun = ""

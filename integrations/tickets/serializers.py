@@ -7,12 +7,13 @@ from rest_framework import serializers
 from integrations.serializers import ProjectKeyField
 from killthenoise.api.fields import LimitField, TextField
 from killthenoise.api.openapi import TrueField
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.text import clean_title
 
 MAX_QUERY = 255
 
 
-class QuerySerializer(serializers.Serializer[dict[str, Any]]):
+class QuerySerializer(InputSerializer):
     """`?q=…`: a ticket's key or number, or words of its summary."""
 
     q = TextField(
@@ -49,7 +50,7 @@ class ProjectListSerializer(serializers.Serializer[Any]):
     projects = ProjectSerializer(many=True)
 
 
-class IssueQuerySerializer(serializers.Serializer[dict[str, Any]]):
+class IssueQuerySerializer(InputSerializer):
     """`?status=&assignee=&project=&limit=`; another parameter is an error."""
 
     status = TextField(

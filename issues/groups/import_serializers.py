@@ -16,6 +16,7 @@ from killthenoise.api.fields import (
     TextField,
     must_be,
 )
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.text import clean_text, clean_title, clean_url
 
 MAX_TAGS = 100
@@ -48,7 +49,7 @@ class TimestampField(serializers.DateTimeField):
         )
 
 
-class NullAsMissingSerializer(serializers.Serializer[dict[str, Any]]):
+class NullAsMissingSerializer(InputSerializer):
     """Treats null like a missing key, and ignores unknown keys."""
 
     def to_internal_value(self, data: Any) -> Any:

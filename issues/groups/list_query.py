@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
@@ -22,6 +21,7 @@ from killthenoise.api.pagination import (
     encode_place,
     parse_moment,
 )
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.text import clean_title
 
 NEWEST_FIRST = "-updated_at"
@@ -98,7 +98,7 @@ def text(
     )
 
 
-class GroupListSerializer(serializers.Serializer[dict[str, Any]]):
+class GroupListSerializer(InputSerializer):
     """`?limit=20&cursor=…`, an ordering, and filters, all of which must match."""
 
     limit = LimitField(default=20)
@@ -156,12 +156,6 @@ class GroupListSerializer(serializers.Serializer[dict[str, Any]]):
         "other_list": "This cursor belongs to a list with another ordering or other "
         "filters. Send it with the same ones, or omit it.",
     }
-
-    def get_fields(self) -> dict[str, Any]:
-        """Return the fields of the parameters that were sent; each copy takes time."""
-        declared = self._declared_fields
-        sent = getattr(self, "initial_data", declared).keys() | {"limit", "ordering"}
-        return {name: deepcopy(declared[name]) for name in declared if name in sent}
 
     def to_internal_value(self, data: Mapping[str, str]) -> Any:
         # The tenant may be in the query too, and forms send filters that are not set.

@@ -40,7 +40,7 @@ def read_page(
     page, last = read(
         tenant_id, limit=limit, ordering=ordering, filters=filters, after=after
     )
-    return page, last and last.as_cursor(ordering, filters)
+    return page, last.as_cursor(ordering, filters) if last else None
 
 
 def read_usually(

@@ -14,6 +14,7 @@ from issues.models import Report
 from issues.serializers import ReportSerializer
 from killthenoise.api.fields import LimitField
 from killthenoise.api.pagination import INVALID_CURSOR, Cursor
+from killthenoise.api.serializers import InputSerializer
 
 MAX_REPORTS = 1000
 """Rows of a page if the client sets no limit."""
@@ -65,7 +66,7 @@ class ReportCursorField(serializers.Field[ReportCursor | None, str, str, Any]):
             self.fail("invalid")
 
 
-class ReportPageSerializer(serializers.Serializer[dict[str, Any]]):
+class ReportPageSerializer(InputSerializer):
     """`?limit=20&cursor=…`. Without a limit, a page has up to 1,000 reports."""
 
     limit = LimitField(

@@ -26,6 +26,7 @@ from killthenoise.api.fields import ShortListField
 from killthenoise.api.openapi import envelope, operation, path_id
 from killthenoise.api.request_budget import request_deadline
 from killthenoise.api.request_data import get_caller, idempotency_key, validated
+from killthenoise.api.serializers import InputSerializer
 from killthenoise.api.slots import TenantBusy, outgoing_slot
 
 JOB = [path_id("job_id", "The job.")]
@@ -37,7 +38,7 @@ class ItemField(serializers.DictField):
     """An item as it was sent. Each is validated by itself; one may fail alone."""
 
 
-class CreateJiraTicketsSerializer(serializers.Serializer[dict[str, Any]]):
+class CreateJiraTicketsSerializer(InputSerializer):
     """`{"items": [{"group_id", "title"?, …}]}`; other keys are ignored."""
 
     items = ShortListField(

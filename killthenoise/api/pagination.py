@@ -18,6 +18,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from killthenoise.api.fields import LimitField
+from killthenoise.api.serializers import InputSerializer
 
 T = TypeVar("T", bound=models.Model)
 
@@ -82,7 +83,7 @@ class CursorField(serializers.Field[Cursor | None, str, str, Any]):
             self.fail("invalid")
 
 
-class PageSerializer(serializers.Serializer[dict[str, Any]]):
+class PageSerializer(InputSerializer):
     """`?limit=20&cursor=…`."""
 
     limit = LimitField(default=20)
