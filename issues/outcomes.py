@@ -137,6 +137,14 @@ def created_outcome(ticket: JiraTicket) -> dict[str, Any]:
 
 def link_report(request: TicketRequest, ticket: JiraTicket) -> LinkedTicket:
     """Link the ticket to the request's group, which the caller has locked."""
+    linked = Report.objects.link_ticket(
+        group_id=request.group_id,
+        base_url=ticket.base_url,
+        issue_id=ticket.issue_id,
+        key=ticket.key,
+        title=request.title,
+        url=ticket.url,
+    )
     RemoteLink.objects.want(
         tenant_id=request.tenant_id,
         group_id=request.group_id,
@@ -145,14 +153,7 @@ def link_report(request: TicketRequest, ticket: JiraTicket) -> LinkedTicket:
         jira_issue_id=ticket.issue_id,
         ticket_key=ticket.key,
     )
-    return Report.objects.link_ticket(
-        group_id=request.group_id,
-        base_url=ticket.base_url,
-        issue_id=ticket.issue_id,
-        key=ticket.key,
-        title=request.title,
-        url=ticket.url,
-    )
+    return linked
 
 
 def relink(request: TicketRequest) -> bool:

@@ -50,16 +50,17 @@ def record_missing(ticket: Ticket, now: datetime) -> bool:
     """Record that Jira did not show the ticket to an account that sees its project.
 
     The second time, an hour or more after the first, the ticket is gone. Returns True
-    if it is gone now and was not before.
+    if this recorded that it is gone.
     """
     since = ticket.missing_since or now
     is_gone = not ticket.gone_at and now - since >= get_confirmation()
     changes: dict[str, Any] = {"missing_since": since}
     if is_gone:
         changes |= {"gone_at": now, "changed_at": now}
+    is_recorded = _record_reading(ticket, changes, now)
+    if is_gone and is_recorded:
         logger.warning("%s of %s is gone from Jira", ticket.key, ticket.base_url)
-    _record_reading(ticket, changes, now)
-    return is_gone
+    return is_gone and is_recorded
 
 
 def record_shown(*, tenant_id: UUID, base_url: str, issue_id: str) -> None:
@@ -112,19 +113,19 @@ def _find_done_at(ticket: Ticket, state: IssueState, now: datetime) -> datetime 
     return min(since, now)
 
 
-def _record_reading(ticket: Ticket, changes: dict[str, Any], now: datetime) -> None:
+def _record_reading(ticket: Ticket, changes: dict[str, Any], now: datetime) -> bool:
     """Write the changes, unless another reading or a link has changed the row since.
 
-    A process may stand still after Jira has responded.
+    A process may stand still after Jira has responded. Returns whether it has written.
     """
     known = {"checked_at": ticket.checked_at, "missing_since": ticket.missing_since}
     rows = Ticket.objects.filter(pk=ticket.pk, **known)
-    _record_changes(rows, ticket, changes, now)
+    return _record_changes(rows, ticket, changes, now)
 
 
 def _record_changes(
     rows: QuerySet[Ticket], ticket: Ticket, changes: dict[str, Any], now: datetime
-) -> None:
+) -> bool:
     """Write the changes of `rows`, which has this ticket or none, and their events.
 
     A ticket must not become gone while a claim decides.
@@ -135,9 +136,10 @@ def _record_changes(
     changes["due_at"] = Now() + get_interval(ticket, now)
     events = find_events(before, ticket)
     if events or "gone_at" in changes:
-        atomically(lambda: _record_with_events(rows, before, ticket, changes, events))
-    else:
-        rows.update(**changes)
+        return atomically(
+            lambda: _record_with_events(rows, before, ticket, changes, events)
+        )
+    return bool(rows.update(**changes))
 
 
 def _record_with_events(
@@ -146,16 +148,17 @@ def _record_with_events(
     ticket: Ticket,
     changes: dict[str, Any],
     events: list[NewEvent],
-) -> None:
+) -> bool:
     if "gone_at" in changes:
         _lock_groups(ticket)
     if not rows.update(**changes):
-        return
+        return False
     if changes.get("gone_at"):
         _release_requests(ticket)
     record_status_change(before, ticket)
     if events:
         queue_for_groups(ticket, events)
+    return True
 
 
 def _lock_groups(ticket: Ticket) -> None:

@@ -102,6 +102,6 @@ def test_reading_that_ends_late_does_not_replace_a_newer_one(
 
     record_found([(late, old)], timezone.now())
     late.missing_since = timezone.now() - DAY
-    record_missing(late, timezone.now())
+    assert not record_missing(late, timezone.now())
 
     assert shown(api) == before
