@@ -17,7 +17,7 @@ class PagesOnly:
     get_response: Any
 
     def __call__(self, request: HttpRequest) -> Any:
-        if request.path.startswith("/api/"):
+        if request.path_info.startswith("/api/"):
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc] # of the middleware
 

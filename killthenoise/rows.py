@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import Model
 
 M = TypeVar("M", bound=Model)
@@ -46,7 +46,8 @@ def columns_of(model: type[Model], *but: str) -> Columns:
 def insert(row: Model) -> None:
     """Insert a row that has its primary key, as `save` does, but send no signals."""
     columns = columns_of(type(row))
-    with connection.cursor() as cursor:
+    rollback_on_error = transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS)
+    with rollback_on_error, connection.cursor() as cursor:
         cursor.execute(_insert_sql(type(row)), columns.values_of(row))
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 

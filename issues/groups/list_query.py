@@ -119,7 +119,7 @@ class GroupListSerializer(InputSerializer):
         "search text",
         255,
         "Text in the title or in the summary, or the key of a ticket of the group. "
-        "A text of fewer than three letters or digits is searched in the 1,000 groups "
+        "A text of fewer than three letters or digits is searched in the 500 groups "
         "that were updated last.",
     )
     status = text("status", 50, "The status of the group, such as `open`.")

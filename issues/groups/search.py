@@ -16,7 +16,7 @@ ASCII_TEXT = f'{TEXT} COLLATE "C"'
 """The same. Comparing it takes half the time, but knows capitals of a to z only."""
 RECENT = 10_000
 """The number of groups that are searched where there is no index."""
-RECENT_FOR_SHORT = 1_000
+RECENT_FOR_SHORT = 500
 """The number of groups that are searched for a text that is too short for the index."""
 TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 """Letters or digits, or the end or the start of a word, by which the index finds."""

@@ -145,15 +145,29 @@ def test_group_that_is_deleted_meanwhile_is_left_out(tenant_id: UUID) -> None:
 
 
 def test_plan_to_show_groups_reads_them_by_their_keys() -> None:
-    """Even a plan that was made while the tables were empty."""
+    """Even a plan that was made while the tables were known to be empty."""
     setting, execute = prepare(SHOW).split("; ", 1)
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE issues_aiissuegroup, issues_groupstatistics")
+        cursor.execute("ANALYZE issues_report, issues_ticket")
         cursor.execute(f"{setting}; EXPLAIN {execute}", ["{}"])
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
     assert "Seq Scan" not in plan
-    assert "issues_aiissuegroup_pkey" in plan
-    assert "report_tickets_first" in plan
+    for key in ("(id = page.id)", "(group_id = page.id)", "(id = report.ticket_id)"):
+        assert f"Index Cond: {key}" in plan
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_is_whole_if_the_prepared_statement_is_lost(tenant_id: UUID) -> None:
+    GroupFactory.create_batch(3, tenant_id=tenant_id)
+    query: Any = {"limit": 2, "ordering": "-updated_at", "filters": {}, "after": None}
+    before = read_groups(tenant_id, **query)
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+
+    assert read_groups(tenant_id, **query) == before
+    assert len(before[0]) == 2
 
 
 def parse(page: list[str]) -> list[Any]:

@@ -87,3 +87,14 @@ def test_only_pages_have_a_session(admin_client: Client, tenant_id: UUID) -> Non
     assert not hasattr(api, "session")
     assert page.user.is_authenticated
     assert not page.session.is_empty()
+
+
+def test_pages_have_a_session_below_any_prefix(
+    admin_client: Client, settings: Settings
+) -> None:
+    settings.FORCE_SCRIPT_NAME = "/api/killthenoise"
+
+    response = admin_client.get("/admin/")
+
+    assert response.status_code == 200
+    assert response.wsgi_request.path == "/api/killthenoise/admin/"

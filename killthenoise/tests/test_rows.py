@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
 from integrations.models import Integration
@@ -44,8 +44,10 @@ def test_row_is_not_inserted_twice() -> None:
     event = AuditEvent(actor="jane", action=AuditEvent.Action.KEYS_ROTATE)
     insert(event)
 
-    with pytest.raises(IntegrityError):
-        insert(event)
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            insert(event)
+        assert connection.needs_rollback
 
 
 def test_instance_of_a_row_is_what_the_orm_reads() -> None:
