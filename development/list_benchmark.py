@@ -26,7 +26,7 @@ from issues.groups.list_query import (  # noqa: E402
     GroupListSerializer,
     Place,
 )
-from issues.groups.list_sql import find_groups  # noqa: E402
+from issues.groups.list_sql import find_groups, to_place  # noqa: E402
 from issues.groups.pages import read_page  # noqa: E402
 
 FILTERS = [
@@ -133,17 +133,11 @@ def find_pages(query: Query) -> list[Place | None]:
     if len(first) <= LIMIT:
         return [None]
     last = find_groups(TENANT_ID, **read, ordering=back)
-    start: Any = to_place(first[0], ordering).value
-    end: Any = to_place(last[-1], ordering)
+    start: Any = to_place(*first[0], ordering).value
+    end: Any = to_place(*last[-1], ordering)
     middle = start + (end.value - start) / 2
     middle = round(middle) if isinstance(start, int) else middle
     return [None, Place(middle, UUID(int=2**127)), end]
-
-
-def to_place(found: tuple[str, Any], ordering: str) -> Place:
-    """Return the place of a group that was found."""
-    pk, value = found
-    return Place.parse(value, pk, ordering)
 
 
 def compare(

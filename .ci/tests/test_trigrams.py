@@ -28,7 +28,8 @@ def explain(tenant_id: UUID, q: str) -> tuple[int, str]:
     with CaptureQueriesContext(connection) as queries:
         found = find_groups(tenant_id, after=None, **query)  # type: ignore[arg-type]
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {queries[-1]['sql']}")
+        find, _, _ = queries[-1]["sql"].partition(";")
+        cursor.execute(f"EXPLAIN {find}")
         return len(found), "\n".join(line for (line,) in cursor.fetchall())
 
 

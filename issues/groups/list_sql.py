@@ -1,11 +1,11 @@
 """A page of groups in two statements, on PostgreSQL.
 
 PostgreSQL plans FIND for the filters of each page, and SHOW once in each connection.
-On SQLite, `pages` reads the same with the ORM. test_group_list_sql.py compares both.
+psycopg2 sends both at once, and PostgreSQL runs them in one transaction, whose settings
+hand over what FIND has found. On SQLite, `pages` reads the same with the ORM.
+test_group_list_sql.py compares both.
 """
 
-from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -23,11 +23,18 @@ def show_time(column: str) -> str:
     return f"replace({text}, '.000000Z', 'Z')"
 
 
-# The ids of most pages are found in an index alone.
+# Most pages are found in an index alone.
 FIND = """
-SELECT {pk}::text, {shown_place} FROM {tables} WHERE {conditions}
-ORDER BY {place} {direction}, {pk} {direction} LIMIT %(limit)s
+SELECT set_config('killthenoise.ids', array_agg(id)::text, true),
+  set_config('killthenoise.places', array_agg(place)::text, true)
+FROM (SELECT {pk} AS id, {shown_place} AS place FROM {tables} WHERE {conditions}
+  ORDER BY {place} {direction}, {pk} {direction} LIMIT %(limit)s) page
 """
+FOUND = (
+    "nullif(current_setting('killthenoise.ids'), '')::uuid[]",
+    "nullif(current_setting('killthenoise.places'), '')::text[]",
+)
+"""What FIND has found. A setting is never null, so that nothing is the empty string."""
 TICKETS = f"""
 SELECT coalesce(json_agg(json_build_object(
   'key', coalesce(ticket.key, report.external_id),
@@ -52,20 +59,24 @@ WHERE report.group_id = page.id
 # OFFSET 0 keeps the planner from joining in another order, which is as good while the
 # tables are empty and reads all groups when they no longer are.
 SHOW = f"""
-SELECT (SELECT row_to_json(shown)::text FROM (SELECT
-  page.id, issue_group.tenant_id, title, summary, issue_group.severity,
-  issue_group.status, type, ai_type_confidence, ai_type_reasoning, tags, frequency,
-  sources, issue_group.team_id,
-  CASE WHEN has_ticket THEN ({TICKETS}) ELSE '[]' END AS jira_tickets,
-  {show_time("issue_group.created_at")} AS created_at,
-  {show_time("issue_group.updated_at")} AS updated_at) shown)
-FROM unnest(%s::uuid[]) WITH ORDINALITY page(id, number)
-CROSS JOIN LATERAL (
-  SELECT * FROM "issues_aiissuegroup" WHERE id = page.id OFFSET 0) issue_group
-CROSS JOIN LATERAL (
-  SELECT * FROM "issues_groupstatistics" WHERE group_id = page.id OFFSET 0) statistics
+SELECT page.id::text, page.place, CASE WHEN group_id IS NOT NULL THEN (
+  SELECT row_to_json(shown)::text FROM (SELECT
+    page.id, issue_group.tenant_id, title, summary, issue_group.severity,
+    issue_group.status, type, ai_type_confidence, ai_type_reasoning, tags, frequency,
+    sources, issue_group.team_id,
+    CASE WHEN has_ticket THEN ({TICKETS}) ELSE '[]' END AS jira_tickets,
+    {show_time("issue_group.created_at")} AS created_at,
+    {show_time("issue_group.updated_at")} AS updated_at) shown) END
+FROM unnest(%s::uuid[], %s::text[]) WITH ORDINALITY page(id, place, number)
+LEFT JOIN LATERAL (
+  SELECT * FROM "issues_aiissuegroup" WHERE id = page.id OFFSET 0) issue_group ON true
+LEFT JOIN LATERAL (
+  SELECT * FROM "issues_groupstatistics"
+  WHERE group_id = issue_group.id OFFSET 0) statistics ON true
 ORDER BY number
 """  # noqa: S608
+Found = tuple[str, str, str | None]
+"""The id of a group, its place, and its JSON, or None if it was just deleted."""
 GROUP, STATISTICS, SOURCE = "issue_group", "statistics", "group_source"
 TABLES = {
     GROUP: '"issues_aiissuegroup"',
@@ -98,37 +109,31 @@ def read_groups(
     found = find_groups(
         tenant_id, limit=limit + 1, ordering=ordering, filters=filters, after=after
     )
-    shown = show_groups([pk for pk, _ in found[:limit]])
-    if len(found) <= limit:
-        return shown, None
-    pk, value = found[limit - 1]
-    return shown, Place.parse(value, pk, ordering)
+    shown = [text for _, _, text in found[:limit] if text]
+    return shown, to_place(*found[limit - 1], ordering) if len(found) > limit else None
 
 
+@retry_outdated
 def find_groups(
     tenant_id: UUID, *, limit: int, ordering: str, filters: Filters, after: Place | None
-) -> list[tuple[str, Any]]:
-    """Return the ids of the groups after a place, and the values they are ordered by.
-
-    `Place.parse` takes both.
-    """
+) -> list[Found]:
+    """Return the groups after a place."""
     params = {"tenant_id": tenant_id, "limit": limit, **filters}
     if after:
         params |= {"value": after.value, "pk": after.pk}
     if q := filters.get("q"):
         params |= {"q": search.to_pattern(q), "key": q, "bound": search.get_bound(q)}
     with connection.cursor() as cursor:
-        cursor.execute(_build(ordering, filters, after), params)
-        found: list[tuple[str, Any]] = cursor.fetchall()
+        show = prepare(SHOW) % FOUND
+        cursor.execute(f"{_build(ordering, filters, after)};{show}", params)
+        found: list[Found] = cursor.fetchall()
         return found
 
 
-@retry_outdated
-def show_groups(pks: Sequence[str]) -> list[str]:
-    """Return the groups that exist as JSON, in the order of their ids."""
-    with connection.cursor() as cursor:
-        cursor.execute(prepare(SHOW), [f"{{{','.join(pks)}}}"])
-        return [text for (text,) in cursor.fetchall()]
+def to_place(pk: str, place: str, _text: str | None, ordering: str) -> Place:
+    """Return the place of a group that was found."""
+    is_time = ordering.removeprefix("-") in TIMES
+    return Place.parse(place if is_time else int(place), pk, ordering)
 
 
 def _build(ordering: str, filters: Filters, after: Place | None) -> str:
@@ -146,7 +151,7 @@ def _build(ordering: str, filters: Filters, after: Place | None) -> str:
     return FIND.format(
         pk=pk,
         place=place,
-        shown_place=show_time(place) if name in TIMES else place,
+        shown_place=show_time(place) if name in TIMES else f"{place}::text",
         tables=_join(tables, is_bounded=bool(search.get_bound(filters.get("q")))),
         conditions=" AND ".join(conditions),
         direction="DESC" if is_descending else "ASC",

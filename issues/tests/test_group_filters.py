@@ -299,7 +299,7 @@ def test_filters_need_no_additional_queries(
 ) -> None:
     search.get_bound("abc")  # asks once whether there is an index
     query = {"status": "open", "q": "the", "source": "slack", "recurred": "false"}
-    usual = 3 if connection.vendor == "sqlite" else 2
+    usual = 3 if connection.vendor == "sqlite" else 1
     ReportFactory.create(group=add(groups.tenant_id, "the"))
 
     with django_assert_num_queries(usual):

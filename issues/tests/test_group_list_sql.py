@@ -1,6 +1,7 @@
 """The statement for a page of groups returns what the ORM does."""
 
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +16,6 @@ from issues.groups.list_sql import (
     _build,
     find_groups,
     read_groups,
-    show_groups,
 )
 from issues.groups.pages import read_usually
 from issues.models import AIIssueGroup
@@ -134,14 +134,23 @@ def test_status_and_source_are_read_in_one_index() -> None:
 
 
 @pytest.mark.usefixtures("groups")
-def test_group_that_is_deleted_meanwhile_is_left_out(tenant_id: UUID) -> None:
+def test_group_that_is_deleted_meanwhile_keeps_its_place(tenant_id: UUID) -> None:
+    """Otherwise the page would seem to be the last one."""
     query: Any = {"ordering": "severity", "filters": {}, "after": None}
-    pks = [pk for pk, _ in find_groups(tenant_id, limit=5, **query)]
+    found = find_groups(tenant_id, limit=5, **query)
+    pks, places, _ = zip(*found, strict=True)
     AIIssueGroup.objects.filter(pk=pks[1]).delete()
 
-    shown = [json.loads(text)["id"] for text in show_groups(pks)]
+    with connection.cursor() as cursor:
+        cursor.execute(prepare(SHOW), [to_array(pks), to_array(places)])
+        shown = cursor.fetchall()
 
-    assert shown == [pks[0], *pks[2:]]
+    assert [row[:2] for row in shown] == [row[:2] for row in found]
+    assert [json.loads(text)["id"] for _, _, text in shown if text] == [
+        pks[0],
+        *pks[2:],
+    ]
+    assert shown[1][2] is None
 
 
 def test_plan_to_show_groups_reads_them_by_their_keys() -> None:
@@ -150,11 +159,12 @@ def test_plan_to_show_groups_reads_them_by_their_keys() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE issues_aiissuegroup, issues_groupstatistics")
         cursor.execute("ANALYZE issues_report, issues_ticket")
-        cursor.execute(f"{setting}; EXPLAIN {execute}", ["{}"])
+        cursor.execute(f"{setting}; EXPLAIN {execute}", ["{}", "{}"])
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
     assert "Seq Scan" not in plan
-    for key in ("(id = page.id)", "(group_id = page.id)", "(id = report.ticket_id)"):
+    of_group = "(group_id = issues_aiissuegroup.id)"
+    for key in ("(id = page.id)", of_group, "(id = report.ticket_id)"):
         assert f"Index Cond: {key}" in plan
 
 
@@ -168,6 +178,10 @@ def test_page_is_whole_if_the_prepared_statement_is_lost(tenant_id: UUID) -> Non
 
     assert read_groups(tenant_id, **query) == before
     assert len(before[0]) == 2
+
+
+def to_array(texts: Iterable[str]) -> str:
+    return f"{{{','.join(texts)}}}"
 
 
 def parse(page: list[str]) -> list[Any]:
