@@ -25,16 +25,17 @@ def show_time(column: str) -> str:
 
 # Most pages are found in an index alone.
 FIND = """
-SELECT set_config('killthenoise.ids', array_agg(id)::text, true),
-  set_config('killthenoise.places', array_agg(place)::text, true)
+SELECT set_config('killthenoise.ids', coalesce(array_agg(id)::text, ''), true),
+  set_config('killthenoise.places', coalesce(array_agg(place)::text, ''), true)
 FROM (SELECT {pk} AS id, {shown_place} AS place FROM {tables} WHERE {conditions}
   ORDER BY {place} {direction}, {pk} {direction} LIMIT %(limit)s) page
 """
 FOUND = (
+    "%(tenant_id)s",
     "nullif(current_setting('killthenoise.ids'), '')::uuid[]",
     "nullif(current_setting('killthenoise.places'), '')::text[]",
 )
-"""What FIND has found. A setting is never null, so that nothing is the empty string."""
+"""The parameters of SHOW: the tenant, and what FIND has found."""
 TICKETS = f"""
 SELECT coalesce(json_agg(json_build_object(
   'key', coalesce(ticket.key, report.external_id),
@@ -56,10 +57,12 @@ LEFT JOIN LATERAL (
 WHERE report.group_id = page.id
   AND CASE WHEN report.source = 'jira' THEN 0 ELSE 1 END = 0
 """  # noqa: S608
+# Meanwhile a group may have been deleted, and another tenant may have put its id.
 # OFFSET 0 keeps the planner from joining in another order, which is as good while the
 # tables are empty and reads all groups when they no longer are.
 SHOW = f"""
-SELECT page.id::text, page.place, CASE WHEN group_id IS NOT NULL THEN (
+SELECT page.id::text, page.place,
+CASE WHEN group_id IS NOT NULL AND issue_group.tenant_id = %s::uuid THEN (
   SELECT row_to_json(shown)::text FROM (SELECT
     page.id, issue_group.tenant_id, title, summary, issue_group.severity,
     issue_group.status, type, ai_type_confidence, ai_type_reasoning, tags, frequency,
