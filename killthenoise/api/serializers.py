@@ -23,7 +23,7 @@ class InputSerializer(serializers.Serializer[dict[str, Any]]):
 
 @cache
 def _make_fields(serializer: type[InputSerializer]) -> BindingDict:
-    fields = BindingDict(serializer())
-    for name, field in serializer().get_fields().items():
-        fields[name] = field
+    instance = serializer()
+    fields = BindingDict(instance)
+    fields.update(instance.get_fields())
     return fields
