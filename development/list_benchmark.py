@@ -133,8 +133,8 @@ def find_pages(query: Query) -> list[Place | None]:
     if len(first) <= LIMIT:
         return [None]
     last = find_groups(TENANT_ID, **read, ordering=back)
-    start: Any = to_place(*first[0], ordering).value
-    end: Any = to_place(*last[-1], ordering)
+    start: Any = to_place(first[0], ordering).value
+    end: Any = to_place(last[-1], ordering)
     middle = start + (end.value - start) / 2
     middle = round(middle) if isinstance(start, int) else middle
     return [None, Place(middle, UUID(int=2**127)), end]

@@ -113,7 +113,7 @@ def read_groups(
         tenant_id, limit=limit + 1, ordering=ordering, filters=filters, after=after
     )
     shown = [text for _, _, text in found[:limit] if text]
-    return shown, to_place(*found[limit - 1], ordering) if len(found) > limit else None
+    return shown, to_place(found[limit - 1], ordering) if len(found) > limit else None
 
 
 @retry_outdated
@@ -133,8 +133,9 @@ def find_groups(
         return found
 
 
-def to_place(pk: str, place: str, _text: str | None, ordering: str) -> Place:
+def to_place(found: Found, ordering: str) -> Place:
     """Return the place of a group that was found."""
+    pk, place, _ = found
     is_time = ordering.removeprefix("-") in TIMES
     return Place.parse(place if is_time else int(place), pk, ordering)
 

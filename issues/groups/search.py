@@ -21,6 +21,7 @@ RECENT_FOR_SHORT = 500
 TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 """Letters or digits, or the end or the start of a word, by which the index finds."""
 TICKET_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
+"""A text that may be the key of a ticket. Looking up all others costs planning."""
 SPECIAL = re.compile(r"[\\%_]")
 INDEX = "aiissuegroup_text"
 """Migration 0013 creates it if it can."""
